@@ -1,0 +1,83 @@
+"""The one family of errors: what went wrong, where, and what to do about it.
+
+Every error carries a `code` from `reasons/`, so that a receipt, a log line and the Airflow UI say the same in the same words.
+"""
+
+from __future__ import annotations
+
+
+class BinderyError(Exception):
+    """What, where and what to do, in that order; `code` is a reason code of `reasons.yaml`."""
+
+    code = "INTERNAL"
+
+    def __init__(self, what: str, *, where: str = "", do: str = "", code: str | None = None) -> None:
+        self.what, self.where, self.do = what, where, do
+        if code is not None:
+            self.code = code
+        super().__init__(what, where, do, self.code)
+
+    def __str__(self) -> str:
+        place = f"{self.where}: " if self.where else ""
+        advice = f" {self.do}" if self.do else ""
+        return f"{place}{self.what}{advice} [{self.code}]"
+
+
+class SettingsError(BinderyError):
+    """A partner, profile, contract or environment setting that cannot be used."""
+
+    code = "SETTINGS_INVALID"
+
+
+class MissingCredential(BinderyError):
+    """A connection or secret that is named but not there. `what` names it; its value is never shown."""
+
+    code = "CREDENTIAL_MISSING"
+
+
+class Refused(BinderyError):
+    """A whole delivery that cannot be taken in as it is: the delivery ends as `blocked`, with this code on its receipt. No retry helps."""
+
+    code = "DELIVERY_REFUSED"
+
+
+class Held(BinderyError):
+    """A delivery that a person must approve first: it ends as `held`."""
+
+    code = "HELD_FOR_APPROVAL"
+
+
+class Unreachable(BinderyError):
+    """A partner's system or our own storage did not answer as it should. A retry may help."""
+
+    code = "UNREACHABLE"
+
+
+class StaleToken(BinderyError):
+    """A newer try has taken this delivery over: this one must stop and leave everything as it is."""
+
+    code = "STALE_TOKEN"
+
+
+class WrongState(BinderyError):
+    """A step that the delivery's life does not allow now, such as publishing what was never gated."""
+
+    code = "WRONG_STATE"
+
+
+class UnknownDelivery(BinderyError):
+    """No delivery with this id in the ledger."""
+
+    code = "DELIVERY_UNKNOWN"
+
+
+class KeyDestroyed(BinderyError):
+    """The key of these sealed bytes was destroyed (retention or erasure): they can never be read again."""
+
+    code = "KEY_DESTROYED"
+
+
+class Tampered(BinderyError):
+    """Sealed bytes that do not authenticate: cut short, reordered, altered, or sealed with another key."""
+
+    code = "SEAL_BROKEN"

@@ -1,0 +1,58 @@
+"""The one table of reason codes, in the words that each reader needs.
+
+A code names why a delivery or a record was not taken in. Its words, in English, Danish, Swedish and Dutch, are what a librarian reads in a
+receipt; `mend` says what to do about it. The table is the `*.yaml` files beside this one, a file an area.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any, Literal
+
+import yaml
+
+LANGUAGES = ("en", "da", "sv", "nl")
+Kind = Literal["file", "record", "engine"]
+
+
+@dataclass(frozen=True)
+class Reason:
+    """One code: `kind` says what it is about (a file, a record, or the engine itself); `text` and `mend` are words by language."""
+
+    code: str
+    kind: Kind
+    text: dict[str, str]
+    mend: dict[str, str]
+
+
+@cache
+def table() -> dict[str, Reason]:
+    """Every reason code; two files naming the same code is an error."""
+    found: dict[str, Reason] = {}
+    for file in sorted(Path(__file__).parent.glob("*.yaml")):
+        for code, entry in (yaml.safe_load(file.read_text(encoding="utf-8")) or {}).items():
+            if code in found:
+                raise ValueError(f"{file.name}: reason code {code} is already in another file")
+            text = {language: entry[language] for language in LANGUAGES}
+            found[code] = Reason(code, entry["kind"], text, {language: entry["mend"][language] for language in LANGUAGES})
+    return found
+
+
+def reason(code: str) -> Reason:
+    """The entry for `code`; KeyError for a code that is not in the table (a test holds all used codes against it)."""
+    return table()[code]
+
+
+def words(code: str, language: str, **values: Any) -> str:
+    """The sentence for `code` in `language` (English when unknown), with its placeholders filled; one that is not given reads as "?"."""
+    text = reason(code).text
+    return text.get(language, text["en"]).format_map(defaultdict(lambda: "?", {name: str(value) for name, value in values.items()}))
+
+
+def advice(code: str, language: str) -> str:
+    """What the library should do about `code`."""
+    mend = reason(code).mend
+    return mend.get(language, mend["en"])
