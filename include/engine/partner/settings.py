@@ -1,0 +1,144 @@
+"""The shape of a partner's YAML: who they are, which flows, how they deliver, when.
+
+A flow's own settings belong to its connector, which extends `FlowSettings` (or `InboxFlow`, `ScheduledFlow`) in its `settings.py`; the engine knows
+only what every flow shares. Example: include/partners/lindeby.yaml. Words for time: `when.py`.
+"""
+
+from __future__ import annotations
+
+import re
+from datetime import timedelta
+from functools import partial
+from typing import Annotated, Any, Literal, Self
+from zoneinfo import available_timezones
+
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, SerializeAsAny, WithJsonSchema, model_validator
+
+from include.engine.partner.when import Duration, Schedule
+from include.engine.retention import Retention
+
+Language = Literal["en", "da", "sv", "nl"]
+After = Literal["archive", "leave", "delete"]
+
+
+class Shape(BaseModel):
+    """Settings are read once, never changed, and a name that is not in the schema is a mistake to be told of."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+def _known_zone(value: str) -> str:
+    if value not in available_timezones():
+        raise ValueError(f"{value!r} is no IANA time zone: write one such as Europe/Copenhagen")
+    return value
+
+
+def _known_email(value: str) -> str:
+    if not re.fullmatch(r"[^@\s]+@[^@\s]+\.[^@\s]+", value):
+        raise ValueError(f"{value!r} is no e-mail address")
+    return value
+
+
+def _range(value: Any) -> Any:
+    if isinstance(value, str):
+        match = re.fullmatch(r"\s*(\d+)\s*\.\.\s*(\d+)\s*", value)
+        if not match or int(match[1]) > int(match[2]):
+            raise ValueError(f"{value!r} is no range: write the least and the most, such as 5000..40000")
+        return int(match[1]), int(match[2])
+    return value
+
+
+Zone = Annotated[str, AfterValidator(_known_zone), WithJsonSchema({"type": "string", "examples": ["Europe/Copenhagen"]})]
+Email = Annotated[str, AfterValidator(_known_email), WithJsonSchema({"type": "string", "format": "email"})]
+Records = Annotated[
+    tuple[int, int], BeforeValidator(_range), WithJsonSchema({"type": "string", "pattern": r"^\d+\.\.\d+$", "examples": ["5000..40000"]})
+]
+
+
+class Ready(Shape):
+    """When a file in an inbox is whole. Several policies may hold at once: then all must agree."""
+
+    stable_for: Duration | None = Field(None, description="same size and time at two looks at least this far apart")
+    done_file: str | None = Field(None, description="a marker beside the file says it is whole, such as '{name}.done'")
+    rename_from: str | None = Field(None, description="the partner writes under this suffix, such as '.part', and renames when done")
+    overdue_after: Duration = Field(timedelta(hours=1), description="a file that waits longer for its marker is reported")
+
+    @model_validator(mode="after")
+    def _some_policy(self) -> Self:
+        if self.stable_for is None and self.done_file is None and self.rename_from is None:
+            raise ValueError("say when a file is whole: stable_for, done_file or rename_from")
+        if self.done_file is not None and "{name}" not in self.done_file:
+            raise ValueError("done_file must hold {name}, the name of the file that is done, such as '{name}.done'")
+        return self
+
+
+class DeliverySpec(Shape):
+    """What one kind of file in an inbox is. `files` is a glob on the file's name; the first entry that matches a file is the one that counts."""
+
+    table: str
+    files: str
+    mode: Literal["full", "delta", "append"] = "full"
+    expected: Schedule | None = Field(None, description="by when it comes, on the partner's clock")
+    records: Records | None = Field(None, description="how many records it holds as a rule; outside of it the delivery is held")
+    ready: Ready | None = Field(None, description="overrides the inbox's own")
+    after: After | None = Field(None, description="overrides the inbox's own")
+
+
+class FlowSettings(Shape):
+    """What every flow of a partner has."""
+
+    enabled: bool = True
+    after_block: Literal["wait", "continue"] = Field("wait", description="whether later deliveries of a table wait while one is blocked")
+
+
+class ScheduledFlow(FlowSettings):
+    """A flow that starts by the clock of the partner."""
+
+    schedule: Schedule
+
+
+class InboxFlow(FlowSettings):
+    """A flow that starts when a file is whole in a watched inbox."""
+
+    inbox: str = Field(description="URI of the watched folder: file:, sftp://<connection>/path, smb://<connection>/share/path, ftp:, s3:")
+    every: Duration = Field(timedelta(minutes=1), description="how often to look")
+    ready: Ready = Ready(stable_for=timedelta(seconds=30))
+    after: After = Field("archive", description="what becomes of the source once it is acknowledged; 'leave' for a read-only inbox")
+    receipts: str | None = Field(
+        None, description="URI of the folder for receipts; by default receipts/ in the inbox, unless 'after' is leave"
+    )
+    deliveries: tuple[SerializeAsAny[DeliverySpec], ...] = Field(min_length=1)
+
+
+class Contacts(Shape):
+    """Who is written to. `deliveries` gets a mail with the receipt of whatever was not taken in whole."""
+
+    deliveries: Email | None = None
+
+
+class Partner(Shape):
+    """A partner as its YAML says; `id` is the file's name. `flows` holds each flow's settings in the shape of its connector."""
+
+    id: str = Field(pattern=r"^[a-z0-9_]+$")
+    name: str
+    isil: str | None = Field(None, pattern=r"^[A-Z]{1,4}-[A-Za-z0-9:/-]{1,11}$", description="ISO 15511")
+    agency: str | None = Field(None, description="the national library number")
+    timezone: Zone
+    language: Language = "en"
+    status: Literal["test", "live"] = "test"
+    contacts: Contacts = Contacts()
+    retention: Retention = Retention()
+    flows: dict[str, SerializeAsAny[FlowSettings]] = Field(default_factory=dict)
+
+    def where(self) -> str:
+        """How errors and logs name this partner."""
+        return f"partner {self.id}"
+
+
+def spec_for(flow: InboxFlow, name: str, match: Any = None) -> DeliverySpec | None:
+    """The first delivery whose glob matches the file's `name` (case-insensitive), or None: a file nobody declared."""
+    from fnmatch import fnmatchcase
+
+    folded = name.casefold()
+    matches = partial(fnmatchcase, folded)
+    return next((spec for spec in flow.deliveries if matches(spec.files.casefold())), None)
