@@ -1,14 +1,14 @@
 """The shape of a partner's YAML: who they are, which flows, how they deliver, when.
 
-A flow's own settings belong to its connector, which extends `FlowSettings` (or `InboxFlow`, `ScheduledFlow`) in its `settings.py`; the engine knows
-only what every flow shares. Example: include/partners/lindeby.yaml. Words for time: `when.py`.
+A flow's own settings belong to its connector, which extends `FlowSettings` (or `InboxFlow`, `ScheduledFlow`) in its `settings.py`; the
+engine knows only what every flow shares. Example: include/partners/lindeby.yaml. Words for time: `when.py`.
 """
 
 from __future__ import annotations
 
 import re
 from datetime import timedelta
-from functools import partial
+from fnmatch import fnmatchcase
 from typing import Annotated, Any, Literal, Self
 from zoneinfo import available_timezones
 
@@ -73,7 +73,7 @@ class Ready(Shape):
 
 
 class DeliverySpec(Shape):
-    """What one kind of file in an inbox is. `files` is a glob on the file's name; the first entry that matches a file is the one that counts."""
+    """What one kind of file in an inbox is. `files` is a glob on the file's name; the first entry that matches is the one that counts."""
 
     table: str
     files: str
@@ -104,9 +104,7 @@ class InboxFlow(FlowSettings):
     every: Duration = Field(timedelta(minutes=1), description="how often to look")
     ready: Ready = Ready(stable_for=timedelta(seconds=30))
     after: After = Field("archive", description="what becomes of the source once it is acknowledged; 'leave' for a read-only inbox")
-    receipts: str | None = Field(
-        None, description="URI of the folder for receipts; by default receipts/ in the inbox, unless 'after' is leave"
-    )
+    receipts: str | None = Field(None, description="URI of the receipts' folder; by default receipts/ in the inbox")
     deliveries: tuple[SerializeAsAny[DeliverySpec], ...] = Field(min_length=1)
 
 
@@ -135,10 +133,7 @@ class Partner(Shape):
         return f"partner {self.id}"
 
 
-def spec_for(flow: InboxFlow, name: str, match: Any = None) -> DeliverySpec | None:
+def spec_for(flow: InboxFlow, name: str) -> DeliverySpec | None:
     """The first delivery whose glob matches the file's `name` (case-insensitive), or None: a file nobody declared."""
-    from fnmatch import fnmatchcase
-
     folded = name.casefold()
-    matches = partial(fnmatchcase, folded)
-    return next((spec for spec in flow.deliveries if matches(spec.files.casefold())), None)
+    return next((spec for spec in flow.deliveries if fnmatchcase(folded, spec.files.casefold())), None)

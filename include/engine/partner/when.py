@@ -1,7 +1,7 @@
 """Words for time in a partner's YAML: `30s`, `5 min`, `monday 03:00`, `daily 06:00`, `monthly 1 03:00`.
 
-A schedule is a moment on the partner's own wall clock. Daylight saving is cronsim's business (Debian cron's rules): a time that the clock jumps
-over in spring is due right after the jump, one that comes twice in autumn is due once.
+A schedule is a moment on the partner's own wall clock. Daylight saving is cronsim's business (Debian cron's rules): a time that the clock
+jumps over in spring is due right after the jump, one that comes twice in autumn is due once.
 """
 
 from __future__ import annotations
@@ -63,7 +63,8 @@ def parse_schedule(value: Any) -> str:
         CronSim(cron, datetime(2026, 1, 1))
     except CronSimError:
         raise ValueError(
-            f"{value!r} is no schedule: write 'hourly', 'daily 06:00', 'weekdays 06:00', 'monday 03:00', 'monthly 1 03:00' or five cron fields"
+            f"{value!r} is no schedule: write 'hourly', 'daily 06:00', 'weekdays 06:00', 'monday 03:00', 'monthly 1 03:00' "
+            "or five cron fields"
         ) from None
     return cron
 
@@ -87,7 +88,5 @@ Duration = Annotated[
 Schedule = Annotated[
     str,
     BeforeValidator(parse_schedule),
-    WithJsonSchema(
-        {"type": "string", "examples": ["hourly", "daily 06:00", "weekdays 06:00", "monday 03:00", "monthly 1 03:00", "0 3 * * 1"]}
-    ),
+    WithJsonSchema({"type": "string", "examples": ["hourly", "daily 06:00", "weekdays 06:00", "monday 03:00", "monthly 1 03:00"]}),
 ]

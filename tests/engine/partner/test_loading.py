@@ -1,0 +1,104 @@
+"""A partner's YAML: what is right is read, what is wrong is named by file, line and what is allowed."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from connectors import flow_models
+from include.engine.partner.loading import load_partner, load_partners, schema
+from include.engine.partner.settings import InboxFlow, Partner, spec_for
+
+GOOD = """\
+name: Lindeby Biblioteker
+isil: DK-799001
+timezone: Europe/Copenhagen
+language: da
+flows:
+  ils_import:
+    profile: cicero
+    inbox: file:inbox/lindeby
+    ready: {stable_for: 30s}
+    deliveries:
+      - {table: bibliographic, files: "bib_*", mode: full, expected: "sunday 04:00"}
+      - {table: loan, files: "loans_*", mode: append, loans: events, records: 5000..40000}
+"""
+
+
+@pytest.fixture
+def written(tmp_path: Path):
+    def write(text: str, name: str = "lindeby"):
+        file = tmp_path / f"{name}.yaml"
+        file.write_text(text, encoding="utf-8")
+        return load_partner(file, flow_models())
+
+    return write
+
+
+def test_a_good_file_is_read_and_its_id_is_the_files_name(written) -> None:
+    partner = written(GOOD)
+    assert isinstance(partner, Partner)
+    assert (partner.id, partner.status) == ("lindeby", "test")
+    flow = partner.flows["ils_import"]
+    assert isinstance(flow, InboxFlow)
+    assert flow.deliveries[1].records == (5000, 40000)
+    assert flow.deliveries[0].expected == "0 4 * * 0"
+
+
+def test_the_first_matching_glob_counts_whatever_the_letters_case(written) -> None:
+    flow = written(GOOD).flows["ils_import"]
+    assert spec_for(flow, "LOANS_2026.csv").table == "loan"
+    assert spec_for(flow, "notes.txt") is None
+
+
+@pytest.mark.parametrize(
+    ("change", "line", "words"),
+    [
+        (("timezone: Europe/Copenhagen", "timezone: Europe/Kobenhavn"), 3, "no IANA time zone"),
+        (("profile: cicero", "profil: cicero"), 7, "did you mean 'profile'?"),
+        (("profile: cicero", "profil: cicero"), 6, "flows.ils_import.profile: is missing"),
+        (("stable_for: 30s", "stable_for: soon"), 9, "no length of time"),
+        (("loans: events, ", ""), 12, "belongs to a delivery of table loan"),
+        (("5000..40000", "40000..5000"), 12, "no range"),
+        (("table: bibliographic", "table: books"), 11, "'bibliographic'"),
+        (("sunday 04:00", "now and then"), 11, "no schedule"),
+        (("ils_import:", "ils_imports:"), 6, "is no flow; there are:"),
+        (("language: da", "language: da\nlanguage: sv"), 5, "a second time"),
+        (("name: Lindeby", "name: [Lindeby"), 2, "not YAML"),
+        (("stable_for: 30s", "done_file: done"), 9, "must hold {name}"),
+        (("isil: DK-799001", "isil: 799001"), 2, "isil"),
+    ],
+)
+def test_a_mistake_names_its_line_and_what_is_allowed(written, change, line, words) -> None:
+    mistakes = written(GOOD.replace(*change))
+    assert any(mistake.line == line and words in mistake.message for mistake in mistakes), [str(mistake) for mistake in mistakes]
+    assert all(mistake.file == "lindeby.yaml" for mistake in mistakes)
+
+
+def test_text_that_is_no_mapping_or_not_utf8_is_refused_in_words(tmp_path: Path, written) -> None:
+    assert "a mapping" in written("- a\n- b\n")[0].message
+    latin = tmp_path / "latin.yaml"
+    latin.write_bytes("name: Nørreby\n".encode("latin-1"))
+    assert "not UTF-8" in load_partner(latin, flow_models())[0].message
+
+
+def test_a_mistake_disables_that_partner_alone(tmp_path: Path) -> None:
+    (tmp_path / "good.yaml").write_text(GOOD)
+    (tmp_path / "bad.yaml").write_text(GOOD.replace("timezone", "timezome"))
+    found = load_partners(tmp_path, flow_models())
+    assert list(found.partners) == ["good"]
+    assert {mistake.partner for mistake in found.mistakes} == {"bad"}
+
+
+def test_a_longer_patron_link_needs_a_legal_basis_in_words(written) -> None:
+    mistakes = written(GOOD + "retention: {loan_patron_link: 90 days}\n")
+    assert "legal_basis" in mistakes[0].message
+    assert isinstance(written(GOOD + "retention: {loan_patron_link: 90 days, legal_basis: the patron asked for it}\n"), Partner)
+
+
+def test_the_schema_for_editors_knows_every_flow_and_its_fields() -> None:
+    made = schema(flow_models())
+    assert "profile" in json.dumps(made["properties"]["flows"]["properties"]["ils_import"])
+    assert "id" not in made["properties"]
