@@ -1,0 +1,1 @@
+"""Records set aside: with their place, their reason and their original bytes."""
