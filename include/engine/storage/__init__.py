@@ -1,0 +1,1 @@
+"""Bytes at a URI: listing, reading and writing partners' inboxes, judging when a file is whole, landing it sealed, and unpacking it."""
