@@ -1,0 +1,1 @@
+"""Keeping persons out of what does not need to know them."""
