@@ -1,0 +1,71 @@
+"""What a BI feed needs, handed to it by whoever starts it: a DAG, the command line or a test."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import date
+from pathlib import Path
+from typing import Protocol
+
+import pyarrow as pa
+
+from connectors.bi.source import Source
+from include.engine.contract.model import Contract
+
+
+class Rekey(Protocol):
+    """Keyed pseudonyms of one partner for the purpose 'bi' (include/engine/privacy/pseudonym.py)."""
+
+    @property
+    def key_id(self) -> str: ...
+
+    def of(self, values: pa.Array) -> pa.Array:
+        """Text in, text of 32 hex digits out, in the same order; null stays null."""
+        ...
+
+
+@dataclass(frozen=True)
+class Library:
+    """What the partner's settings say of a library: its name, its IANA time zone, and its branches' names by code."""
+
+    name: str
+    timezone: str = "UTC"
+    branches: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Settings:
+    """`keep` snapshots at most, none older than `keep_days` but the latest; `memory` is DuckDB's share, about half of what the process takes."""
+
+    keep: int = 7
+    keep_days: int = 30
+    memory: str = "500MB"
+    threads: int = 2
+    lock_wait_s: float = 900.0
+
+
+@dataclass(frozen=True)
+class House:
+    """The collaborators of a feed.
+
+    home: Bindery's folder; the feed lies in `<home>/bi`. It must be a file system with atomic rename (local disk or NFS).
+    source: the lake at pinned versions. pseudonyms: partner -> its keys for the purpose 'bi'. today: the day that age bands are told for.
+    contracts: `bi_<table>` by table of the star; every table must have one, for the gate and for the data dictionary.
+    libraries: by partner; one that is not there is named by its partner id, in UTC.
+    """
+
+    home: Path
+    source: Source
+    pseudonyms: Callable[[str], Rekey]
+    contracts: Mapping[str, Contract]
+    today: date
+    libraries: Mapping[str, Library] = field(default_factory=dict)
+    settings: Settings = Settings()
+
+    @property
+    def root(self) -> Path:
+        return self.home / "bi"
+
+    def library(self, partner: str) -> Library:
+        return self.libraries.get(partner, Library(partner))

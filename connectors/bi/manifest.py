@@ -1,0 +1,116 @@
+"""A snapshot's manifest: what it was made from, what lies in it, and the check sum of every file."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from dataclasses import asdict, dataclass, field
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import pyarrow.parquet as pq
+
+from connectors.bi.tables import STAR_VERSION, TABLES, schema_hash
+
+
+@dataclass(frozen=True)
+class File:
+    """One file of a snapshot; `path` is relative to the snapshot's folder. `rows` is None for a page."""
+
+    path: str
+    rows: int | None
+    bytes: int
+    sha256: str
+
+
+@dataclass(frozen=True)
+class Manifest:
+    """What `latest.json` and each snapshot's `manifest.json` hold, in this order.
+
+    path: the snapshot's folder, relative to `latest.json`. fingerprint: of everything that the content depends on; equal means nothing to do.
+    rows: by table. measures: by partner, loans, renewals and returns each for itself. gates: by table, rules checked and warnings.
+    """
+
+    snapshot: str
+    path: str
+    made_at: str
+    fingerprint: str
+    lake_versions: dict[str, int]
+    star_version: str
+    schema_hash: str
+    contracts: dict[str, str]
+    rows: dict[str, int]
+    measures: dict[str, dict[str, int]]
+    gates: dict[str, dict[str, int]]
+    columns: dict[str, dict[str, str]]
+    files: list[File] = field(default_factory=list)
+
+    def to_json(self) -> bytes:
+        return (json.dumps(asdict(self), indent=1, ensure_ascii=False) + "\n").encode()
+
+    def files_of(self, table: str) -> list[File]:
+        """The Parquet files of one table."""
+        return [file for file in self.files if file.path.startswith(f"{table}/")]
+
+
+def read_manifest(file: Path) -> Manifest | None:
+    """The manifest in `file`; None when there is none."""
+    try:
+        found: dict[str, Any] = json.loads(file.read_bytes())
+    except FileNotFoundError:
+        return None
+    return Manifest(**{**found, "files": [File(**entry) for entry in found["files"]]})
+
+
+def describe(
+    folder: Path,
+    *,
+    snapshot: str,
+    made_at: datetime,
+    fingerprint: str,
+    lake_versions: dict[str, int],
+    contracts: dict[str, str],
+    measures: dict[str, dict[str, int]],
+    gates: dict[str, dict[str, int]],
+) -> Manifest:
+    """The manifest of what lies in `folder`. Each file is read once, for its check sum, and is on disk (fsync) when this returns."""
+    files = [_file(folder, path) for path in sorted(folder.rglob("*")) if path.is_file()]
+    return Manifest(
+        snapshot=snapshot,
+        path=f"snapshots/{snapshot}",
+        made_at=made_at.isoformat(timespec="seconds"),
+        fingerprint=fingerprint,
+        lake_versions=dict(sorted(lake_versions.items())),
+        star_version=STAR_VERSION,
+        schema_hash=schema_hash(),
+        contracts=contracts,
+        rows={name: sum(file.rows or 0 for file in files if file.path.startswith(f"{name}/")) for name in TABLES},
+        measures=measures,
+        gates=gates,
+        columns={name: {column.name: str(column.type) for column in table.schema} for name, table in TABLES.items()},
+        files=files,
+    )
+
+
+def _file(folder: Path, path: Path) -> File:
+    with path.open("rb") as stream:
+        digest = hashlib.file_digest(stream, "sha256").hexdigest()
+        os.fsync(stream.fileno())
+    rows = pq.read_metadata(path).num_rows if path.suffix == ".parquet" else None
+    return File(path.relative_to(folder).as_posix(), rows, path.stat().st_size, digest)
+
+
+def differences(folder: Path, manifest: Manifest) -> list[str]:
+    """Every file that is missing, altered or not named; an empty list means the snapshot is as it was made."""
+    found: list[str] = []
+    for file in manifest.files:
+        path = folder / file.path
+        if not path.is_file():
+            found.append(f"{file.path} is missing")
+        elif path.stat().st_size != file.bytes or hashlib.sha256(path.read_bytes()).hexdigest() != file.sha256:
+            found.append(f"{file.path} is not the file that was made")
+    named = {file.path for file in manifest.files} | {"manifest.json"}
+    present = {path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()}
+    return found + [f"{path} is not in the manifest" for path in sorted(present - named)]

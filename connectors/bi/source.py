@@ -1,0 +1,88 @@
+"""What the star is made from: five lake tables, at the versions of one manifest, a partner at a time, as streams of Arrow batches."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Protocol
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+_TEXT, _DAY, _MOMENT, _YES = pa.string(), pa.date32(), pa.timestamp("us", "UTC"), pa.bool_()
+
+INPUTS: dict[str, pa.Schema] = {
+    "bibliographic": pa.schema(
+        [(name, _TEXT) for name in ("control_number", "agency", "title", "subtitle", "responsibility", "publisher", "language")]
+        + [("year", pa.int16()), ("material_type", _TEXT), ("classification", _TEXT), ("deleted", _YES)]
+        + [(name, pa.list_(_TEXT)) for name in ("contributors", "isbn", "subjects")]
+    ),
+    "item": pa.schema(
+        [(name, _TEXT) for name in ("item_id", "barcode", "control_number", "agency", "branch", "department", "location", "sublocation")]
+        + [(name, _TEXT) for name in ("call_number", "material_type", "status", "currency")]
+        + [("acquired_on", _DAY), ("price", pa.decimal128(12, 2)), ("placeholder", _YES)]
+    ),
+    "patron": pa.schema(
+        [(name, _TEXT) for name in ("patron", "category", "home_library", "municipality", "merged_into")]
+        + [("birth_year", pa.int16())]
+        + [(name, _YES) for name in ("institution", "protected", "deleted", "placeholder")]
+    ),
+    "patron_alias": pa.schema([("alias", _TEXT), ("patron", _TEXT)]),
+    "loan": pa.schema(
+        [(name, _TEXT) for name in ("loan_id", "event", "kind", "patron", "item_id", "barcode", "control_number", "agency")]
+        + [(name, _TEXT) for name in ("lending_branch", "returning_branch")]
+        + [("loaned_on", _DAY), ("returned_on", _DAY), ("renewals", pa.int16())]
+        + [("returned_at", _MOMENT), ("happened_at", _MOMENT)]
+    ),
+}
+"""The columns that are read, and no others: identities, names and the MARC record itself never reach this connector."""
+
+
+class Source(Protocol):
+    """The lake as the star sees it. Every call of one object answers from the same versions."""
+
+    def versions(self) -> Mapping[str, int]:
+        """Version by lake table; a table that nobody has published to yet is absent."""
+        ...
+
+    def partners(self) -> list[str]:
+        """Every partner with a row in any of the five tables, sorted."""
+        ...
+
+    def stream(self, table: str, partner: str) -> pa.RecordBatchReader:
+        """The rows of one partner in the columns of `INPUTS[table]`; an absent table gives no rows."""
+        ...
+
+
+@dataclass(frozen=True)
+class ArrowSource:
+    """Lake tables held in memory: for tests, and for trying the star on a handful of rows. Each table has a `partner` column."""
+
+    tables: Mapping[str, pa.Table]
+    at: Mapping[str, int]
+
+    def versions(self) -> Mapping[str, int]:
+        return self.at
+
+    def partners(self) -> list[str]:
+        return sorted({partner for table in self.tables.values() for partner in pc.unique(table["partner"]).to_pylist()})
+
+    def stream(self, table: str, partner: str) -> pa.RecordBatchReader:
+        wanted = INPUTS[table]
+        if table not in self.tables:
+            return fitted(wanted.empty_table().to_reader(), wanted)
+        rows = self.tables[table]
+        return fitted(rows.filter(pc.equal(rows["partner"], partner)).to_reader(), wanted)
+
+
+def fitted(reader: pa.RecordBatchReader, wanted: pa.Schema) -> pa.RecordBatchReader:
+    """The same rows in exactly the columns and types of `wanted`; a column that the table does not have yet is null."""
+    have = set(reader.schema.names)
+
+    def fit(batch: pa.RecordBatch) -> pa.RecordBatch:
+        columns = [
+            batch.column(field.name).cast(field.type) if field.name in have else pa.nulls(batch.num_rows, field.type) for field in wanted
+        ]
+        return pa.RecordBatch.from_arrays(columns, schema=wanted)
+
+    return pa.RecordBatchReader.from_batches(wanted, (fit(batch) for batch in reader))

@@ -1,0 +1,14 @@
+-- Items with the key of their title and of the branch that owns them.
+CREATE TABLE item_known AS
+    SELECT place(item_id) AS item_key,
+           item.* EXCLUDE (agency),
+           coalesce(item.agency, sole_title.agency) AS agency,
+           title_place(coalesce(item.agency, sole_title.agency), item.control_number) AS title_key,
+           place(text_or_null(branch)) AS owning_library,
+           material.material_key AS item_material
+    FROM item
+    LEFT JOIN sole_title ON sole_title.control_number = item.control_number
+    LEFT JOIN material ON material.material_key = lower(item.material_type);
+
+CREATE TABLE item_of_barcode AS
+    SELECT barcode, min(item_id) AS item_id FROM item WHERE barcode IS NOT NULL GROUP BY barcode HAVING count(*) = 1;
