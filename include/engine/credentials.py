@@ -70,12 +70,12 @@ class EnvironmentCredentials:
 
 
 def from_uri(connection_id: str, uri: str) -> Connection:
-    """`kind://login:password@host:port/schema?extra=...`, each part percent-encoded; `?__extra__=<JSON>` holds extras that are no plain text.
+    """`kind://login:password@host:port/schema?name=value`, each part percent-encoded; `?__extra__=<JSON>` holds extras that are no text.
 
     `kind://protocol://host` gives the host `protocol://host`. As in Airflow, "-" in the kind becomes "_" and `postgresql` is `postgres`.
     """
     kind, found, rest = uri.partition("://")
-    if not found or rest.count("://") > 1 and "?" not in rest:
+    if not found or rest.partition("?")[0].count("://") > 1:
         raise _unusable(connection_id, "it is no URI such as sftp://login:password@host:22/")
     protocol, found, address = rest.partition("://")
     if not found or re.search(r"[@:/?]", protocol):
