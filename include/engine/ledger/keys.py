@@ -1,0 +1,80 @@
+"""The rows behind the key store: data keys, wrapped under the master key, until they are destroyed."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+import sqlalchemy as sa
+
+from include.engine import clock
+from include.engine.ledger.database import Ledger
+from include.engine.ledger.schema import key
+
+
+@dataclass(frozen=True)
+class KeyRow:
+    """A data key: `wrapped` is None once it is destroyed; `subject` is what it seals, such as a delivery's id."""
+
+    key_id: str
+    purpose: str
+    subject: str
+    wrapped: bytes | None
+    created_at: datetime
+    destroyed_at: datetime | None
+    why: str | None
+
+    def __repr__(self) -> str:
+        alive = "alive" if self.destroyed_at is None else "destroyed"
+        return f"KeyRow({self.key_id!r}, {self.purpose!r}, {self.subject!r}, {alive})"
+
+
+def add(ledger: Ledger, key_id: str, purpose: str, subject: str, wrapped: bytes, *, tx: sa.Connection | None = None) -> None:
+    """Enter a new wrapped key."""
+    with ledger.writing(tx) as tx:
+        row = {"key_id": key_id, "purpose": purpose, "subject": subject, "wrapped": wrapped, "created_at": clock.now()}
+        tx.execute(sa.insert(key).values(row))
+
+
+def get(ledger: Ledger, key_id: str, *, tx: sa.Connection | None = None) -> KeyRow | None:
+    """The key's row, also of one that is destroyed; None when there never was one."""
+    with ledger.reading(tx) as tx:
+        row = tx.execute(sa.select(key).where(key.c.key_id == key_id)).one_or_none()
+        return None if row is None else KeyRow(**row._mapping)
+
+
+def find(
+    ledger: Ledger,
+    *,
+    purpose: str | None = None,
+    subject: str | None = None,
+    alive: bool | None = True,
+    created_before: datetime | None = None,
+    tx: sa.Connection | None = None,
+) -> list[KeyRow]:
+    """Keys that fit all that is asked, oldest first; `alive=None` for destroyed ones too."""
+    k = key.c
+    query = sa.select(key).where(*(k[name] == value for name, value in (("purpose", purpose), ("subject", subject)) if value is not None))
+    if alive is not None:
+        query = query.where(k.destroyed_at.is_(None) if alive else k.destroyed_at.is_not(None))
+    if created_before is not None:
+        query = query.where(k.created_at < created_before)
+    with ledger.reading(tx) as tx:
+        return [KeyRow(**row._mapping) for row in tx.execute(query.order_by(k.created_at, k.key_id))]
+
+
+def destroy(ledger: Ledger, key_id: str, why: str, *, tx: sa.Connection | None = None) -> bool:
+    """Overwrite the wrapped key with NULL. False when it was destroyed before (its first reason stays) or never was.
+
+    The bytes are out of the table at once; `scrub`, after the transaction, takes them out of the database's files too.
+    """
+    query = sa.update(key).where(key.c.key_id == key_id, key.c.destroyed_at.is_(None))
+    with ledger.writing(tx) as tx:
+        return tx.execute(query.values(wrapped=None, destroyed_at=clock.now(), why=why)).rowcount == 1
+
+
+def scrub(ledger: Ledger) -> None:
+    """Take destroyed keys out of the database's own files: SQLite's write-ahead log (freed pages are zeroed as they are freed),
+    PostgreSQL's dead rows. PostgreSQL's archived log and backups are beyond it: they must be shorter-lived than the promise made."""
+    with ledger.autocommit() as connection:
+        connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)" if ledger.sqlite else 'VACUUM FULL "key"')

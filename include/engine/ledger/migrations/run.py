@@ -1,0 +1,40 @@
+"""Run the migrations from Python: found beside this file, one transaction, one process at a time."""
+
+from __future__ import annotations
+
+import threading
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from alembic import command
+from alembic.config import Config
+from alembic.util.exc import CommandError
+
+from include.engine.errors import SettingsError
+
+if TYPE_CHECKING:
+    from include.engine.ledger.database import Ledger
+
+_ONE_THREAD = threading.Lock()  # Alembic keeps the migration that it runs in a global of its module
+
+
+def upgrade(ledger: Ledger, revision: str = "head") -> None:
+    """Bring `ledger` to `revision` (upwards or, with a name of an older one, downwards), all or nothing.
+
+    The transaction takes the write lock before Alembic asks which revision is there, so of several processes one migrates and the
+    others find it done. Raises SettingsError when the ledger is newer than this program.
+    """
+    config = Config()
+    config.set_main_option("script_location", str(Path(__file__).parent).replace("%", "%%"))
+    config.set_main_option("path_separator", "os")
+    with _ONE_THREAD, ledger.begin() as tx:
+        ledger.lock(tx, "bindery migrations")
+        config.attributes["connection"] = tx
+        try:
+            command.upgrade(config, revision)
+        except CommandError as error:
+            raise SettingsError(
+                f"the ledger's tables cannot be brought to this version: {error}.",
+                where=repr(ledger),
+                do="It was probably used by a newer version of Bindery: run that one, or restore a backup.",
+            ) from error

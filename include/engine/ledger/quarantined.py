@@ -1,0 +1,126 @@
+"""Which records were set aside, why, and what became of them since. Their bytes are in a sealed file; here is only where."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from typing import TYPE_CHECKING
+
+import sqlalchemy as sa
+
+from include.engine import clock
+from include.engine.ledger.database import Ledger
+from include.engine.ledger.schema import quarantined
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+_CHUNK = 10_000
+_FROM_ROWS = ("member", "record", "offset", "length", "reason", "column")
+
+
+class Fate(StrEnum):
+    """What became of a record that was set aside."""
+
+    OPEN = "open"
+    REPLAYED = "replayed"
+    DISCARDED = "discarded"
+    ERASED = "erased"
+
+
+@dataclass(frozen=True)
+class Quarantined:
+    """One record that was set aside. `offset` and `length` are in the unpacked member, in bytes, which are row `blob_row` of `blob_uri`."""
+
+    id: int
+    delivery_id: str
+    step: str
+    member: str
+    record: int
+    offset: int
+    length: int
+    reason: str
+    column: str | None
+    blob_uri: str
+    blob_row: int
+    state: Fate
+    note: str | None
+    at: datetime
+
+
+def add(
+    ledger: Ledger,
+    delivery_id: str,
+    rows: pa.Table,
+    blob_uri: str,
+    *,
+    step: str = "gate",
+    more: bool = False,
+    tx: sa.Connection | None = None,
+) -> int:
+    """Enter the rows of a SET_ASIDE table (its `raw` and `detail` stay in the sealed file `blob_uri`, row by row in the same order).
+
+    What an earlier try of the same `step` entered is replaced, so that a step done twice counts once; `more` adds a further file of
+    the same try instead. Returns the number of rows. Give `tx`, the transaction of `claims.advance`, so that it is fenced.
+    """
+    q, at = quarantined.c, clock.now()
+    same = {"delivery_id": delivery_id, "step": step, "blob_uri": blob_uri, "state": Fate.OPEN, "note": None, "at": at}
+    slim = rows.select(list(_FROM_ROWS))
+    with ledger.writing(tx) as tx:
+        if not more:
+            clear(ledger, delivery_id, step=step, tx=tx)
+        for start in range(0, slim.num_rows, _CHUNK):
+            found = slim.slice(start, _CHUNK).to_pylist()
+            values = [same | row | {"blob_row": number} for number, row in enumerate(found, start)]
+            tx.execute(sa.insert(quarantined), values)
+        count = sa.select(sa.func.count()).where(q.delivery_id == delivery_id, q.step == step, q.blob_uri == blob_uri)
+        return int(tx.execute(count).scalar_one())
+
+
+def clear(ledger: Ledger, delivery_id: str, *, step: str | None = None, tx: sa.Connection | None = None) -> None:
+    """Forget what earlier tries of `step` (of all steps) set aside: the delivery is being done again."""
+    query = sa.delete(quarantined).where(quarantined.c.delivery_id == delivery_id)
+    with ledger.writing(tx) as tx:
+        tx.execute(query if step is None else query.where(quarantined.c.step == step))
+
+
+def find(
+    ledger: Ledger,
+    *,
+    delivery_id: str | None = None,
+    reason: str | None = None,
+    state: Fate | None = None,
+    record: int | None = None,
+    blob_uri: str | None = None,
+    limit: int = 10_000,
+    after: int = 0,
+    tx: sa.Connection | None = None,
+) -> list[Quarantined]:
+    """Records that fit all that is asked, in the order in which they were entered; the next page is `after` the last one's id."""
+    q = quarantined.c
+    asked = {"delivery_id": delivery_id, "reason": reason, "state": state, "record": record, "blob_uri": blob_uri}
+    query = sa.select(quarantined).where(q.id > after, *(q[name] == value for name, value in asked.items() if value is not None))
+    with ledger.reading(tx) as tx:
+        rows = tx.execute(query.order_by(q.id).limit(limit))
+        return [Quarantined(**{**row._mapping, "state": Fate(row.state)}) for row in rows]
+
+
+def counts(ledger: Ledger, delivery_id: str, *, tx: sa.Connection | None = None) -> dict[tuple[str, str | None], int]:
+    """How many records of a delivery were set aside, whatever became of them since, by (reason, column); the most frequent first."""
+    q = quarantined.c
+    number = sa.func.count().label("number")
+    query = sa.select(q.reason, q.column, number).where(q.delivery_id == delivery_id).group_by(q.reason, q.column)
+    with ledger.reading(tx) as tx:
+        return {(row.reason, row.column): row.number for row in tx.execute(query.order_by(number.desc(), q.reason, q.column))}
+
+
+def set_state(ledger: Ledger, ids: Iterable[int], state: Fate, *, note: str | None = None, tx: sa.Connection | None = None) -> int:
+    """Say what became of the records `ids`, with a note that holds no personal value. Returns how many there are."""
+    wanted, changed = list(ids), 0
+    with ledger.writing(tx) as tx:
+        for start in range(0, len(wanted), 500):
+            query = sa.update(quarantined).where(quarantined.c.id.in_(wanted[start : start + 500]))
+            changed += tx.execute(query.values(state=state, note=note)).rowcount
+    return changed

@@ -1,0 +1,60 @@
+"""Every test of the ledger runs on SQLite and on PostgreSQL."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+import sqlalchemy as sa
+
+from include.engine import delivery
+from include.engine.delivery import NewDelivery
+from include.engine.ledger import Ledger
+from include.engine.ledger.schema import metadata
+
+START = datetime(2026, 11, 21, 3, 0, tzinfo=UTC)
+MakeDelivery = Callable[..., NewDelivery]
+
+
+@pytest.fixture(scope="session")
+def postgres_ledger(postgres_url: str) -> Ledger:
+    ledger = Ledger(postgres_url)
+    ledger.migrate()
+    return ledger
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def ledger(request: pytest.FixtureRequest, tmp_path: Path, migrated_file: Path) -> Iterator[Ledger]:
+    """An empty ledger on each database. (PostgreSQL: one database, emptied before each test.)"""
+    if request.param == "sqlite":
+        shutil.copyfile(migrated_file, tmp_path / "ledger.db")
+        yield Ledger(f"sqlite:///{tmp_path / 'ledger.db'}")
+        return
+    ledger = request.getfixturevalue("postgres_ledger")
+    with ledger.begin() as tx:
+        names = ", ".join(f'"{table.name}"' for table in metadata.sorted_tables)
+        tx.execute(sa.text(f"TRUNCATE {names} RESTART IDENTITY CASCADE"))
+    yield ledger
+
+
+@pytest.fixture
+def new() -> MakeDelivery:
+    """Deliveries of aarhus' loans, each a minute after the other; keywords change what they say."""
+    made = 0
+
+    def make(**values: Any) -> NewDelivery:
+        nonlocal made
+        made += 1
+        at = START + timedelta(minutes=made)
+        values = {
+            "partner": "aarhus", "flow": "ils_import", "table": "loan", "seen_at": at, "path": f"loans_{made:04}.csv", "size": 10, "mtime_ns": made,
+        } | values  # fmt: skip
+        name = (values["partner"], values["table"] or values["flow"], values["seen_at"], values["path"], values["size"], values["mtime_ns"])
+        values.setdefault("id", delivery.delivery_id(*name, salt=str(made)))
+        return NewDelivery(**values)
+
+    return make
