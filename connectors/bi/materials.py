@@ -7,7 +7,7 @@ import pyarrow as pa
 from connectors.bi.tables import TABLES
 
 _ROWS = [
-    # material_key, name_en, name_da, name_sv, name_nl, electronic
+    # material_type, name, name_da, name_sv, name_nl, digital
     ("audiobook", "Audiobook", "Lydbog", "Ljudbok", "Luisterboek", False),
     ("book", "Book", "Bog", "Bok", "Boek", False),
     ("ebook", "E-book", "E-bog", "E-bok", "E-boek", True),

@@ -23,6 +23,7 @@ from include.engine.errors import BinderyError
 
 _SQL = Path(__file__).parent / "sql"
 _ROW_GROUP = 61_440  # rows; thirty DuckDB vectors: small enough that a filter by day skips within a busy month
+_ANONYMOUS = "anonymous"  # no pseudonym of the lake looks like it: those are hexadecimal
 _PARTNER_DIMENSIONS = ("dim_title", "dim_item", "dim_patron", "dim_library")
 
 
@@ -41,9 +42,10 @@ def build_partner(house: House, partner: str, folder: Path, work: Path) -> Measu
     """Write the partner's share of every partitioned table below `folder`; `work` takes the scratch database. Errors: BinderyError."""
     with _database(house, work / f"{partner}.duckdb") as db:
         library, rekey = house.library(partner), house.pseudonyms(partner)
-        _set(db, partner=partner, timezone=library.timezone, partner_name=library.name, year=house.today.year, key_id=rekey.key_id)
+        _set(db, partner=partner, timezone=library.timezone, partner_name=library.name, year=house.today.year)
+        _set(db, key_id=rekey.key_id, anonymous=rekey.of(pa.array([_ANONYMOUS]))[0].as_py())
         _run(db, "macros")
-        _load(db, "material", pa.table({"material_key": materials()["material_key"]}))
+        _load(db, "kind_of_material", materials().select(["material_type"]))
         branches = pa.schema([("code", pa.string()), ("name", pa.string())])
         _load(db, "branch", pa.Table.from_pylist([{"code": code, "name": name} for code, name in library.branches.items()], branches))
         for table in INPUTS:
@@ -57,7 +59,7 @@ def build_partner(house: House, partner: str, folder: Path, work: Path) -> Measu
             _write(db, TABLES[name], folder / name / f"partner={partner}", "true")
         for month, first, after in _months(db):
             place = folder / "fact_loan" / f"partner={partner}" / f"month={month}"
-            _write(db, TABLES["fact_loan"], place, f"day >= DATE '{first}' AND day < DATE '{after}'")
+            _write(db, TABLES["fact_loan"], place, f"date >= DATE '{first}' AND date < DATE '{after}'")
         return _measures(db, partner)
 
 
@@ -121,7 +123,6 @@ def _write(db: duckdb.DuckDBPyConnection, table: Table, folder: Path, where: str
         "date32[day]": "DATE",
         "int8": "TINYINT",
         "int16": "SMALLINT",
-        "int32": "INTEGER",
         "decimal128(12, 2)": "DECIMAL(12, 2)",
     }
     columns = ", ".join(f"{name}::{types[str(table.schema.field(name).type)]} AS {name}" for name in table.stored)
@@ -133,13 +134,13 @@ def _write(db: duckdb.DuckDBPyConnection, table: Table, folder: Path, where: str
 
 def _months(db: duckdb.DuckDBPyConnection) -> list[tuple[str, date, date]]:
     """Each month with a fact as its name, its first day and the first day after it."""
-    query = "SELECT DISTINCT date_trunc('month', day)::DATE AS first, (date_trunc('month', day) + INTERVAL 1 MONTH)::DATE FROM fact_loan ORDER BY first"
+    query = "SELECT DISTINCT date_trunc('month', date)::DATE AS first, (first + INTERVAL 1 MONTH)::DATE FROM fact_loan ORDER BY first"
     return [(first.strftime("%Y-%m"), first, after) for first, after in db.execute(query).fetchall()]
 
 
 def _measures(db: duckdb.DuckDBPyConnection, partner: str) -> Measures:
     """Add up the facts, and hold them against the lake's rows: no loan may be lost or doubled on the way."""
-    query = "SELECT coalesce(sum(loans), 0), coalesce(sum(renewals), 0), coalesce(sum(returns), 0), min(year(day)), max(year(day)) FROM fact_loan"
+    query = "SELECT coalesce(sum(loans), 0), coalesce(sum(renewals), 0), coalesce(sum(returns), 0), min(year(date)), max(year(date)) FROM fact_loan"
     found = Measures(*(db.execute(query).fetchall()[0]))
     told = db.execute("SELECT count(*) FROM loan WHERE event = 'loan'").fetchall()[0][0]
     if found.loans != told:

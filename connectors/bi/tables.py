@@ -28,6 +28,11 @@ class Table:
     sorted_by: tuple[str, ...]
 
     @property
+    def key(self) -> str:
+        """The column that dimensions are joined on; sorted last, so that it also orders rows that are otherwise equal."""
+        return self.sorted_by[-1]
+
+    @property
     def stored(self) -> list[str]:
         """The columns inside the files."""
         return [name for name in self.schema.names if name not in self.folders]
@@ -41,7 +46,6 @@ def _schema(**columns: str) -> pa.Schema:
         "date": pa.date32(),
         "int8": pa.int8(),
         "int16": pa.int16(),
-        "int32": pa.int32(),
         "money": pa.decimal128(12, 2),
     }
     return pa.schema([pa.field(name, types[kind.rstrip("?")], nullable=kind.endswith("?")) for name, kind in columns.items()])
@@ -62,10 +66,10 @@ TABLES = {
                 responsibility="str?",
                 contributors="str?",
                 publisher="str?",
-                published_year="int16?",
+                year="int16?",
                 language="str?",
                 isbn="str?",
-                material_key="str",
+                material_type="str",
                 classification="str?",
                 subjects="str?",
                 deleted="bool",
@@ -81,7 +85,7 @@ TABLES = {
                 item_key="str",
                 item_id="str?",
                 title_key="str",
-                owning_library="str",
+                owning_branch="str",
                 department="str?",
                 location="str?",
                 sublocation="str?",
@@ -94,7 +98,7 @@ TABLES = {
                 known="bool",
             ),
             ("partner",),
-            ("owning_library", "item_key"),
+            ("owning_branch", "item_key"),
         ),
         Table(
             "dim_patron",
@@ -107,6 +111,7 @@ TABLES = {
                 category="str?",
                 home_library="str",
                 institution="bool",
+                anonymous="bool",
                 known="bool",
             ),
             ("partner",),
@@ -116,63 +121,63 @@ TABLES = {
             "dim_library",
             _schema(
                 partner="str",
-                library_key="str",
+                branch_key="str",
                 branch="str?",
                 name="str",
                 partner_name="str",
-                is_lending="bool",
-                is_returning="bool",
-                is_owning="bool",
-                is_home="bool",
+                lending="bool",
+                returning="bool",
+                owning="bool",
+                home="bool",
             ),
             ("partner",),
-            ("library_key",),
+            ("branch_key",),
         ),
         Table(
             "dim_material",
-            _schema(material_key="str", name_en="str", name_da="str", name_sv="str", name_nl="str", electronic="bool"),
+            _schema(material_type="str", name="str", name_da="str", name_sv="str", name_nl="str", digital="bool"),
             (),
-            ("material_key",),
+            ("material_type",),
         ),
         Table(
             "dim_date",
             _schema(
-                day="date",
+                date="date",
                 year="int16",
                 quarter="int8",
                 month="str",
-                month_number="int8",
+                month_of_year="int8",
                 iso_year="int16",
                 iso_week="int8",
                 weekday="int8",
                 weekend="bool",
             ),
             (),
-            ("day",),
+            ("date",),
         ),
         Table(
             "fact_loan",
             _schema(
                 partner="str",
                 month="str",
-                day="date",
+                date="date",
                 event="str",
                 kind="str",
-                loans="int32",
-                renewals="int32",
-                returns="int32",
+                loans="int8",
+                renewals="int8",
+                returns="int8",
                 patron_key="str",
                 item_key="str",
                 title_key="str",
-                material_key="str",
-                lending_library="str",
-                returning_library="str",
-                owning_library="str",
-                days_out="int32?",
-                day_estimated="bool",
+                material_type="str",
+                lending_branch="str",
+                returning_branch="str",
+                owning_branch="str",
+                loan_days="int16?",
+                date_estimated="bool",
             ),
             ("partner", "month"),
-            ("day", "lending_library", "item_key"),
+            ("date", "lending_branch", "item_key"),
         ),
     )
 }

@@ -4,11 +4,11 @@ CREATE TABLE item_known AS
            item.* EXCLUDE (agency),
            coalesce(item.agency, sole_title.agency) AS agency,
            title_place(coalesce(item.agency, sole_title.agency), item.control_number) AS title_key,
-           place(text_or_null(branch)) AS owning_library,
-           material.material_key AS item_material
+           place(text_or_null(branch)) AS owning_branch,
+           kind_of_material.material_type AS item_material
     FROM item
     LEFT JOIN sole_title ON sole_title.control_number = item.control_number
-    LEFT JOIN material ON material.material_key = lower(item.material_type);
+    LEFT JOIN kind_of_material ON kind_of_material.material_type = lower(item.material_type);
 
 CREATE TABLE item_of_barcode AS
     SELECT barcode, min(item_id) AS item_id FROM item WHERE barcode IS NOT NULL GROUP BY barcode HAVING count(*) = 1;

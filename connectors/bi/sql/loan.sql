@@ -11,7 +11,7 @@ CREATE TABLE loan_known AS
         FROM loan LEFT JOIN item_of_barcode ON loan.item_id IS NULL AND item_of_barcode.barcode = loan.barcode
     ), titled AS (
         SELECT placed.* EXCLUDE (control_number, agency),
-               item_known.owning_library, item_known.item_material,
+               item_known.owning_branch, item_known.item_material,
                coalesce(item_known.control_number, placed.control_number) AS control_number,
                CASE WHEN item_known.control_number IS NULL THEN placed.agency ELSE item_known.agency END AS named_agency
         FROM placed LEFT JOIN item_known ON item_known.item_id = placed.item_id
@@ -21,26 +21,26 @@ CREATE TABLE loan_known AS
         FROM titled LEFT JOIN sole_title ON sole_title.control_number = titled.control_number
     ), dated AS (
         SELECT keyed.*,
-               CASE WHEN event = 'loan' THEN loaned_on END AS loan_day,
+               CASE WHEN event = 'loan' THEN loaned_on END AS loan_date,
                CASE WHEN event = 'renewal' THEN coalesce(local_day(happened_at), loaned_on)
-                    WHEN event = 'loan' AND renewals > 0 AND NOT coalesce(told.renewal, false) THEN loaned_on END AS renewal_day,
+                    WHEN event = 'loan' AND renewals > 0 AND NOT coalesce(told.renewal, false) THEN loaned_on END AS renewal_date,
                event = 'loan' OR happened_at IS NULL AS renewal_estimated,
                CASE WHEN event = 'return' THEN coalesce(returned_on, local_day(coalesce(returned_at, happened_at)), loaned_on)
                     WHEN event = 'loan' AND NOT coalesce(told.returned, false)
-                    THEN coalesce(returned_on, local_day(returned_at)) END AS return_day,
-               event = 'return' AND coalesce(returned_on, returned_at, happened_at) IS NULL AS return_estimated
+                    THEN coalesce(returned_on, local_day(returned_at)) END AS return_date,
+               event = 'return' AND coalesce(returned_on, local_day(coalesce(returned_at, happened_at))) IS NULL AS return_estimated
         FROM keyed LEFT JOIN told ON event = 'loan' AND told.loan_id = keyed.loan_id
     )
-    SELECT kind, loan_day, renewal_day, renewal_estimated, return_day, return_estimated,
-           greatest(coalesce(renewals, 0), 1)::INTEGER AS renewals,
-           CASE WHEN NOT return_estimated THEN greatest(return_day - loaned_on, 0)::INTEGER END AS days_out,
-           coalesce(person.patron_key, place('anonymous')) AS patron_key,
+    SELECT kind, loan_date, renewal_date, renewal_estimated, return_date, return_estimated,
+           greatest(coalesce(renewals, 0), 1)::SMALLINT AS renewals,
+           CASE WHEN NOT return_estimated THEN least(greatest(return_date - loaned_on, 0), 32767)::SMALLINT END AS loan_days,
+           coalesce(person.patron_key, getvariable('anonymous')) AS patron_key,
            item_id, place(item_id) AS item_key,
            control_number, agency, dated.title_key,
-           coalesce(nullif(title_known.title_material, 'other'), item_material, title_known.title_material, 'unknown') AS material_key,
-           place(text_or_null(lending_branch)) AS lending_library,
-           place(text_or_null(returning_branch)) AS returning_library,
-           coalesce(owning_library, place(NULL)) AS owning_library
+           coalesce(nullif(title_known.material_type, 'other'), item_material, title_known.material_type, 'unknown') AS material_type,
+           place(text_or_null(lending_branch)) AS lending_branch,
+           place(text_or_null(returning_branch)) AS returning_branch,
+           coalesce(owning_branch, place(NULL)) AS owning_branch
     FROM dated
     LEFT JOIN person ON person.patron = dated.patron
     LEFT JOIN title_known ON title_known.title_key = dated.title_key;
