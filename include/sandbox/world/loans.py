@@ -197,7 +197,7 @@ def _dress(world: World, rhythm: _Rhythm, ordinal: Index, item: Index, slot: Ind
 
 def _kinds(world: World, item: Index, slot: Index, patron: Index) -> Index:
     share = unit(world.seed, "kind", item, slot)
-    electronic = 0.03 if world.library.public else 0.01
+    electronic = 0.03 if world.library.e_loans else 0.0
     kind = np.full(len(item), HOME, dtype=np.int64)
     kind[people.institution(world, patron)] = INSTITUTION
     kind[share < 0.02] = IN_LIBRARY
@@ -214,5 +214,4 @@ def renewal_day(world: World, chunk: Loans, number: int) -> Index:
 
 def anonymous(world: World, chunk: Loans, on: int) -> Flags:
     """Loans that have lost their patron by day `on`: brought back more than 30 days before, by someone who did not ask to keep the history."""
-    kept = people.consent(world, chunk.patron) | people.institution(world, chunk.patron)
-    return (chunk.end < on - 30) & ~kept
+    return (chunk.end < on - 30) & ~people.keeps_history(world, chunk.patron)

@@ -45,8 +45,13 @@ def male(world: World, patron: Index) -> Flags:
 
 
 def consent(world: World, patron: Index) -> Flags:
-    """Asked the library to keep the loan history."""
+    """Has agreed to be written to."""
     return unit(world.seed, "consent", patron) < 0.55
+
+
+def keeps_history(world: World, patron: Index) -> Flags:
+    """Asked the library to keep the loan history; an institution's is always kept."""
+    return (unit(world.seed, "keeps history", patron) < 0.5) | institution(world, patron)
 
 
 def protected(world: World, patron: Index) -> Flags:
