@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import secrets
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from threading import Lock
 from typing import Protocol
@@ -44,6 +45,10 @@ class KeyStore(Protocol):
 
     def destroy(self, key_id: str, *, why: str) -> None:
         """Forget the secret for good, and remember when and why. Destroying a destroyed key changes nothing."""
+        ...
+
+    def destroy_all(self, key_ids: Iterable[str], *, why: str) -> None:
+        """`destroy` for many: all of them or, by an error, none."""
         ...
 
     def find(self, purpose: str, subject: str) -> list[str]:
@@ -104,11 +109,15 @@ class MemoryKeyStore:
         return DataKey(key_id, held.secret)
 
     def destroy(self, key_id: str, *, why: str) -> None:
-        held = self._keys.get(key_id)
-        if held is None:
-            raise unknown(key_id)
-        if held.secret is not None:
-            held.secret, held.why = None, why
+        self.destroy_all([key_id], why=why)
+
+    def destroy_all(self, key_ids: Iterable[str], *, why: str) -> None:
+        wanted = list(key_ids)
+        for missing in (key_id for key_id in wanted if key_id not in self._keys):
+            raise unknown(missing)
+        for held in map(self._keys.__getitem__, wanted):
+            if held.secret is not None:
+                held.secret, held.why = None, why
 
     def find(self, purpose: str, subject: str) -> list[str]:
         return [
