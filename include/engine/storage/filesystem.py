@@ -65,17 +65,21 @@ class Store:
             if folder:
                 self.drive.make_folder(folder)
             if not self.drive.renames:
-                size = self.drive.write(path, blocks)
-                self._verify(path, size)
-                return size
+                return self.put_as_is(path, blocks)
             temporary = f"{prefix}.{secrets.token_hex(6)}.part"
             try:
-                size = self.drive.write(temporary, blocks)
-                self._verify(temporary, size)
+                size = self.put_as_is(temporary, blocks)
                 self.drive.rename(temporary, prefix + name, overwrite=True)
             except BaseException:
-                self._forget(temporary)
+                self.forget(temporary)
                 raise
+            return size
+
+    def put_as_is(self, path: str, blocks: Iterable[bytes]) -> int:
+        """Write a file under the very name, its size verified; for one whose final name is known only at its end. Use `put` else."""
+        with told(str(self.location), path, writing=True):
+            size = self.drive.write(_inside(path), blocks)
+            self._verify(path, size)
             return size
 
     def rename(self, old: str, new: str, *, overwrite: bool = False) -> None:
@@ -127,8 +131,8 @@ class Store:
         if there != size:
             raise Unreachable(f"{size} bytes were written, {there} are there", do="We try again by ourselves.", code="STORE_WRITE_SHORT")
 
-    def _forget(self, temporary: str) -> None:
-        """Take a half-written file away, if the storage still answers."""
+    def forget(self, temporary: str) -> None:
+        """Take a half-written file away, if the storage still answers; never raises."""
         try:
             self.drive.delete(temporary)
         except Exception:  # the error that brought us here is the one to tell of
