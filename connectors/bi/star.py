@@ -22,7 +22,7 @@ from connectors.bi.tables import TABLES, Table
 from include.engine.errors import BinderyError
 
 _SQL = Path(__file__).parent / "sql"
-_ROW_GROUP = 61_440  # rows; thirty DuckDB vectors: small enough that a filter by day skips within a busy month
+_ROW_GROUP = 61_440  # rows, thirty DuckDB vectors: small enough that a filter by day skips within a busy month
 _ANONYMOUS = "anonymous"  # no pseudonym of the lake looks like it: those are hexadecimal
 _PARTNER_DIMENSIONS = ("dim_title", "dim_item", "dim_patron", "dim_library")
 
@@ -107,7 +107,7 @@ def _load(db: duckdb.DuckDBPyConnection, table: str, rows: pa.Table | pa.RecordB
 def _rekey(db: duckdb.DuckDBPyConnection, rekey: Rekey) -> None:
     """Table `person`: lake pseudonym -> BI key. Only here do the two stand side by side, and the scratch file goes with the build."""
     db.execute("CREATE TABLE bi_key (one VARCHAR, patron_key VARCHAR)")
-    for batch in db.cursor().execute("SELECT DISTINCT one FROM named").to_arrow_reader(100_000):
+    for batch in db.cursor().sql("SELECT DISTINCT one FROM named").to_arrow_reader(100_000):
         db.register("incoming", pa.table({"one": batch.column(0), "patron_key": rekey.of(batch.column(0))}))
         db.execute("INSERT INTO bi_key SELECT * FROM incoming")
         db.unregister("incoming")

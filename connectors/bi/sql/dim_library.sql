@@ -10,10 +10,10 @@ CREATE VIEW dim_library AS
         UNION SELECT place(NULL), 'listed'
     ), roles AS (
         SELECT branch_key, nullif(branch_key[length(getvariable('partner')) + 2:], '') AS branch,
-               bool_or(role = 'lending') AS lending, bool_or(role = 'returning') AS returning,
-               bool_or(role = 'owning') AS owning, bool_or(role = 'home') AS home
+               bool_or(role = 'lending') AS is_lending, bool_or(role = 'returning') AS is_returning,
+               bool_or(role = 'owning') AS is_owning, bool_or(role = 'home') AS is_home
         FROM named GROUP BY branch_key
     )
     SELECT branch_key, roles.branch, coalesce(branch.name, roles.branch, '') AS name, getvariable('partner_name') AS partner_name,
-           lending, returning, owning, home
+           is_lending, is_returning, is_owning, is_home
     FROM roles LEFT JOIN branch ON branch.code = roles.branch;

@@ -36,11 +36,12 @@ CREATE TABLE loan_known AS
            CASE WHEN NOT return_estimated THEN least(greatest(return_date - loaned_on, 0), 32767)::SMALLINT END AS loan_days,
            coalesce(person.patron_key, getvariable('anonymous')) AS patron_key,
            item_id, place(item_id) AS item_key,
-           control_number, agency, dated.title_key,
+           dated.control_number, dated.agency, dated.title_key,
            coalesce(nullif(title_known.material_type, 'other'), item_material, title_known.material_type, 'unknown') AS material_type,
            place(text_or_null(lending_branch)) AS lending_branch,
            place(text_or_null(returning_branch)) AS returning_branch,
            coalesce(owning_branch, place(NULL)) AS owning_branch
     FROM dated
     LEFT JOIN person ON person.patron = dated.patron
-    LEFT JOIN title_known ON title_known.title_key = dated.title_key;
+    LEFT JOIN title_known ON title_known.title_key = dated.title_key
+    ORDER BY coalesce(return_date, renewal_date, loan_date);  -- so that a month is read from few blocks of the table
