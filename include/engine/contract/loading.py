@@ -111,13 +111,6 @@ def _contract(standard: OpenDataContractStandard, id: str | None) -> Contract:
 
 def _settings(standard: OpenDataContractStandard) -> dict[str, Any]:
     found: dict[str, Any] = {}
-    names = {
-        "handoff": "handoff",
-        "identity": "identity",
-        "blockAbove": "block_above",
-        "blockFrom": "block_from",
-        "deleteAbove": "delete_above",
-    }
     for position, custom in enumerate(standard.customProperties or ()):
         path = ("customProperties", position)
         if custom.property not in SETTINGS:

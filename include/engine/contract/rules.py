@@ -13,7 +13,7 @@ from include.engine.contract.model import Column, Rule, Severity
 
 METRICS = ("rowCount", "duplicateValues")
 #: kwargs of an expectation that name columns
-COLUMN_KWARGS = ("column", "column_A", "column_B", "column_list")
+COLUMN_KWARGS = ("column", "given", "column_A", "column_B", "column_list")
 BETWEEN, IN_SET, NOT_IN_SET = (
     "expect_column_values_to_be_between",
     "expect_column_values_to_be_in_set",
@@ -85,7 +85,8 @@ def _row_judgement(quality: DataQuality, column: str | None, columns: frozenset[
     named = [name for key in COLUMN_KWARGS if key in kwargs for name in ([kwargs[key]] if isinstance(kwargs[key], str) else kwargs[key])]
     if not named:
         raise RuleError(f"{quality.id}: the rule names no column")
-    _known(quality.id, (*named, *(kwargs.get("when") or {})), columns)
+    named += list(kwargs.get("when") or {})
+    _known(quality.id, tuple(named), columns)
     return {"expectation": quality.implementation["type"], "kwargs": kwargs, "columns": tuple(named)}
 
 
