@@ -28,13 +28,14 @@ ISO = tuple(f"YYYY-MM-DDThh:mm:ss{fraction}{zone}" for fraction in (".fff", "") 
 class Moments:
     """`micros` since 1970-01-01 on the clock that the text was written in; meaningless where `bad` or where the text was null.
 
-    `timed` says which rows had a time of day, and `absolute` which named their own offset and so are UTC already.
+    `timed` says which rows had a time of day, `absolute` which named their own offset and so are UTC already, `empty` which said nothing.
     """
 
     micros: Ints
     bad: Bools
     timed: Bools
     absolute: Bools
+    empty: Bools
 
 
 @cache
@@ -110,7 +111,8 @@ def moments(texts: pa.StringArray, layouts: tuple[str, ...]) -> Moments:
     offsets = np.frombuffer(texts.buffers()[1], np.int32, count + 1, texts.offset * 4).astype(np.int64)
     data = np.frombuffer(texts.buffers()[2] or b"", np.uint8)
     starts, lengths = offsets[:-1], np.diff(offsets)
-    todo = ~np.asarray(texts.is_null()) if texts.null_count else np.ones(count, np.bool_)
+    empty = np.asarray(texts.is_null(), np.bool_) if texts.null_count else np.zeros(count, np.bool_)
+    todo = ~empty
     for layout in (fixed for name in layouts for fixed in (ISO if name == "iso8601" else (name,))):
         if not todo.any():
             break
@@ -127,4 +129,4 @@ def moments(texts: pa.StringArray, layouts: tuple[str, ...]) -> Moments:
             if found := _one_iso(texts[int(row)].as_py()):
                 micros[row], timed[row], absolute[row] = found
                 todo[row] = False
-    return Moments(micros, todo, timed, absolute)
+    return Moments(micros, todo, timed, absolute, empty)
