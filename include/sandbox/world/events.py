@@ -53,7 +53,13 @@ def events(world: World, first: int | None = None, last: int | None = None) -> I
 
 def _of(world: World, chunk: Loans) -> Events:
     everything = np.arange(len(chunk), dtype=np.int64)
-    rows, kinds, days, seconds, steps = [everything], [np.full(len(chunk), LOAN)], [chunk.day], [chunk.second], [np.zeros(len(chunk), dtype=np.int64)]
+    rows, kinds, days, seconds, steps = (
+        [everything],
+        [np.full(len(chunk), LOAN)],
+        [chunk.day],
+        [chunk.second],
+        [np.zeros(len(chunk), dtype=np.int64)],
+    )
     for number in (1, 2, 3):
         renewed = np.flatnonzero(chunk.renewals >= number)
         rows.append(renewed)

@@ -52,7 +52,9 @@ def items(world: World, index: Index, day: int | None = None, moved: Flags | Non
         department = np.where(moved, (department + 1) % len(world.library.departments), department)
     title = world.item_title(index)
     late = unit(seed, "acquired late", index) < 0.15
-    acquired = np.where(late, day_number(world.first) + below(DAYS, seed, "acquired", index), day_number(world.first) - below(4000, seed, "of old", index))
+    acquired = np.where(
+        late, day_number(world.first) + below(DAYS, seed, "acquired", index), day_number(world.first) - below(4000, seed, "of old", index)
+    )
     return Items(
         index=index,
         item_id=ids.item_id(world, index),

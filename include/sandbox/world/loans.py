@@ -16,7 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from include.sandbox.world import people
-from include.sandbox.world.chance import Index, below, bits, unit
+from include.sandbox.world.chance import Index, below, bits, choose, unit
 from include.sandbox.world.world import DAYS, World, day_number
 
 Flags = npt.NDArray[np.bool_]
@@ -113,8 +113,12 @@ def _day_weights(world: World) -> npt.NDArray[np.float64]:
 def _starts_by_day(world: World) -> tuple[float, Index]:
     """(share of candidates to take so that a few per cent too many are found, candidates taken on each day)."""
     rhythm, weights, begin = _rhythm(world), _day_weights(world), day_number(world.first)
-    expected = float(np.sum(DAYS * weights[:DAYS].mean() / rhythm.length * (1 - (rhythm.from_day - begin) / DAYS)))
-    share = 1.06 * world.loans / expected
+    slots = float(np.sum((DAYS - (rhythm.from_day - begin)) / rhythm.length))
+    share, wanted = 0.0, 1.03 * world.loans + 4 * world.loans**0.5
+    for step in 2.0 ** -np.arange(-3, 20):
+        # The largest share that does not find more than is wanted: days with a full house take no more.
+        if slots * np.minimum(1.0, (share + step) * weights[:DAYS]).mean() <= wanted:
+            share += float(step)
     counts = np.zeros(DAYS, dtype=np.int64)
     window = max(1, int(_CHUNK / (world.loans / DAYS)))
     for day in range(begin, begin + DAYS, window):
@@ -184,8 +188,11 @@ def _dress(world: World, rhythm: _Rhythm, ordinal: Index, item: Index, slot: Ind
     kind = _kinds(world, item, slot, patron)
     same_day = kind == IN_LIBRARY
     end = np.where(same_day, start, start + length)
-    renewals = np.where(same_day, 0, np.minimum((length - 1) // period, 3))
-    end_second = np.where(same_day, second + 1800 + below(3600, seed, "read", item, slot), 9 * 3600 + below(39_600, seed, "back", item, slot))
+    asked = choose([30.0, 15, 15, 40], seed, "renews", item, slot)
+    renewals = np.where(same_day, 0, np.minimum((length - 1) // period, asked))
+    end_second = np.where(
+        same_day, second + 1800 + below(3600, seed, "read", item, slot), 9 * 3600 + below(39_600, seed, "back", item, slot)
+    )
     returning = np.where(unit(seed, "back elsewhere", item, slot) < 0.12, below(branches, seed, "back where", item, slot), lending)
     due = start + period * (renewals + 1)
     order = np.lexsort((item, second, start))

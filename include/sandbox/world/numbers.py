@@ -89,4 +89,3 @@ def _eleven(body: Index) -> Index:
 def hyphened(number: Strings, place: int) -> Strings:
     """The number with a hyphen before character `place`."""
     return pc.utf8_replace_slice(number, place, place, "-")
-

@@ -76,7 +76,9 @@ def patrons(world: World, index: Index, moved: Flags | None = None) -> Patrons:
         second_card=blank(ids.card(world, index, second=True), ~people.second_card(world, index)),
         national_id=blank(_national(world, index), institution),
         first_name=blank(first, institution),
-        last_name=either(institution, joined(pick([place[1] for place in world.library.places], town), " ", kind), pick(lists["surnames"], surname)),
+        last_name=either(
+            institution, joined(pick([place[1] for place in world.library.places], town), " ", kind), pick(lists["surnames"], surname)
+        ),
         email=blank(_mail(world, index, surname), unit(seed, "mail", index) < 0.2),
         phone=blank(_phone(world, index), unit(seed, "phone", index) < 0.25),
         address=blank(joined(pick(lists["streets"], street), " ", whole(house)), protected),

@@ -71,12 +71,12 @@ def holds(world: World) -> Holds:
 
 
 def fees(world: World) -> Iterator[Fees]:
-    """Fees for loans that were due in the last half year and came back late, or not within sixty days."""
+    """Fees for loans that were due in the last half year and came back late, or not within sixty days. The first chunk may be empty."""
     last = day_number(world.last)
-    for chunk in loans(world, first=last - 180 - LONGEST):
+    for number, chunk in enumerate(loans(world, first=last - 180 - LONGEST)):
         late = np.minimum(chunk.end, last) - chunk.due
         owing = (late > 0) & (chunk.due > last - 180) & ~np.isin(chunk.kind, (E_LOAN, IN_LIBRARY, INTERLIBRARY))
-        if owing.any():
+        if number == 0 or owing.any():
             yield _fees(world, chunk.where(owing), late[owing], last)
 
 

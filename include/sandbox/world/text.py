@@ -62,7 +62,9 @@ def pick(words: Sequence[str | None], index: Index) -> Strings:
 def days(numbers: Index, pattern: str) -> Strings:
     """Days since 1970-01-01 written by a strftime pattern; the pattern is applied once a distinct day, not once a row."""
     distinct, place = np.unique(numbers, return_inverse=True)
-    written = [str(day) for day in pc.strftime(pa.array(distinct.astype("datetime64[D]")).cast(pa.timestamp("s")), format=pattern).to_pylist()]
+    written = [
+        str(day) for day in pc.strftime(pa.array(distinct.astype("datetime64[D]")).cast(pa.timestamp("s")), format=pattern).to_pylist()
+    ]
     return pick(written, place.astype(np.int64))
 
 

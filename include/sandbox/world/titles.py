@@ -64,7 +64,9 @@ def control_number(world: World, number: int) -> str:
 
 def control_numbers(world: World) -> tuple[str, int]:
     """(prefix, first number): a control number is the prefix and the first number plus the title's."""
-    return {"lindeby": ("", 51_000_000), "havnsund": ("", 100_001), "almvik": ("in", 10_000_000_001), "molendal": ("c:lvd:", 1_400_001)}[world.library.id]
+    return {"lindeby": ("", 51_000_000), "havnsund": ("", 100_001), "almvik": ("in", 10_000_000_001), "molendal": ("c:lvd:", 1_400_001)}[
+        world.library.id
+    ]
 
 
 def call_number(world: World, title: Title) -> str:

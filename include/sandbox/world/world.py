@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import zlib
 from dataclasses import dataclass
 from datetime import date, timedelta
 from functools import cached_property
@@ -27,11 +28,11 @@ def day_number(day: date) -> int:
 
 @dataclass(frozen=True)
 class World:
-    """One library's world: `loans` loans in the two years that end with `last`, from one seed."""
+    """One library's world: `loans` loans in the two years that end with `last`. `seed` is the library's own: see `world`."""
 
     library: Library
     loans: int
-    seed: int = 1
+    seed: int
     last: date = LAST_DAY
 
     def __post_init__(self) -> None:
@@ -96,15 +97,15 @@ class World:
         """The title of every item: each title has one, and the popular (low) ones have most of the rest."""
         place = (items * self.stride) % self.items
         share = (bits(self.seed, "copy of", items) >> np.uint64(11)).astype(np.float64) * 2.0**-53
-        copy = np.minimum((share**2 * self.titles).astype(np.int64), self.titles - 1)
+        copy = np.minimum((share**1.5 * self.titles).astype(np.int64), self.titles - 1)
         return np.where(items >= self.items, self.titles + (items - self.items) // 2, np.where(place < self.titles, place, copy))
 
 
 def world(library: str, loans: int, seed: int = 1, last: date = LAST_DAY) -> World:
-    """The world of a library by its id; ValueError names those there are."""
+    """The world of a library by its id; two libraries of one seed have nothing in common. ValueError names the libraries there are."""
     if library not in LIBRARIES:
         raise ValueError(f"no library {library!r}: one of {', '.join(LIBRARIES)}")
-    return World(LIBRARIES[library], loans, seed, last)
+    return World(LIBRARIES[library], loans, zlib.crc32(f"{library} {seed}".encode()), last)
 
 
 def _edges(branches: tuple[Branch, ...], count: int, block: int) -> Index:

@@ -26,7 +26,11 @@ LOAN_FAULTS = [
     Fault("no_such_date", "DATE_UNREADABLE", {"loanDate": "2026-02-30T10:15:00.000+00:00"}),
     Fault("no_item", "LOAN_WITHOUT_ITEM", {"itemId": None}),
     Fault("line_cut_off", "JSON_UNREADABLE", row="short"),
-    Fault("due_before_lent", "DUE_BEFORE_LOAN", {"loanDate": "2026-03-14T12:00:00.000+00:00", "dueDate": "2026-03-01T12:00:00.000+00:00", "returnDate": None}),
+    Fault(
+        "due_before_lent",
+        "DUE_BEFORE_LOAN",
+        {"loanDate": "2026-03-14T12:00:00.000+00:00", "dueDate": "2026-03-01T12:00:00.000+00:00", "returnDate": None},
+    ),
     Fault("same_row_again", "DUPLICATE_ROW"),
     Fault("renewals_in_words", "NUMBER_UNREADABLE", {"renewalCount": '"två"'}),
 ]
@@ -86,7 +90,14 @@ def patrons(world: World, rows: Patrons) -> Columns:
 
 
 def holds(world: World, rows: Holds) -> Columns:
-    words: list[str | None] = ["Open - Not yet filled", "Open - Awaiting pickup", "Open - In transit", "Closed - Cancelled", "Closed - Filled", "Closed - Pickup expired"]
+    words: list[str | None] = [
+        "Open - Not yet filled",
+        "Open - Awaiting pickup",
+        "Open - In transit",
+        "Closed - Cancelled",
+        "Closed - Filled",
+        "Closed - Pickup expired",
+    ]
     noon = np.full(len(rows), 43_200)
     return {
         "id": ids.hold_id(world, rows.index),

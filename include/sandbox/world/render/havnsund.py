@@ -25,7 +25,11 @@ LOAN_FAULTS = [
     Fault("no_such_date", "DATE_UNREADABLE", {"issuedate": "2026-02-30 10:15:00"}),
     Fault("no_item", "LOAN_WITHOUT_ITEM", {"itemnumber": None, "barcode": None}),
     Fault("row_too_long", "ROW_RAGGED", row="long"),
-    Fault("returned_before_lent", "RETURN_BEFORE_LOAN", {"issuedate": "2026-03-14 12:00:00", "date_due": NO_TIME, "returndate": "2026-03-01 12:00:00"}),
+    Fault(
+        "returned_before_lent",
+        "RETURN_BEFORE_LOAN",
+        {"issuedate": "2026-03-14 12:00:00", "date_due": NO_TIME, "returndate": "2026-03-01 12:00:00"},
+    ),
     Fault("same_row_again", "DUPLICATE_ROW"),
     Fault("no_number", "KEY_MISSING", {"issue_id": None}),
     Fault("renewals_in_words", "NUMBER_UNREADABLE", {"renewals_count": "to"}),

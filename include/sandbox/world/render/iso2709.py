@@ -12,7 +12,17 @@ SUBFIELD, FIELD_END, RECORD_END = "\x1f", b"\x1e", b"\x1d"
 
 # ANSEL (ANSI/NISO Z39.47), the part that Nordic and Dutch words need: letters of its own, and marks that come before their letter.
 _ANSEL = {"æ": b"\xb5", "Æ": b"\xa5", "ø": b"\xb2", "Ø": b"\xa2", "©": b"\xc3"}
-_MARKS = {"å": b"\xeaa", "Å": b"\xeaA", "ä": b"\xe8a", "Ä": b"\xe8A", "ö": b"\xe8o", "Ö": b"\xe8O", "é": b"\xe2e", "ë": b"\xe8e", "ü": b"\xe8u"}
+_MARKS = {
+    "å": b"\xeaa",
+    "Å": b"\xeaA",
+    "ä": b"\xe8a",
+    "Ä": b"\xe8A",
+    "ö": b"\xe8o",
+    "Ö": b"\xe8O",
+    "é": b"\xe2e",
+    "ë": b"\xe8e",
+    "ü": b"\xe8u",
+}
 _MARC8 = _ANSEL | _MARKS
 
 

@@ -94,7 +94,16 @@ def written(
 
 
 def _spoilt(
-    lines: Strings, columns: Columns, layout: Layout, key: str, faults: list[Fault], fresh: Fresh, after: Index, count: Index, tally: Tally, mended: bool
+    lines: Strings,
+    columns: Columns,
+    layout: Layout,
+    key: str,
+    faults: list[Fault],
+    fresh: Fresh,
+    after: Index,
+    count: Index,
+    tally: Tally,
+    mended: bool,
 ) -> Strings:
     """`lines` with a broken one after each position of `after`; the `count`th broken row has the fault of that place in turn."""
     extra, places = [], []
@@ -158,13 +167,14 @@ def _object(columns: Columns, raw: frozenset[str], path: str = "") -> Strings:
     for name in members:
         if name not in inner:
             value = columns[name] if path + name in raw else _kept(columns[name], '"', '"')
-        elif set(part.partition(".")[0] for part in inner[name]) == {"0"}:
+        elif {part.partition(".")[0] for part in inner[name]} == {"0"}:
             only = {part.partition(".")[2]: values for part, values in inner[name].items()}
             value = joined("[", _object(only, raw, f"{path}{name}.0."), "]")
         else:
             value = _object(inner[name], raw, f"{path}{name}.")
-        parts.append(_kept(value, f'"{name}":', ""))
-    return joined("{", pc.binary_join_element_wise(*parts, ",", null_handling="skip"), "}")
+        parts.append(_kept(value, f',"{name}":', ""))
+    # Not null_handling="skip": with it, Arrow drops a row whose parts are all null.
+    return joined("{", pc.utf8_slice_codeunits(joined(*parts), 1), "}")
 
 
 def _kept(values: Strings, before: str, after: str) -> Strings:
