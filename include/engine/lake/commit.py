@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import random
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -18,7 +18,7 @@ from deltalake.exceptions import CommitFailedError
 
 from include.engine.errors import Unreachable
 from include.engine.lake.files import DataFile, PartitionWriter
-from include.engine.lake.log import FACTS, Commit, name_of, recorded
+from include.engine.lake.log import FACTS, Commit, first_with, name_of, recorded
 from include.engine.lake.store import TableStore
 from include.engine.lake.table import PARTITION, Lake, data_schema, open_table, plain_name, store_of
 
@@ -41,17 +41,25 @@ Prepare = Callable[[DeltaTable, TableStore, PartitionWriter], Change]
 
 
 def transact(
-    lake: Lake, table: str, partner: str, transaction: str, prepare: Prepare, check: Callable[[], None], keys: tuple[str, ...] = ()
+    lake: Lake,
+    table: str,
+    partner: str,
+    transaction: str,
+    prepare: Prepare,
+    check: Callable[[], None],
+    keys: Sequence[str] = (),
+    once: bool = True,
 ) -> tuple[Commit, bool]:
-    """Do a change once: prepare it from the newest version, check the fence, commit. Returns its commit, and whether it was there already.
+    """Do a change: prepare it from the newest version, check the fence, commit. Returns its commit, and whether it was there already.
 
     `prepare` reads the handle's version, writes new rows to the writer and says the rest; it runs again when another change of the partner
-    got in between. `check` raises when this try is stale; it runs last before the commit. Raises Unreachable LAKE_BUSY after ATTEMPTS.
+    got in between. `check` raises when this try is stale; it runs last before the commit. `keys` tells the writer which column has no two
+    values alike. With `once` false the change may happen again under its name. Raises Unreachable LAKE_BUSY after ATTEMPTS.
     """
     store = store_of(lake, table)
     for attempt in range(ATTEMPTS):
         handle = open_table(lake, table)
-        found = recorded(store, handle, transaction)
+        found = recorded(store, handle, transaction) if once else None
         if found is not None:
             return found, True
         check()
@@ -63,48 +71,46 @@ def transact(
             check()
             whole = all(store.size(file.path) == file.size for file in written)  # an erasure may have swept them away meanwhile
             if whole and time.monotonic() - started < LONGEST_SECONDS:
-                _commit(handle, partner, transaction, change, written)
-                return _committed(lake, table, store, transaction), False
-        except CommitFailedError:
-            _discard(lake, table, store, transaction, writer)
-        except BaseException:
-            _discard(lake, table, store, transaction, writer)
-            raise
+                _commit(handle, partner, transaction, change, written, once)
+                return _committed(lake, table, store, transaction, handle.version()), False
+        except BaseException as error:
+            # Nobody has seen what this try wrote, unless a commit names it: the other try's, or ours behind an answer that was lost.
+            if not _may_be_in(lake, table, store, transaction, handle.version(), writer.paths):
+                writer.discard()
+            if not isinstance(error, CommitFailedError):
+                raise
         time.sleep(random.uniform(0.0, 0.05) * 2 ** min(attempt, 6))  # noqa: S311  (spreads tries in time; no secret)
     raise Unreachable(
         f"{ATTEMPTS} tries met changes by others.", where=f"lake table {table}, partner {partner}", do="A retry helps.", code="LAKE_BUSY"
     )
 
 
-def _commit(handle: DeltaTable, partner: str, transaction: str, change: Change, written: list[DataFile]) -> None:
+def _commit(handle: DeltaTable, partner: str, transaction: str, change: Change, written: list[DataFile], once: bool) -> None:
     now = int(time.time() * 1000)
     turn = f"{PARTITION}:{partner}"
-    mine = Transaction(transaction, handle.version() + 1, now)  # its number tells `recorded` where to begin looking
+    named = [Transaction(turn, (handle.transaction_version(turn) or 0) + 1, now)]
+    if once:
+        named.append(Transaction(transaction, handle.version() + 1, now))  # its number tells `recorded` where to begin looking
     actions = [file.added(change.data_change) for file in written] + [file.removed(change.data_change) for file in change.remove]
     facts = {**change.facts, "transaction": transaction, "partner": partner}
-    properties = CommitProperties(
-        custom_metadata={FACTS: facts},
-        max_commit_retries=_INNER_RETRIES,
-        app_transactions=[mine, Transaction(turn, (handle.transaction_version(turn) or 0) + 1, now)],
-    )
+    properties = CommitProperties(custom_metadata={FACTS: facts}, max_commit_retries=_INNER_RETRIES, app_transactions=named)
     handle.create_write_transaction(actions, "append", handle.schema(), [PARTITION], commit_properties=properties)
 
 
-def _committed(lake: Lake, table: str, store: TableStore, transaction: str) -> Commit:
-    commit = recorded(store, open_table(lake, table), transaction)
+def _committed(lake: Lake, table: str, store: TableStore, transaction: str, after: int) -> Commit:
+    """The commit that we made after that version, durable on a local disk."""
+    commit = first_with(store, transaction, after + 1, open_table(lake, table).version())
     if commit is None:
-        raise Unreachable(
-            "a commit that was accepted cannot be read back.", where=f"lake table {table}", do="A retry helps.", code="LAKE_BUSY"
-        )
+        where = f"lake table {table}"
+        raise Unreachable("a commit that was accepted cannot be read back.", where=where, do="A retry helps.", code="LAKE_BUSY")
     store.sync(name_of(commit.version))
     return commit
 
 
-def _discard(lake: Lake, table: str, store: TableStore, transaction: str, writer: PartitionWriter) -> None:
-    """Delete what this try wrote, unless a commit names it, or may: only a plain no is a no, and vacuum takes what is left."""
+def _may_be_in(lake: Lake, table: str, store: TableStore, transaction: str, after: int, paths: list[str]) -> bool:
+    """Whether a commit after that version names one of `paths`, or may: only a plain no is a no, and vacuum takes what is left."""
     try:
-        found = recorded(store, open_table(lake, table), transaction)
+        commit = first_with(store, transaction, after + 1, open_table(lake, table).version())
     except Exception:
-        return
-    if found is None or not set(found.added) & set(writer.paths):
-        writer.discard()
+        return True
+    return commit is not None and bool(set(commit.added) & set(paths))

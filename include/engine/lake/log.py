@@ -55,8 +55,16 @@ def recorded(store: TableStore, handle: DeltaTable, transaction: str) -> Commit 
     earliest = handle.transaction_version(transaction)
     if earliest is None:
         return None
-    for version in range(earliest, handle.version() + 1):
+    found = first_with(store, transaction, earliest, handle.version())
+    if found is None:
+        raise history_gone(handle.table_uri, f"the commit of {transaction} is no longer in the log")
+    return found
+
+
+def first_with(store: TableStore, transaction: str, first: int, last: int) -> Commit | None:
+    """The commit among versions `first` to `last` whose facts name `transaction`."""
+    for version in range(first, last + 1):
         commit = commit_at(store, version)
         if commit is not None and commit.facts.get("transaction") == transaction:
             return commit
-    raise history_gone(handle.table_uri, f"the commit of {transaction} is no longer in the log")
+    return None

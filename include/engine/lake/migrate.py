@@ -23,6 +23,7 @@ PROPERTIES = {
     "delta.dataSkippingNumIndexedCols": "0",  # no writer, ours or another, copies values into the log
     "delta.logRetentionDuration": "interval 90 days",
     "delta.deletedFileRetentionDuration": "interval 30 days",
+    "delta.setTransactionRetentionDuration": "interval 400 days",
     "delta.checkpointInterval": "50",
 }
 _TRIES = 8
@@ -41,7 +42,7 @@ def ensure(lake: Lake, contract: Contract) -> DeltaTable:
             if not exists(lake, contract.table):
                 _create(lake, contract)
             handle = open_table(lake, contract.table)
-            if _migrate(handle, store_of(lake, contract.table), contract):
+            while _migrate(handle, store_of(lake, contract.table), contract):
                 handle = open_table(lake, contract.table)
             return handle
         except (CommitFailedError, DeltaError):  # somebody else made or migrated it meanwhile: look again
@@ -90,8 +91,7 @@ def _migrate(handle: DeltaTable, store: TableStore, contract: Contract) -> bool:
     if added or widened:
         _require_nullable(handle, contract, [field.name for field in added])
         fields = [pa.field(field.name, widened.get(field.name, field.type), field.nullable) for field in there]
-        own = [field for field in fields if field.name.startswith("_")]
-        schema = pa.schema([*(field for field in fields if field not in own), *added, *own])
+        schema = pa.schema([*fields, *added])
         _change_schema(handle, store, schema, contract, rewritten=bool(widened))
     elif not newer or contract.version == configuration.get(VERSION):
         return False

@@ -21,6 +21,7 @@ from include.engine.lake.table import (
     PARTITION,
     PLACEHOLDER,
     Lake,
+    contract_schema,
     data_schema,
     exists,
     hashed_columns,
@@ -59,9 +60,8 @@ class Plan:
 def plan(lake: Lake, contract: Contract, partner: str, rows: Rows, mode: Mode, delete_keys: pa.Table | None = None) -> Plan:
     """What `publish` with the same arguments would do now. Nothing is written, also no table is made."""
     if not exists(lake, contract.table):
-        reader = rows()
-        named = sum(batch.num_rows for batch in reader)
-        return Plan(named, 0, 0, 0, 0, 0)
+        incoming = _keys_and_hashes(rows, contract_schema(contract), contract, partner)
+        return Plan(incoming.num_rows, 0, 0, 0, int(placeholders_in(incoming).sum()), 0)
     handle, store = open_table(lake, contract.table), store_of(lake, contract.table)
     return differences(handle, store, contract, partner, rows, mode, delete_keys).plan
 
@@ -93,11 +93,10 @@ def differences(
     handle: DeltaTable, store: TableStore, contract: Contract, partner: str, rows: Rows, mode: Mode, delete_keys: pa.Table | None
 ) -> Differences:
     """Compare the delivery with the partner's rows at the handle's version, by the contract's key and the row hash."""
-    schema = data_schema(handle)
-    keys = list(key_of(contract))
-    narrow = pa.schema([schema.field(name) for name in [*keys, "_row_hash", *([PLACEHOLDER] if PLACEHOLDER in schema.names else [])]])
-    incoming = pa.Table.from_batches([narrowed(batch, narrow) for batch in conformed(rows(), schema, contract, partner)], schema=narrow)
-    refuse_repeated(incoming, contract, partner)
+    wanted = {field.name: field for field in contract_schema(contract)}
+    fields = {field.name: field for field in data_schema(handle)} | wanted  # a plan may come before the table's migration
+    incoming = _keys_and_hashes(rows, pa.schema(fields.values()), contract, partner)
+    keys, narrow = list(key_of(contract)), incoming.schema
     files = files_of(handle, partner)
     current = rows_of(store, files, narrow)
     stands_in = placeholders_in(current)
@@ -124,6 +123,14 @@ def differences(
     )
     hashes = incoming.column("_row_hash").to_numpy().astype(np.int64, copy=False)
     return Differences(planned, files, take, hashes, drop | gone)
+
+
+def _keys_and_hashes(rows: Rows, schema: pa.Schema, contract: Contract, partner: str) -> pa.Table:
+    """The delivery's keys, row hashes and placeholder flags, which is all that a comparison needs in memory."""
+    narrow = pa.schema([schema.field(name) for name in [*key_of(contract), "_row_hash", *({PLACEHOLDER} & set(schema.names))]])
+    incoming = pa.Table.from_batches([narrowed(batch, narrow) for batch in conformed(rows(), schema, contract, partner)], schema=narrow)
+    refuse_repeated(incoming, contract, partner)
+    return incoming
 
 
 def conformed(reader: pa.RecordBatchReader, schema: pa.Schema, contract: Contract, partner: str) -> Iterator[pa.RecordBatch]:

@@ -138,9 +138,7 @@ def compare(current: pa.Table, incoming: pa.Table, keys: Sequence[str], engine: 
 
     One hash join in DuckDB (`engine`: a connection to use; by default one of its own), linear in the rows of both.
     """
-    with session(engine) as connection:
-        pairs = _pairs(connection, current, incoming, keys)
-    of_incoming, of_current, same = pairs
+    of_incoming, of_current, same = pairs(current, incoming, keys, engine)
     seen_incoming, seen_current = np.zeros(incoming.num_rows, bool), np.zeros(current.num_rows, bool)
     seen_incoming[of_incoming] = True
     seen_current[of_current] = True
@@ -156,8 +154,13 @@ def compare(current: pa.Table, incoming: pa.Table, keys: Sequence[str], engine: 
     )
 
 
-def _pairs(connection: Any, current: pa.Table, incoming: pa.Table, keys: Sequence[str]) -> _Pairs:
+def pairs(current: pa.Table, incoming: pa.Table, keys: Sequence[str], engine: Any = None) -> _Pairs:
     """For each key in both sets: its position in incoming, in current, and whether the content is the same."""
+    with session(engine) as connection:
+        return _joined(connection, current, incoming, keys)
+
+
+def _joined(connection: Any, current: pa.Table, incoming: pa.Table, keys: Sequence[str]) -> _Pairs:
     for name, side in (("current_rows", current), ("incoming_rows", incoming)):
         positioned = side.select([*keys, "_row_hash"]).append_column("_position", pa.array(np.arange(side.num_rows, dtype=np.int64)))
         connection.register(name, positioned)
@@ -180,7 +183,7 @@ def repeated(rows: pa.Table, keys: Sequence[str]) -> int:
         connection.register("incoming_rows", rows.select(list(keys)))
         query = f"SELECT count(*) FROM (SELECT DISTINCT {names} FROM incoming_rows)"  # noqa: S608
         distinct = int(connection.execute(query).fetchone()[0])
-    return rows.num_rows - distinct
+    return int(rows.num_rows) - distinct
 
 
 def session(engine: Any = None) -> Any:

@@ -95,6 +95,11 @@ def table_schema(contract: Contract) -> pa.Schema:
     return pa.schema([pa.field(PARTITION, pa.string(), nullable=False), *columns, *OWN_COLUMNS])
 
 
+def contract_schema(contract: Contract) -> pa.Schema:
+    """What a data file of the contract's table holds: all but the partition column."""
+    return pa.schema([field for field in table_schema(contract) if field.name != PARTITION])
+
+
 def key_of(contract: Contract) -> tuple[str, ...]:
     """The contract's key inside one partner's rows."""
     return tuple(name for name in contract.key if name != PARTITION)
