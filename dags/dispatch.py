@@ -1,0 +1,35 @@
+"""Every minute: which inbox has a whole file, which partner's schedule is due, what got stuck: docs/flows/dispatch.md"""
+
+from __future__ import annotations
+
+import os
+from datetime import timedelta
+
+from airflow.providers.standard.operators.trigger_dagrun import TriggerDagRunOperator
+from airflow.sdk import DAG, AssetAny, AssetOrTimeSchedule, DeltaTriggerTimetable, task
+
+from dags.bi_feeds import LAKE
+from dags.house.flow import task_defaults
+
+EVERY = timedelta(seconds=float(os.environ.get("BINDERY_DISPATCH_SECONDS", "60")))
+
+
+@task
+def look() -> list[dict[str, object]]:
+    """Look into the inboxes, claim what is next in each line, and say which runs to start; the work itself is the flows'."""
+    from dags.house.engine import engine
+    from include.engine.dispatch.look import look
+
+    return [{"trigger_dag_id": one.flow, "trigger_run_id": one.id, "conf": {"delivery": one.id}} for one in look(engine())]
+
+
+with DAG(
+    "dispatch",
+    schedule=AssetOrTimeSchedule(timetable=DeltaTriggerTimetable(EVERY), assets=AssetAny(*LAKE)),
+    catchup=False,
+    max_active_runs=1,
+    tags=["bindery", "operations"],
+    doc_md=__doc__,
+    default_args=task_defaults("dispatch") | {"retries": 0},
+) as dispatch:
+    TriggerDagRunOperator.partial(task_id="start", logical_date=None, skip_when_already_exists=True).expand_kwargs(look())

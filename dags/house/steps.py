@@ -1,0 +1,76 @@
+"""The hand-offs as Airflow tasks: `receive >> gate >> publish >> acknowledge`, at most four a delivery.
+
+Each calls one step of the engine, which can run twice, or twice at once, with no harm. A refusal or a hold fails the task without a retry and
+says why; trouble with a system is tried again. Tasks pass nothing on: the ledger knows the delivery.
+"""
+
+from __future__ import annotations
+
+import logging
+from importlib import import_module
+from typing import Any
+
+from airflow.sdk import Asset, AssetAlias, task
+from airflow.sdk.exceptions import AirflowFailException
+
+LAKE = AssetAlias("lake")
+log = logging.getLogger("bindery")
+
+
+def asset(table: str) -> Asset:
+    """A table of the lake as Airflow sees it: for lineage, and to wake whatever is scheduled on it."""
+    return Asset(name=f"lake.{table}", uri=f"bindery://lake/{table}")
+
+
+def receive(delivery: str, connector: str) -> Any:
+    """Receive and stage: the partner's bytes kept as they came, then read into staged tables."""
+    return _receive(delivery, connector)
+
+
+def gate(delivery: str, connector: str) -> Any:
+    """Gate and bind: the contract decides, the connector maps, and the lake's contract decides again."""
+    return _gate(delivery, connector)
+
+
+def publish(delivery: str, connector: str) -> Any:
+    """Publish into the lake, atomic for each table; each table that changed becomes an asset event."""
+    return _publish(delivery, connector)
+
+
+def acknowledge(delivery: str, connector: str) -> Any:
+    """Archive the source and write the receipt, whatever became of the delivery: a teardown, so that a blocked run stays red."""
+    return _acknowledge(delivery, connector).as_teardown(on_failure_fail_dagrun=True)
+
+
+@task(task_id="receive")
+def _receive(delivery: str, connector: str) -> None:
+    _run("receive", delivery, connector)
+
+
+@task(task_id="gate")
+def _gate(delivery: str, connector: str) -> None:
+    _run("gate", delivery, connector)
+
+
+@task(task_id="publish", outlets=[LAKE])
+def _publish(delivery: str, connector: str, *, outlet_events: Any = None) -> None:
+    for table in _run("publish", delivery, connector).tables:
+        outlet_events[LAKE].add(asset(table), extra={"delivery": delivery})
+
+
+@task(task_id="acknowledge")
+def _acknowledge(delivery: str, connector: str) -> None:
+    _run("acknowledge", delivery, connector)
+
+
+def _run(step: str, delivery: str, connector: str) -> Any:
+    """One step of `include.engine.inbound` for one delivery, its outcome in words in the task's log."""
+    from dags.house.engine import engine
+    from include.engine.errors import Held, Refused
+
+    try:
+        outcome = getattr(import_module(f"include.engine.inbound.{step}"), step)(engine(), delivery, import_module(connector))
+    except (Refused, Held) as stop:
+        raise AirflowFailException(str(stop)) from None
+    log.info("%s: %s", delivery, outcome)
+    return outcome

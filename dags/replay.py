@@ -1,0 +1,18 @@
+"""Airflow DAG: A delivery again, from its kept bytes: docs/flows/replay.md"""
+
+from dags.house.operations import operation, text
+
+
+@operation(
+    "replay",
+    delivery=text("Delivery", "The delivery to do again: all of it, one record, or all that was set aside for one reason."),
+    reason=text("Reason", "A reason code, such as LOAN_IN_FUTURE: only the records set aside for it.", default=""),
+    record=text("Record", "A record's number in its file: only that one.", default=""),
+)
+def replay(delivery: str, reason: str, record: str) -> object:
+    """Start a new delivery, linked to an old one, from the bytes that were kept: with today's settings and contract."""
+    from include.engine.replay import replay
+
+    from dags.house.engine import engine
+
+    return replay(engine(), delivery, reason=reason or None, record=int(record) if record else None, who="airflow")

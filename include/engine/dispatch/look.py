@@ -1,0 +1,52 @@
+"""One round of dispatch: look, enter, claim, and name the runs to start."""
+
+from __future__ import annotations
+
+import logging
+from datetime import timedelta
+
+from include.engine import clock
+from include.engine.delivery import Delivery, State
+from include.engine.dispatch.inboxes import due, look_into, watched
+from include.engine.dispatch.schedules import start_due
+from include.engine.engine import Engine
+from include.engine.ledger import claims, inbox, notices, queue
+from include.engine.ledger.notices import Notice
+
+log = logging.getLogger("bindery.dispatch")
+
+PATIENCE = 45.0
+"""Seconds that a round waits for inboxes: dispatch runs every minute."""
+LOST_AFTER = timedelta(minutes=5)
+"""A claim whose run has not begun by then was lost on the way, and is started again."""
+MOST = 1000
+"""Runs started in one round (Airflow's max_map_length is 1,024)."""
+
+
+def look(engine: Engine, patience: float = PATIENCE) -> list[Delivery]:
+    """Look into what is due, and claim the first of each line (partner, table). Returns the deliveries whose runs are to be started now."""
+    found = engine.partners()
+    notices.replace(engine.ledger, [Notice(one.partner, one.file, one.line, one.message) for one in found.mistakes])
+    for mistake in found.mistakes:
+        log.error("partner %s is out until its YAML is mended: %s", mistake.partner, mistake)
+    now = clock.now()
+    partners = list(found.partners.values())
+    inboxes = due(watched(partners), inbox.looks(engine.ledger), now)
+    seen = look_into(engine, inboxes, now, patience)
+    started = start_due(engine, partners, now)
+    log.info("%d inboxes looked into, %d deliveries seen anew, %d schedules due", len(inboxes), seen, started)
+    enabled = {(one.id, name) for one in partners for name, flow in one.flows.items() if flow.enabled}
+    return (_lost(engine) + claim_next(engine, enabled))[:MOST]
+
+
+def claim_next(engine: Engine, enabled: set[tuple[str, str]]) -> list[Delivery]:
+    """Claim the oldest delivery of each line that nothing stands in the way of; those of a disabled partner or flow stay where they are."""
+    heads = (one for one in queue.next_in_line(engine.ledger, limit=MOST) if (one.partner, one.flow) in enabled)
+    return [claimed for one in heads if (claimed := claims.claim(engine.ledger, one.id))]
+
+
+def _lost(engine: Engine) -> list[Delivery]:
+    lost = claims.untriggered(engine.ledger, clock.now() - LOST_AFTER)
+    for one in lost:
+        log.warning("%s was claimed at %s and its run never began: it is started again", one.id, one.claimed_at)
+    return [one for one in lost if one.state == State.CLAIMED]

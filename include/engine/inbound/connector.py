@@ -1,0 +1,74 @@
+"""What an inbound connector gives the engine: how its bytes are read, and how its rows are bound to the lake's tables."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import date
+from typing import Protocol
+
+import pyarrow as pa
+
+from include.engine.delivery import Delivery
+from include.engine.partner.settings import DeliverySpec, InboxFlow, Partner
+from include.engine.privacy.pseudonym import Pseudonyms
+from include.engine.storage.archive import Member
+
+
+@dataclass(frozen=True)
+class Work:
+    """One delivery at work, as a connector sees it.
+
+    members: the unpacked source, from its start, each time it is called.
+    lookup(table, columns): the partner's rows of a lake table, an empty table where there is none yet.
+    today: the day of receipt on the partner's calendar.
+    """
+
+    partner: Partner
+    flow: InboxFlow
+    spec: DeliverySpec
+    delivery: Delivery
+    today: date
+    pseudonyms: Pseudonyms
+    members: Callable[[], Iterator[Member]]
+    lookup: Callable[[str, list[str]], pa.Table]
+
+
+@dataclass(frozen=True)
+class Read:
+    """Some of what a reader made of the source: rows of one table with their source columns, and what it could not read.
+
+    `set_aside` (schema SET_ASIDE, with `raw`) and `filtered` (source records left out on purpose, by reason) count source records.
+    `warnings` count what was taken in, but is worth a word, by reason.
+    """
+
+    table: str
+    rows: pa.RecordBatch | None = None
+    set_aside: pa.Table | None = None
+    filtered: Mapping[str, int] = field(default_factory=dict)
+    warnings: Mapping[str, int] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Bound:
+    """Rows of one lake table, with the source columns `_member`, `_record` and what was worth a word on the way, by reason."""
+
+    table: str
+    rows: pa.Table
+    warnings: Mapping[str, int] = field(default_factory=dict)
+
+
+class Inbound(Protocol):
+    """A module with these functions is an inbound connector (connectors/ils/inbound.py)."""
+
+    def read(self, work: Work) -> Iterator[Read]:
+        """Read the delivery's bytes. What cannot be read is set aside; Refused when nothing of it can be taken in."""
+        ...
+
+    def incoming(self, table: str) -> str:
+        """The contract that the rows of `table` must keep when they come in."""
+        ...
+
+    def bind(self, work: Work, table: str, rows: pa.RecordBatch) -> Iterator[Bound]:
+        """The lake's rows made of rows that came in as `table` and passed its gate."""
+        ...

@@ -1,0 +1,252 @@
+"""Gate and bind: rows that came in are held against the incoming contract, bound by the connector, and held against the lake's contract.
+
+Two passes, so that a delivery of any size fits: what the first gate accepts is spooled, what only the whole shows (a key that comes twice) is
+taken out on the way into the second.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import ExitStack
+from pathlib import Path
+from typing import cast
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import sqlalchemy as sa
+
+from include.engine.contract.model import Contract
+from include.engine.crypto.keys import DataKey
+from include.engine.delivery import Counts, Delivery, State
+from include.engine.engine import Engine
+from include.engine.errors import Refused
+from include.engine.failpoints import point
+from include.engine.gate.gate import Gate
+from include.engine.gate.result import Verdict
+from include.engine.inbound.aside import Aside
+from include.engine.inbound.connector import Inbound, Work
+from include.engine.inbound.ending import ending
+from include.engine.inbound.originals import with_originals
+from include.engine.inbound.stage import MANIFEST
+from include.engine.inbound.work import Outcome, json_counts, key_of, nothing_to_do, partner_rows, staging, work_on
+from include.engine.lake.plan import Mode, brake, plan
+from include.engine.ledger import claims, deliveries, gate_results
+from include.engine.privacy.guard import guard
+from include.engine.spool import SpoolWriter, open_spool
+
+LATE = "late.json"
+
+
+def gate(engine: Engine, delivery_id: str, connector: Inbound) -> Outcome:
+    """Judge and bind a staged delivery; it ends `gated`, `blocked` (a contract says no) or `held` (a brake asks for a person)."""
+    delivery = deliveries.get(engine.ledger, delivery_id)
+    if delivery.state not in {State.STAGED, State.GATED}:
+        return nothing_to_do(delivery)
+    token = claims.take(engine.ledger, delivery.id, "gate")
+    run = _Run(
+        engine, delivery, connector, Aside(engine, delivery, token, key_of(engine, delivery)), staging(engine, delivery, token.value)
+    )
+    with ending(engine, token, run.counts, run.record):
+        run.incoming()
+        run.lake()
+        point("gate.bound")
+        with engine.ledger.begin() as tx:
+            run.record(tx)
+            gated = claims.advance(
+                engine.ledger,
+                token,
+                State.GATED,
+                tx=tx,
+                gated_uri=f"staging/{delivery.partner}/{delivery.id}/{token.value:06d}",
+                counts=run.counts(),
+                contract={contract.id: contract.version for _, contract, _ in run.verdicts},
+                reason=None,
+                message=None,
+                **run.facts(),
+            )
+    point("gate.recorded")
+    words = f"{gated.counts.in_:,} records, {gated.counts.quarantined:,} set aside, {gated.counts.warnings:,} warnings"
+    return Outcome(delivery.id, gated.state, words, tuple(run.tables))
+
+
+class _Run:
+    """One try of the gate step."""
+
+    def __init__(self, engine: Engine, delivery: Delivery, connector: Inbound, aside: Aside, folder: Path) -> None:
+        self.engine, self.delivery, self.connector, self.aside, self.folder = engine, delivery, connector, aside, folder
+        self.key: DataKey = key_of(engine, delivery)
+        self.work: Work = work_on(engine, delivery)
+        self.staged = engine.home / str(delivery.staged_uri)
+        self.rows: dict[str, int] = json.loads((self.staged / MANIFEST).read_text())
+        self.verdicts: list[tuple[str, Contract, Verdict]] = []
+        self.late: dict[str, npt.NDArray[np.int64]] = {}
+        self.tables: dict[str, int] = {}
+        self.own = 0  # source records that the gates set aside: rows of the delivery's own table
+        self.derived: Counter[str] = Counter()  # rows of other tables that were set aside, such as items inside a bibliographic record
+        self.warnings: Counter[str] = Counter(delivery.facts.get("warnings", {}))
+
+    def counts(self) -> Counts:
+        """What is known until now, in source records."""
+        read = self.delivery.counts
+        return Counts(
+            in_=read.in_,
+            quarantined=self.read_aside + self.own,
+            filtered=read.filtered,
+            published=read.in_ - self.read_aside - self.own - read.filtered,
+            warnings=self.warnings.total(),
+        )
+
+    def record(self, tx: sa.Connection) -> None:
+        """Enter what was set aside and what each rule said."""
+        self.aside.enter(tx)
+        for handoff, contract, verdict in self.verdicts:
+            gate_results.add(self.engine.ledger, self.delivery.id, handoff, contract.id, contract.version, verdict.results, tx=tx)
+
+    @property
+    def read_aside(self) -> int:
+        """What the reader set aside; a second try of the gate must not count the first one's finds."""
+        return int(self.delivery.facts.get("read_aside", self.delivery.counts.quarantined))
+
+    def facts(self) -> dict[str, object]:
+        """For the receipt and the board."""
+        derived = {
+            table: {"rows": self.rows[table], "set_aside": self.derived[table]} for table in self.rows if table != self.delivery.table
+        }
+        return {"warnings": json_counts(self.warnings), "derived": derived, "tables": self.tables, "read_aside": self.read_aside}
+
+    def incoming(self) -> None:
+        """First gate: staged -> accepted."""
+        for table in self.rows:
+            contract = self.engine.contract(self.connector.incoming(table))
+            judge = self._judge(contract)
+            with ExitStack() as stack:
+                reader = stack.enter_context(open_spool(self.staged / f"{table}.staged", self.key))
+                writer = stack.enter_context(SpoolWriter(self.folder / f"{table}.accepted", reader.schema, self.key))
+                for batch in reader:
+                    split = judge.split(batch)
+                    writer.write(split.accepted)
+                    self._set_aside(table, split.set_aside)
+                    point("gate.split")
+            self.late[table] = self._decide("incoming", contract, judge.verdict(), table)
+
+    def lake(self) -> None:
+        """Bind what was accepted, second gate, brakes: accepted -> gated."""
+        judges: dict[str, tuple[Contract, Gate]] = {}
+        with ExitStack() as stack:
+            writers: dict[str, SpoolWriter] = {}
+            for source, bound_table, rows, warned in self._bound():
+                self.warnings.update(warned)
+                if bound_table not in judges:
+                    contract = self.engine.contract(bound_table)
+                    judges[bound_table] = contract, self._judge(contract)
+                contract, judge = judges[bound_table]
+                guarded = guard(rows, contract)
+                self._set_aside(source, guarded.set_aside, own=bound_table == self.delivery.table)
+                for batch in guarded.rows.combine_chunks().to_batches():
+                    split = judge.split(batch)
+                    self._set_aside(source, split.set_aside, own=bound_table == self.delivery.table)
+                    if bound_table not in writers:
+                        path = self.folder / f"{bound_table}.gated"
+                        writers[bound_table] = stack.enter_context(SpoolWriter(path, split.accepted.schema, self.key))
+                    writers[bound_table].write(split.accepted)
+            self.tables = {table: writer.rows for table, writer in writers.items()}
+        late = {}
+        for table, (contract, judge) in judges.items():
+            positions = self._decide("lake", contract, judge.verdict(), table)
+            late[table] = positions.tolist()
+            if table in self.tables:
+                self.tables[table] -= len(positions)
+        (self.folder / LATE).write_text(json.dumps(late))
+        if not self.delivery.facts.get("approved"):
+            self._brakes(late)
+
+    def _brakes(self, late: dict[str, list[int]]) -> None:
+        """Hold a full export that would delete too much. Only a full export deletes what it does not name."""
+        partner = self.delivery.partner
+        for table in self.tables:
+            mode = mode_of(self.delivery, table)
+            if mode == "full":
+                contract = self.engine.contract(table)
+                rows = GatedRows(self.folder, table, self.key, np.asarray(late.get(table, []), dtype=np.int64))
+                brake(plan(self.engine.lake, contract, partner, rows.reader, mode), contract, partner)
+
+    def _bound(self) -> Iterator[tuple[str, str, pa.Table, dict[str, int]]]:
+        # The delivery's own table first: what it brings along (items inside a record) refers to it.
+        for table in sorted(self.rows, key=lambda name: name != self.delivery.table):
+            with open_spool(self.folder / f"{table}.accepted", self.key) as reader:
+                for batch in without(reader, self.late[table]):
+                    for bound in self.connector.bind(self.work, table, batch):
+                        yield table, bound.table, bound.rows, dict(bound.warnings)
+
+    def _judge(self, contract: Contract) -> Gate:
+        wanted = {name for rule in contract.rules for name in rule.references}
+        references = {name: partner_rows(self.engine, self.delivery.partner, name) for name in sorted(wanted)}
+        return Gate(contract, today=self.work.today, delivery=self.delivery.id, references=references)
+
+    def _set_aside(self, table: str, rows: pa.Table, *, own: bool = True) -> None:
+        if not rows.num_rows:
+            return
+        self.aside.add(with_originals(self.work, rows))
+        if own and table == self.delivery.table:
+            self.own += rows.num_rows
+        else:
+            self.derived[table] += rows.num_rows
+
+    def _decide(self, handoff: str, contract: Contract, verdict: Verdict, table: str) -> npt.NDArray[np.int64]:
+        """Note the verdict; Refused when it blocks. Returns the positions of accepted rows to be taken out again."""
+        self.verdicts.append((handoff, contract, verdict))
+        self._set_aside(table, verdict.late, own=table == self.delivery.table)
+        for result in verdict.results:
+            if result.severity == "warn" and result.failed:
+                self.warnings[result.reason] += result.failed
+        if not verdict.passed:
+            raise Refused(verdict.message, where=self.delivery.id, code=verdict.reason or "DELIVERY_REFUSED")
+        return verdict.late_positions
+
+
+class GatedRows:
+    """The rows of one lake table that passed both gates, read anew each time they are asked for."""
+
+    def __init__(self, folder: Path, table: str, key: DataKey, late: npt.NDArray[np.int64]) -> None:
+        self._path, self._key, self._late = folder / f"{table}.gated", key, late
+
+    @classmethod
+    def of(cls, engine: Engine, delivery: Delivery, table: str) -> GatedRows:
+        """Those of a gated delivery."""
+        folder = engine.home / str(delivery.gated_uri)
+        late = json.loads((folder / LATE).read_text()).get(table, [])
+        return cls(folder, table, key_of(engine, delivery), np.asarray(late, dtype=np.int64))
+
+    def reader(self) -> pa.RecordBatchReader:
+        """A stream of them from the start; its file is closed when it is read to its end or forgotten."""
+        opened = open_spool(self._path, self._key)
+        stream = opened.__enter__()
+
+        def batches() -> Iterator[pa.RecordBatch]:
+            try:
+                yield from without(stream, self._late)
+            finally:
+                opened.__exit__(None, None, None)
+
+        return pa.RecordBatchReader.from_batches(stream.schema, batches())
+
+
+def without(batches: Iterator[pa.RecordBatch] | pa.RecordBatchReader, positions: npt.NDArray[np.int64]) -> Iterator[pa.RecordBatch]:
+    """The batches without the rows at `positions` (from 0, ascending, over all batches)."""
+    start = 0
+    for batch in batches:
+        inside = positions[(positions >= start) & (positions < start + batch.num_rows)] - start
+        start += batch.num_rows
+        if len(inside):
+            keep = np.ones(batch.num_rows, bool)
+            keep[inside] = False
+            batch = batch.filter(pa.array(keep))
+        yield batch
+
+
+def mode_of(delivery: Delivery, table: str) -> Mode:
+    """How rows of `table` are published: the delivery's own as its spec says; what comes along only ever adds and changes."""
+    return cast(Mode, delivery.mode) if table == delivery.table else "delta"

@@ -1,0 +1,97 @@
+"""Publish: the gated rows become a new version of each lake table, each in one fenced commit; the ledger pins them together."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, replace
+
+import sqlalchemy as sa
+
+from include.engine.delivery import Delivery, State, Token
+from include.engine.engine import Engine
+from include.engine.failpoints import point
+from include.engine.inbound.connector import Inbound
+from include.engine.inbound.ending import ending
+from include.engine.inbound.gate import GatedRows, mode_of
+from include.engine.inbound.work import Outcome, nothing_to_do
+from include.engine.lake.plan import plan
+from include.engine.lake.publish import Published
+from include.engine.lake.publish import publish as publish_table
+from include.engine.ledger import claims, deliveries, leases, manifests, quarantined
+from include.engine.ledger.manifests import Versions
+from include.engine.ledger.quarantined import Fate
+
+LEASE_SECONDS = 600
+
+
+def publish(engine: Engine, delivery_id: str, _connector: Inbound) -> Outcome:
+    """Publish a gated delivery. A partner in status `test` gets only the figures of what would have been. Done twice, it happens once."""
+    delivery = deliveries.get(engine.ledger, delivery_id)
+    if delivery.state != State.GATED:
+        return nothing_to_do(delivery)
+    token = claims.take(engine.ledger, delivery.id, "publish")
+    point("publish.before")
+    with ending(engine, token, lambda: delivery.counts):
+        if delivery.status == "test":
+            return _rehearse(engine, delivery, token)
+        done: dict[str, Published] = {}
+        # What the delivery brings along goes first: a reader that sees a loan sees the item that stands in for it.
+        for table in sorted(delivery.facts["tables"], key=lambda name: name == delivery.table):
+            with leases.lease(
+                engine.ledger, f"lake:{table}:{delivery.partner}", holder=f"{delivery.id}/{token.value}", seconds=LEASE_SECONDS, wait=120
+            ):
+                done[table] = publish_table(
+                    engine.lake,
+                    engine.contract(table),
+                    delivery.partner,
+                    delivery.id,
+                    GatedRows.of(engine, delivery, table).reader,
+                    mode_of(delivery, table),
+                    lambda: claims.check(engine.ledger, token),
+                )
+            point("publish.table")
+        point("publish.committed")
+        own = done.get(delivery.table)
+        counts = delivery.counts if own is None else replace(
+            delivery.counts, added=own.added, changed=own.changed, deleted=own.deleted, unchanged=own.unchanged,
+            placeholders=sum(one.placeholders for one in done.values()),
+        )  # fmt: skip
+        with engine.ledger.begin() as tx:
+            manifests.pin(
+                engine.ledger, delivery.id, {table: Versions(one.version_before, one.version_after) for table, one in done.items()}, tx=tx
+            )
+            facts = {table: asdict(one) for table, one in done.items()}
+            published = claims.advance(engine.ledger, token, State.PUBLISHED, tx=tx, counts=counts, published=facts)
+            if delivery.origin:
+                _resolve(engine, delivery, tx)
+    point("publish.recorded")
+    changed = tuple(table for table, one in done.items() if one.added or one.changed or one.deleted)
+    words = "; ".join(f"{table}: {one.added:,} added, {one.changed:,} changed, {one.deleted:,} deleted" for table, one in done.items())
+    return Outcome(delivery.id, published.state, words or "nothing to publish", changed)
+
+
+def _rehearse(engine: Engine, delivery: Delivery, token: Token) -> Outcome:
+    """What would have been, for the receipt of a partner in status `test`."""
+    would = {}
+    for table in delivery.facts["tables"]:
+        rows = GatedRows.of(engine, delivery, table)
+        planned = plan(engine.lake, engine.contract(table), delivery.partner, rows.reader, mode_of(delivery, table))
+        would[table] = {"added": planned.added, "changed": planned.changed, "deleted": planned.deleted, "unchanged": planned.unchanged}
+    claims.note(engine.ledger, token, would=would)
+    return Outcome(delivery.id, delivery.state, f"status test, nothing is published; it would have been {would}")
+
+
+def _resolve(engine: Engine, delivery: Delivery, tx: sa.Connection) -> None:
+    """The origin's set-aside records that this replay took in again are no longer open."""
+    asked = delivery.origin_filter or {}
+    still = {(one.member, one.record) for one in quarantined.find(engine.ledger, delivery_id=delivery.id, limit=10_000_000, tx=tx)}
+    found = quarantined.find(
+        engine.ledger,
+        delivery_id=delivery.origin,
+        reason=asked.get("reason"),
+        record=asked.get("record"),
+        state=Fate.OPEN,
+        limit=10_000_000,
+        tx=tx,
+    )
+    mended = [one.id for one in found if (one.member, one.record) not in still]
+    quarantined.set_state(engine.ledger, mended, Fate.REPLAYED, note=delivery.id, tx=tx)

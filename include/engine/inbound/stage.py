@@ -1,0 +1,99 @@
+"""Stage: what a connector reads of the landed bytes becomes sealed tables; what it cannot read is set aside, and the rest goes on."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from contextlib import ExitStack
+
+from include.engine.delivery import Counts, Delivery, State, Token
+from include.engine.engine import Engine
+from include.engine.errors import Held
+from include.engine.failpoints import point
+from include.engine.inbound.aside import Aside
+from include.engine.inbound.chosen import Chosen
+from include.engine.inbound.connector import Inbound, Read
+from include.engine.inbound.ending import ending
+from include.engine.inbound.work import Outcome, json_counts, key_of, staging, work_on
+from include.engine.ledger import claims
+from include.engine.reasons import words
+from include.engine.spool import SpoolWriter
+
+MANIFEST = "manifest.json"
+
+
+class _Tally:
+    """What has been read so far, in source records: those of the delivery's own table."""
+
+    def __init__(self, table: str, aside: Aside) -> None:
+        self.table, self.aside = table, aside
+        self.rows: Counter[str] = Counter()
+        self.filtered: Counter[str] = Counter()
+        self.warnings: Counter[str] = Counter()
+
+    def counts(self) -> Counts:
+        filtered = self.filtered.total()
+        read = self.rows[self.table] + self.aside.rows + filtered
+        return Counts(in_=read, quarantined=self.aside.rows, filtered=filtered, warnings=self.warnings.total())
+
+
+def stage(engine: Engine, delivery: Delivery, token: Token, connector: Inbound) -> Outcome:
+    """Read the landed bytes into `staging/<partner>/<delivery>/<token>/<table>.staged`; enter what was set aside; advance to `staged`."""
+    work = work_on(engine, delivery)
+    key = key_of(engine, delivery)
+    folder = staging(engine, delivery, token.value)
+    aside = Aside(engine, delivery, token, key)
+    tally = _Tally(delivery.table, aside)
+    chosen = Chosen.of(engine, delivery)
+    with ending(engine, token, tally.counts, aside.enter):
+        with ExitStack() as stack:
+            writers: dict[str, SpoolWriter] = {}
+            for read in connector.read(work):
+                _take(chosen.only(read), tally)
+                rows = read.rows if chosen.everything else chosen.rows(read.rows)
+                if rows is not None and rows.num_rows:
+                    if read.table not in writers:
+                        writers[read.table] = stack.enter_context(SpoolWriter(folder / f"{read.table}.staged", rows.schema, key))
+                    writers[read.table].write(rows)
+                    tally.rows[read.table] += rows.num_rows
+                point("stage.batch")
+        aside.seal()
+        (folder / MANIFEST).parent.mkdir(parents=True, exist_ok=True)
+        (folder / MANIFEST).write_text(json.dumps(dict(tally.rows)))
+        point("stage.written")
+        counts = tally.counts()
+        _in_range(work.spec.records, counts, delivery)
+        with engine.ledger.begin() as tx:
+            aside.enter(tx)
+            staged = claims.advance(
+                engine.ledger,
+                token,
+                State.STAGED,
+                tx=tx,
+                staged_uri=f"staging/{delivery.partner}/{delivery.id}/{token.value:06d}",
+                counts=counts,
+                reason=None,
+                message=None,
+                filtered=json_counts(tally.filtered),
+                warnings=json_counts(tally.warnings),
+            )
+    point("stage.recorded")
+    return Outcome(
+        delivery.id, staged.state, f"{counts.in_:,} records read, {counts.quarantined:,} set aside, {counts.filtered:,} filtered"
+    )
+
+
+def _take(read: Read, tally: _Tally) -> None:
+    if read.set_aside is not None:
+        tally.aside.add(read.set_aside)
+    tally.filtered.update(read.filtered)
+    tally.warnings.update(read.warnings)
+
+
+def _in_range(records: tuple[int, int] | None, counts: Counts, delivery: Delivery) -> None:
+    """Hold a delivery that is far smaller or larger than the partner's YAML says, unless a person has approved it."""
+    if records and not records[0] <= counts.in_ <= records[1] and not delivery.facts.get("approved"):
+        limit = f"{records[0]:,}..{records[1]:,}"
+        raise Held(
+            words("RECORDS_OUT_OF_RANGE", "en", count=f"{counts.in_:,}", limit=limit), where=delivery.id, code="RECORDS_OUT_OF_RANGE"
+        )

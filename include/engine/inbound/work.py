@@ -1,0 +1,126 @@
+"""What the steps share: the delivery at work, where its files lie, and which state lets a step begin."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+
+from include.engine.clock import day_in
+from include.engine.crypto.keys import DataKey
+from include.engine.delivery import Delivery, State
+from include.engine.engine import Engine
+from include.engine.errors import SettingsError
+from include.engine.inbound.connector import Work
+from include.engine.lake import read as lake_read
+from include.engine.lake.table import exists, table_schema
+from include.engine.partner.settings import DeliverySpec, InboxFlow, Partner, spec_for
+from include.engine.privacy.pseudonym import Pseudonyms
+from include.engine.storage.archive import Member, members
+from include.engine.storage.landing import Landed, open_landed
+
+KEY = "delivery"
+"""The purpose of a delivery's own data key: it seals what was landed, staged and set aside of that delivery alone."""
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a step did, for the log: `tables` are those of the lake that changed."""
+
+    delivery: str
+    state: State
+    words: str
+    tables: tuple[str, ...] = ()
+
+    def __str__(self) -> str:
+        return f"{self.state}: {self.words}"
+
+
+def nothing_to_do(delivery: Delivery) -> Outcome:
+    """The outcome of a step that was cleared after its delivery had got further: nothing happens, and the words point to replay."""
+    advice = " To do it again, replay it." if delivery.state in {State.PUBLISHED, State.ACKNOWLEDGED} else ""
+    return Outcome(delivery.id, delivery.state, f"nothing to do, the delivery is {delivery.state} already.{advice}")
+
+
+def flow_of(partner: Partner, delivery: Delivery) -> InboxFlow:
+    """The partner's settings for the delivery's flow; SettingsError when its YAML no longer has it."""
+    flow = partner.flows.get(delivery.flow)
+    if not isinstance(flow, InboxFlow):
+        raise SettingsError(
+            f"the flow {delivery.flow} is not in this partner's YAML.", where=partner.where(), do="Put it back, then clear the task."
+        )
+    return flow
+
+
+def spec_of(flow: InboxFlow, delivery: Delivery) -> DeliverySpec:
+    """What kind of delivery this is, by today's settings; a replay of single records never counts as a whole export."""
+    spec = spec_for(flow, Path(delivery.path or "").name)
+    if spec is None or spec.table != delivery.table:
+        spec = next((one for one in flow.deliveries if one.table == delivery.table), None)
+    if spec is None:
+        raise SettingsError(
+            f"no delivery of table {delivery.table} is declared.",
+            where=f"partner {delivery.partner}",
+            do="Declare it, then clear the task.",
+        )
+    return spec.model_copy(update={"mode": delivery.mode, "records": None}) if delivery.origin else spec
+
+
+def key_of(engine: Engine, delivery: Delivery) -> DataKey:
+    """The delivery's own key."""
+    return engine.keys.ensure(KEY, delivery.id)
+
+
+def staging(engine: Engine, delivery: Delivery, token: int) -> Path:
+    """The folder of one try: two tries at once never write into the same one."""
+    return engine.home / "staging" / delivery.partner / delivery.id / f"{token:06d}"
+
+
+def landed_of(delivery: Delivery) -> Landed:
+    """Where the delivery's bytes are kept (a replay's are its origin's)."""
+    return Landed(**delivery.facts["landed"])
+
+
+def partner_rows(engine: Engine, partner: str, table: str, columns: list[str] | None = None) -> pa.Table:
+    """The partner's rows of a lake table at its newest version; an empty table where nothing was published yet."""
+    if not exists(engine.lake, table):
+        schema = table_schema(engine.contract(table))
+        return pa.schema([schema.field(name) for name in columns or schema.names]).empty_table()
+    return lake_read.read(engine.lake, table, partner=partner, columns=columns, version="newest")
+
+
+def work_on(engine: Engine, delivery: Delivery) -> Work:
+    """The delivery as its connector sees it, with today's settings."""
+    partner = engine.partner(delivery.partner)
+    flow = flow_of(partner, delivery)
+    name = Path(delivery.path or delivery.id).name
+
+    def unpacked() -> Iterator[Member]:
+        with open_landed(landed_of(delivery), engine.keys, home=engine.home) as raw:
+            yield from members(name, raw)
+
+    def lookup(table: str, columns: list[str]) -> pa.Table:
+        return partner_rows(engine, delivery.partner, table, columns)
+
+    return Work(
+        partner=partner,
+        flow=flow,
+        spec=spec_of(flow, delivery),
+        delivery=delivery,
+        today=day_in(partner.timezone, delivery.seen_at),
+        pseudonyms=Pseudonyms(engine.keys, delivery.partner, "lake"),
+        members=unpacked,
+        lookup=lookup,
+    )
+
+
+def json_counts(counts: dict[str, int]) -> dict[str, Any]:
+    """Counts by reason, the largest first: for the ledger's facts and the receipt."""
+    return dict(sorted(counts.items(), key=lambda pair: (-pair[1], pair[0])))
+
+
+STUCK_AFTER = timedelta(minutes=5)

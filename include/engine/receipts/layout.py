@@ -1,0 +1,83 @@
+"""A receipt as text for people and as JSON for their systems."""
+
+from __future__ import annotations
+
+import json
+from collections import defaultdict
+from dataclasses import asdict
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from include.engine.delivery import State
+from include.engine.receipts.compose import EXAMPLES, Receipt
+
+WIDTH = 100
+
+
+@cache
+def _words() -> dict[str, dict[str, str]]:
+    found: dict[str, dict[str, str]] = yaml.safe_load(Path(__file__).with_name("words.yaml").read_text(encoding="utf-8"))
+    return found
+
+
+def say(language: str, what: str, **values: Any) -> str:
+    """One of the receipt's own phrases; counts get the language's thousands separator."""
+    separator = {"en": ",", "da": ".", "nl": ".", "sv": "\u202f"}[language]
+    filled = {name: f"{value:,}".replace(",", separator) if isinstance(value, int) else value for name, value in values.items()}
+    return _words()[language][what].format_map(defaultdict(str, filled))
+
+
+def summary(receipt: Receipt) -> str:
+    """One line: how many came, what became of them."""
+    counts, language = receipt.counts, receipt.language
+    parts = [("accepted", counts.published), ("set_aside", counts.quarantined), ("filtered", counts.filtered), ("held_back", counts.held)]
+    said = ", ".join(say(language, name, count=count) for name, count in parts if count or name == "accepted")
+    return f"{say(language, 'records', count=counts.in_)}: {said}"
+
+
+def as_text(receipt: Receipt) -> str:
+    """The receipt as plain text, at most about a screen wide."""
+    language = receipt.language
+    lines = [f"{receipt.file}   {summary(receipt)}", "", *_outcome(receipt)]
+    for group in receipt.groups:
+        lines.append("")
+        for line in group.lines[:EXAMPLES]:
+            place = say(language, "record", record=line.record) + (f" ({line.member})" if line.member else "")
+            lines.append(f"  {place:<16} {line.words:<{WIDTH - 18}} {line.reason}")
+        if group.count > min(EXAMPLES, len(group.lines)):
+            left = group.count - min(EXAMPLES, len(group.lines))
+            lines.append(f"  {'':<16} ({say(language, 'more', count=left)})")
+        lines.append(f"  {'':<16} {group.advice}")
+    for heading, counted in (("warnings", receipt.warnings), ("filtered_why", receipt.filtered)):
+        if counted:
+            lines += ["", say(language, heading)]
+            lines += [f"  {count:>8,}  {words}   {code}" for code, words, count in counted]
+    lines += ["", f"{say(language, 'delivery')} {receipt.delivery}", f"{say(language, 'received')} {receipt.received:%Y-%m-%d %H:%M} UTC"]
+    return "\n".join(line.rstrip() for line in lines) + "\n"
+
+
+def _outcome(receipt: Receipt) -> list[str]:
+    language = receipt.language
+    if receipt.state == State.DUPLICATE:
+        return [say(language, "duplicate", origin=receipt.duplicate_of)]
+    if receipt.state in {State.BLOCKED, State.HELD, State.FAILED}:
+        lines = [say(language, receipt.state)]
+        lines += [say(language, "why", words=receipt.why)] if receipt.why else []
+        return lines + ([say(language, "what_to_do", words=receipt.advice)] if receipt.advice else [])
+    lines = [say(language, "test")] if receipt.test else []
+    lines += [say(language, "taken_in_part" if receipt.groups else "taken_in")] if not receipt.test else []
+    return lines + ["  " + say(language, "tables", table=table, **counts) for table, counts in receipt.tables.items()]
+
+
+def as_json(receipt: Receipt) -> str:
+    """The receipt for the partner's own systems: the same figures, and each record with its place and code. Format version 1."""
+    body = {"version": 1, **asdict(receipt), "counts": {name.strip("_"): value for name, value in asdict(receipt.counts).items()}}
+    return json.dumps(body, ensure_ascii=False, indent=1, default=str) + "\n"
+
+
+def needs_attention(receipt: Receipt) -> bool:
+    """Whether somebody at the partner should read it: not everything was taken in."""
+    return bool(receipt.groups) or receipt.state in {State.BLOCKED, State.HELD, State.FAILED}

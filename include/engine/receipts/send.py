@@ -1,0 +1,97 @@
+"""Receipts to where the partner reads them: a file in their inbox, and a mail when not everything was taken in.
+
+Sending is at least once: a try that died after a mail left sends it again, with the same Message-ID, so that mail programs show it once.
+"""
+
+from __future__ import annotations
+
+import logging
+import smtplib
+import ssl
+from email.message import EmailMessage
+
+from include.engine import clock
+from include.engine.delivery import Delivery
+from include.engine.engine import Engine
+from include.engine.errors import MissingCredential, Unreachable
+from include.engine.ledger import receipts
+from include.engine.partner.settings import InboxFlow, Partner
+from include.engine.receipts.compose import Receipt
+from include.engine.receipts.layout import as_json, as_text, needs_attention, say, summary
+from include.engine.storage.filesystem import Store
+from include.engine.storage.uri import Location
+
+log = logging.getLogger("bindery.receipts")
+
+FOLDER = "receipts"
+SMTP = "bindery_smtp"
+"""The connection that mails leave by; extra `from` is the sender, `tls` (default true) says whether STARTTLS is asked for."""
+
+
+def send(engine: Engine, partner: Partner, flow: InboxFlow | None, delivery: Delivery, receipt: Receipt) -> list[str]:
+    """Write the receipt for our own files, into the partner's folder and, where somebody must act, by mail. Returns where it went."""
+    forms = {"txt": as_text(receipt), "json": as_json(receipt)}
+    went = []
+    with engine.store(f"file:{FOLDER}") as own:
+        for suffix, body in forms.items():
+            went.append(_put(engine, own, f"{partner.id}/{delivery.id}.{suffix}", body, f"own {suffix}", receipt))
+    went += _to_partner(engine, flow, delivery, forms, receipt)
+    if partner.contacts.deliveries and needs_attention(receipt):
+        went += _mail(engine, partner.contacts.deliveries, receipt, forms["txt"])
+    return went
+
+
+def _to_partner(engine: Engine, flow: InboxFlow | None, delivery: Delivery, forms: dict[str, str], receipt: Receipt) -> list[str]:
+    """A file beside the source in `receipts/`, or where the YAML says. A read-only inbox gets none: the mail and our own copy remain."""
+    if flow is None or (flow.after == "leave" and flow.receipts is None):
+        return []
+    folder, prefix = (flow.receipts, "") if flow.receipts else (flow.inbox, f"{FOLDER}/")
+    name = f"{receipt.file}.{delivery.id[-8:]}"
+    try:
+        with engine.store(folder) as store:
+            return [_put(engine, store, f"{prefix}{name}.{suffix}", body, f"partner {suffix}", receipt) for suffix, body in forms.items()]
+    except Unreachable as trouble:
+        if trouble.code != "INBOX_READ_ONLY":
+            raise
+        log.warning("%s: the receipt could not be written into the partner's folder: %s", delivery.id, trouble)
+        return []
+
+
+def _put(engine: Engine, store: Store, path: str, body: str, kind: str, receipt: Receipt) -> str:
+    store.put(path, body.encode())
+    uri = store.uri(path)
+    receipts.add(engine.ledger, receipt.delivery, kind, uri, receipt.language, sent_at=clock.now())
+    return uri
+
+
+def _mail(engine: Engine, address: str, receipt: Receipt, text: str) -> list[str]:
+    uri = f"mailto:{address}"
+    if any(one.uri == uri and one.sent_at for one in receipts.of(engine.ledger, receipt.delivery)):
+        return [uri]
+    try:
+        server = engine.credentials.get(SMTP)
+    except MissingCredential as missing:
+        log.warning("%s: no mail was sent: %s", receipt.delivery, missing)
+        return []
+    message = EmailMessage()
+    message["Subject"] = say(receipt.language, "subject", file=receipt.file, summary=summary(receipt))
+    message["From"] = server.text("from") or f"bindery@{server.host}"
+    message["To"] = address
+    message["Message-ID"] = f"<{receipt.delivery}.{receipt.state}@bindery>"
+    message.set_content(text)
+    try:
+        with smtplib.SMTP(server.host, server.port or 25, timeout=30) as smtp:
+            if server.flag("tls", True):
+                smtp.starttls(context=ssl.create_default_context())
+            if server.login:
+                smtp.login(server.login, server.password)
+            smtp.send_message(message)
+    except (OSError, smtplib.SMTPException) as error:
+        raise Unreachable(f"the mail server did not take the receipt: {type(error).__name__}.", where=f"connection {SMTP}") from error
+    receipts.add(engine.ledger, receipt.delivery, "mail", uri, receipt.language, sent_at=clock.now())
+    return [uri]
+
+
+def own_location(partner: str, delivery_id: str) -> Location:
+    """Where our own copy of a receipt lies, without its suffix."""
+    return Location("file", "", f"{FOLDER}/{partner}/{delivery_id}")

@@ -1,0 +1,70 @@
+"""A delivery again, from its kept bytes: all of it, one record, or all that was set aside for one reason. docs/flows/replay.md"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from include.engine import clock
+from include.engine.delivery import Delivery, NewDelivery, State, delivery_id
+from include.engine.engine import Engine
+from include.engine.errors import WrongState
+from include.engine.ledger import audit, claims, deliveries, quarantined
+from include.engine.storage.landing import Landed, open_landed
+
+
+def replay(
+    engine: Engine, origin_id: str, *, reason: str | None = None, record: int | None = None, member: str = "", who: str, approved: bool = False
+) -> Delivery:
+    """Enter a new delivery, linked to `origin_id`, that dispatch starts at its next look: with today's settings and contract.
+
+    Only part of a delivery is always a delta, also where the whole was a full export: it must not delete what it does not name.
+    Raises WrongState when nothing was kept or nothing fits, KeyDestroyed when its bytes were erased or have passed their retention.
+    """
+    origin = deliveries.get(engine.ledger, origin_id)
+    if "landed" not in origin.facts:
+        raise WrongState("nothing of this delivery was kept.", where=origin.id, do="Ask the partner to deliver it again.")
+    if origin.state in {State.SEEN, State.CLAIMED, State.STAGED, State.GATED}:
+        raise WrongState(f"this delivery is still {origin.state}.", where=origin.id, do="Wait until it has ended.")
+    open_landed(Landed(**origin.facts["landed"]), engine.keys, home=engine.home).close()
+    asked: dict[str, Any] = {}
+    if reason is not None:
+        asked["reason"] = reason
+        if not quarantined.find(engine.ledger, delivery_id=origin.id, reason=reason, limit=1):
+            raise WrongState(f"no record of this delivery was set aside for {reason}.", where=origin.id)
+    if record is not None:
+        asked |= {"record": record, "member": member}
+    now = clock.now()
+    mode = "delta" if asked and origin.mode == "full" else origin.mode
+    new = NewDelivery(
+        id=delivery_id(origin.partner, origin.table, now, origin.path or "", origin.size or 0, origin.mtime_ns or 0, salt=now.isoformat()),
+        partner=origin.partner,
+        flow=origin.flow,
+        table=origin.table,
+        seen_at=now,
+        mode=mode,
+        status=engine.partner(origin.partner).status,
+        source_uri=origin.source_uri,
+        path=origin.path,
+        size=origin.size,
+        mtime_ns=origin.mtime_ns,
+        origin=origin.id,
+        origin_filter=asked or None,
+        after_block=origin.after_block,
+        facts={"landed": origin.facts["landed"], **({"approved": who} if approved else {})},
+    )
+    with engine.ledger.begin() as tx:
+        made = deliveries.see(engine.ledger, new, tx=tx)
+        audit.record(engine.ledger, who, "approve" if approved else "replay", origin.id, {"delivery": made.id, **asked}, tx=tx)
+    return made
+
+
+def answer(engine: Engine, held_id: str, *, yes: bool, who: str) -> Delivery:
+    """A person's answer to a held delivery: yes replays it with its brakes off, no dismisses it so that those behind it go on."""
+    held = deliveries.get(engine.ledger, held_id)
+    if held.state != State.HELD:
+        raise WrongState(f"this delivery is {held.state}, not held.", where=held.id, do="Only a held delivery can be answered.")
+    if yes:
+        return replay(engine, held.id, who=who, approved=True)
+    with engine.ledger.begin() as tx:
+        audit.record(engine.ledger, who, "dismiss", held.id, tx=tx)
+        return claims.dismiss(engine.ledger, held.id, who, tx=tx)

@@ -1,0 +1,58 @@
+"""Tables on their way between two tasks: Arrow streams, compressed and sealed with the delivery's key, written once and read from the start."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from types import TracebackType
+
+import pyarrow as pa
+
+from include.engine.crypto.keys import DataKey
+from include.engine.crypto.seal import SealedReader, SealedWriter
+
+
+class SpoolWriter:
+    """One sealed Arrow stream; the file has its name only once it is whole (written beside, fsynced, renamed)."""
+
+    def __init__(self, path: Path, schema: pa.Schema, key: DataKey) -> None:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        self._path, self._part = path, path.with_suffix(path.suffix + ".part")
+        self._raw = self._part.open("wb")
+        self._sealed = SealedWriter(self._raw, key)
+        self._stream = pa.ipc.new_stream(self._sealed, schema, options=pa.ipc.IpcWriteOptions(compression="lz4"))
+        self.schema, self.rows = schema, 0
+
+    def write(self, rows: pa.RecordBatch | pa.Table) -> None:
+        """Append rows; their columns are brought into the schema's order."""
+        for batch in rows.to_batches() if isinstance(rows, pa.Table) else [rows]:
+            self._stream.write_batch(pa.RecordBatch.from_arrays([batch.column(name) for name in self.schema.names], schema=self.schema))
+            self.rows += batch.num_rows
+
+    def __enter__(self) -> SpoolWriter:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, _error: BaseException | None, _trace: TracebackType | None) -> None:
+        if kind is None:
+            self.close()
+        else:
+            self._raw.close()
+            self._part.unlink(missing_ok=True)
+
+    def close(self) -> None:
+        """Finish the file: after this it is there, whole and durable."""
+        self._stream.close()
+        self._sealed.close()
+        self._raw.flush()
+        os.fsync(self._raw.fileno())
+        self._raw.close()
+        self._part.replace(self._path)
+
+
+@contextmanager
+def open_spool(path: Path, key: DataKey) -> Iterator[pa.RecordBatchReader]:
+    """Read a spool batch by batch. A missing file is FileNotFoundError, a damaged one Tampered."""
+    with path.open("rb") as raw:
+        yield pa.ipc.open_stream(SealedReader(raw, key))
