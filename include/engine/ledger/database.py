@@ -14,7 +14,7 @@ import sqlalchemy as sa
 from sqlalchemy.pool import NullPool
 
 from include.engine import clock
-from include.engine.errors import SettingsError, Unreachable
+from include.engine.errors import SettingsError, UnknownDelivery, Unreachable, WrongState
 from include.engine.ledger.schema import HEAD
 
 BUSY_SECONDS = 60
@@ -35,7 +35,7 @@ class Ledger:
             self._engine = _sqlite_engine(parsed)
         else:
             options: dict[str, Any] = {"options": "-c timezone=UTC", "connect_timeout": 10}
-            self._engine = sa.create_engine(parsed, poolclass=NullPool, connect_args=options)
+            self._engine = sa.create_engine(parsed, poolclass=NullPool, hide_parameters=True, connect_args=options)
         self._writer = self._engine.execution_options(**{_WRITES: True})
         self._reader = (
             self._engine if self.sqlite else self._engine.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
@@ -123,7 +123,8 @@ def _sqlite_engine(url: sa.URL) -> sa.Engine:
     file = Path(str(url.database))
     file.parent.mkdir(parents=True, exist_ok=True)
     # The path is made absolute so that a later change of directory cannot lead to a second, empty ledger.
-    engine = sa.create_engine(url.set(database=str(file.absolute())), poolclass=NullPool, connect_args={"timeout": BUSY_SECONDS})
+    place = url.set(database=str(file.absolute()))
+    engine = sa.create_engine(place, poolclass=NullPool, hide_parameters=True, connect_args={"timeout": BUSY_SECONDS})
 
     @sa.event.listens_for(engine, "connect")
     def prepare(connection: Any, _record: Any) -> None:
@@ -158,9 +159,17 @@ def _into_wal(ledger: Ledger) -> None:
 
 @contextmanager
 def _said_plainly(ledger: Ledger) -> Iterator[None]:
-    """Errors of the connection in our own words: the driver's may show an address or the values of a statement."""
+    """Errors of the database in our own words: below its first line a driver may show the values of a row."""
     try:
         yield
     except sa.exc.OperationalError as error:
-        first = str(error.orig).strip().partition("\n")[0]
-        raise Unreachable(f"the ledger did not answer: {first}.", where=repr(ledger), do="A retry may help.") from error
+        raise Unreachable(f"the ledger did not answer: {_first_line(error)}.", where=repr(ledger), do="A retry may help.") from None
+    except sa.exc.IntegrityError as error:
+        first = _first_line(error)
+        if "foreign key" in first.lower():
+            raise UnknownDelivery("the ledger has no delivery with the id that a row names.", do="Enter the delivery first.") from None
+        raise WrongState(f"the ledger refuses a row: {first}.", where=repr(ledger)) from None
+
+
+def _first_line(error: sa.exc.DBAPIError) -> str:
+    return str(error.orig).strip().partition("\n")[0]

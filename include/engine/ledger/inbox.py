@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
@@ -29,8 +29,7 @@ class Listed(Protocol):
     def mtime_ns(self) -> int: ...
 
 
-@dataclass(frozen=True)
-class Seen:
+class Seen(NamedTuple):
     """A plain `Listed`."""
 
     path: str
@@ -38,8 +37,7 @@ class Seen:
     mtime_ns: int
 
 
-@dataclass(frozen=True)
-class InboxFile:
+class InboxFile(NamedTuple):
     """A file of an inbox that has no delivery yet. With this size and mtime it was seen from `first_seen_at` to `last_seen_at`."""
 
     partner: str
@@ -80,7 +78,7 @@ def look(
         f = inbox_file.c
         mine = sa.and_(f.partner == partner, f.flow == flow, f.inbox == inbox)
         rows = tx.execute(sa.select(f.path, f.size, f.mtime_ns, f.first_seen_at, f.delivery_id).where(mine))
-        known = {row[0]: row for row in rows}
+        known = {row[0]: row for row in rows.all()}
         fresh = [path for path, one in here.items() if (old := known.get(path)) is None or (old[1], old[2]) != (one.size, one.mtime_ns)]
         gone = [path for path in known if path not in here]
         for start in range(0, len(gone), _CHUNK):

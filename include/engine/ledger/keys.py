@@ -8,6 +8,7 @@ from datetime import datetime
 import sqlalchemy as sa
 
 from include.engine import clock
+from include.engine.errors import Unreachable
 from include.engine.ledger.database import Ledger
 from include.engine.ledger.schema import key
 
@@ -75,6 +76,12 @@ def destroy(ledger: Ledger, key_id: str, why: str, *, tx: sa.Connection | None =
 
 def scrub(ledger: Ledger) -> None:
     """Take destroyed keys out of the database's own files: SQLite's write-ahead log (freed pages are zeroed as they are freed),
-    PostgreSQL's dead rows. PostgreSQL's archived log and backups are beyond it: they must be shorter-lived than the promise made."""
+    PostgreSQL's dead rows. Raises Unreachable when a reader stands in the way for a minute.
+
+    PostgreSQL's archived log and backups are beyond it: they must be shorter-lived than the promise made to a patron.
+    """
     with ledger.autocommit() as connection:
-        connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)" if ledger.sqlite else 'VACUUM FULL "key"')
+        if not ledger.sqlite:
+            connection.exec_driver_sql('VACUUM FULL "key"')
+        elif connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)").one()[0]:
+            raise Unreachable("the ledger's log could not be emptied: somebody reads it.", do="The key is destroyed; scrub again later.")

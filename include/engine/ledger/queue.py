@@ -11,9 +11,10 @@ from include.engine.ledger.database import Ledger
 from include.engine.ledger.deliveries import from_row, row_of
 from include.engine.ledger.schema import delivery
 
-c = delivery.c
+c, done = delivery.c, delivery.alias("done").c
 _STOPPED = (State.BLOCKED, State.FAILED)
 _DONE = (State.PUBLISHED, State.ACKNOWLEDGED)
+_REPLAYED = sa.exists().where(done.root == c.root, done.arrival > c.arrival, done.state.in_(_DONE))
 
 
 def in_the_way(tx: sa.Connection, row: sa.Row[Any]) -> str | None:
@@ -62,9 +63,7 @@ def _unresolved(tx: sa.Connection, row: sa.Row[Any]) -> str | None:
     earlier = (c.partner == row.partner, c.lane == row.lane, c.arrival < row.arrival)
     sound = sa.select(sa.func.coalesce(sa.func.max(c.arrival), 0))
     sound = sound.where(*earlier, c.origin.is_(None), c.state.in_((State.ACKNOWLEDGED, State.RETRACTED)))
-    done = delivery.alias()
-    replayed = sa.exists().where(done.c.root == c.root, done.c.arrival > c.arrival, done.c.state.in_(_DONE))
-    stopped = sa.select(c.id).where(*earlier, c.state.in_(_STOPPED), c.dismissed_at.is_(None), sa.not_(replayed))
+    stopped = sa.select(c.id).where(*earlier, c.state.in_(_STOPPED), c.dismissed_at.is_(None), sa.not_(_REPLAYED))
     since = tx.execute(sound).scalar_one()
     found: str | None = tx.execute(stopped.where(c.arrival > since).order_by(c.arrival.desc()).limit(1)).scalar()
     return found

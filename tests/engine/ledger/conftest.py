@@ -11,8 +11,7 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
-from include.engine import delivery
-from include.engine.delivery import NewDelivery
+from include.engine.delivery import NewDelivery, delivery_id
 from include.engine.ledger import Ledger
 from include.engine.ledger.schema import metadata
 
@@ -49,12 +48,11 @@ def new() -> MakeDelivery:
     def make(**values: Any) -> NewDelivery:
         nonlocal made
         made += 1
-        at = START + timedelta(minutes=made)
-        values = {
-            "partner": "aarhus", "flow": "ils_import", "table": "loan", "seen_at": at, "path": f"loans_{made:04}.csv", "size": 10, "mtime_ns": made,
-        } | values  # fmt: skip
-        name = (values["partner"], values["table"] or values["flow"], values["seen_at"], values["path"], values["size"], values["mtime_ns"])
-        values.setdefault("id", delivery.delivery_id(*name, salt=str(made)))
+        usual = {"partner": "aarhus", "flow": "ils_import", "table": "loan", "seen_at": START + timedelta(minutes=made)}
+        values = usual | {"path": f"loans_{made:04}.csv", "size": 10, "mtime_ns": made} | values
+        if "id" not in values:
+            at, place = values["seen_at"], values["table"] or values["flow"]
+            values["id"] = delivery_id(values["partner"], place, at, values["path"], values["size"], values["mtime_ns"], salt=str(made))
         return NewDelivery(**values)
 
     return make

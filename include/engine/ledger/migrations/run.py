@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -19,19 +20,26 @@ _ONE_THREAD = threading.Lock()  # Alembic keeps the migration that it runs in a 
 
 
 def upgrade(ledger: Ledger, revision: str = "head") -> None:
-    """Bring `ledger` to `revision` (upwards or, with a name of an older one, downwards), all or nothing.
+    """Bring `ledger` up to `revision`, all or nothing; SettingsError when it is newer than this program."""
+    _run(command.upgrade, ledger, revision)
 
-    The transaction takes the write lock before Alembic asks which revision is there, so of several processes one migrates and the
-    others find it done. Raises SettingsError when the ledger is newer than this program.
-    """
+
+def downgrade(ledger: Ledger, revision: str) -> None:
+    """Take `ledger` back to an older `revision` ("base" is none at all). What the newer tables held is lost."""
+    _run(command.downgrade, ledger, revision)
+
+
+def _run(move: Callable[[Config, str], None], ledger: Ledger, revision: str) -> None:
     config = Config()
     config.set_main_option("script_location", str(Path(__file__).parent).replace("%", "%%"))
     config.set_main_option("path_separator", "os")
+    # The transaction has the write lock before Alembic asks which revision is there: of several processes one migrates, the others find
+    # it done.
     with _ONE_THREAD, ledger.begin() as tx:
         ledger.lock(tx, "bindery migrations")
         config.attributes["connection"] = tx
         try:
-            command.upgrade(config, revision)
+            move(config, revision)
         except CommandError as error:
             raise SettingsError(
                 f"the ledger's tables cannot be brought to this version: {error}.",

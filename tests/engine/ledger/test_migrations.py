@@ -1,0 +1,98 @@
+"""The migrations build what the schema says, from anywhere, by any number of processes at once."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from uuid import uuid4
+
+import pytest
+import sqlalchemy as sa
+from alembic.autogenerate import compare_metadata
+from alembic.config import Config
+from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
+
+from include.engine.errors import SettingsError
+from include.engine.ledger import Ledger
+from include.engine.ledger import migrations as migrations_package
+from include.engine.ledger.migrations.run import downgrade
+from include.engine.ledger.schema import HEAD, metadata
+
+ROOT = Path(__file__).parents[3]
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def empty(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Ledger]:
+    """A ledger without tables."""
+    if request.param == "sqlite":
+        yield Ledger(f"sqlite:///{tmp_path / 'a 100% new ledger.db'}")
+        return
+    server = Ledger(request.getfixturevalue("postgres_url"))
+    name = f"empty_{uuid4().hex[:8]}"
+    with server.autocommit() as connection:
+        connection.exec_driver_sql(f"CREATE DATABASE {name}")
+    yield Ledger(sa.make_url(server.url).set(database=name).render_as_string(hide_password=False))
+    with server.autocommit() as connection:
+        connection.exec_driver_sql(f"DROP DATABASE {name} WITH (FORCE)")
+
+
+def test_migrations_build_exactly_the_schema(empty: Ledger) -> None:
+    empty.migrate()
+    with empty.begin() as tx:
+        assert compare_metadata(MigrationContext.configure(tx), metadata) == []
+
+
+def test_migrating_again_changes_nothing(empty: Ledger) -> None:
+    assert empty.revision() is None
+    empty.migrate()
+    empty.migrate()
+    assert empty.revision() == HEAD
+
+
+def test_the_newest_migration_is_the_one_that_the_schema_names() -> None:
+    config = Config()
+    config.set_main_option("script_location", str(Path(migrations_package.__path__[0])))
+    assert ScriptDirectory.from_config(config).get_heads() == [HEAD]
+
+
+def test_two_processes_may_migrate_at_once_from_any_folder(empty: Ledger, tmp_path: Path) -> None:
+    program = "import sys; from include.engine.ledger import Ledger; input(); Ledger(sys.argv[1]).migrate()"
+    start = [sys.executable, "-c", program, empty.url]
+    environment = os.environ | {"PYTHONPATH": str(ROOT)}
+    running = [
+        subprocess.Popen(start, cwd=tmp_path, env=environment, stdin=subprocess.PIPE, stderr=subprocess.PIPE, text=True) for _ in range(3)
+    ]
+    for process in running:
+        assert process.stdin is not None
+        process.stdin.write("\n")
+        process.stdin.flush()
+    assert [process.communicate()[1] for process in running] == ["", "", ""]
+    assert empty.revision() == HEAD
+
+
+def test_a_migration_that_fails_leaves_the_ledger_as_it_was(empty: Ledger) -> None:
+    with empty.begin() as tx:
+        tx.execute(sa.text("CREATE TABLE receipt (in_the_way INTEGER)"))
+    with pytest.raises(Exception, match="receipt"):
+        empty.migrate()
+    with empty.read() as tx:
+        assert sa.inspect(tx).get_table_names() == ["receipt"]
+
+
+def test_a_ledger_that_is_newer_than_the_program_is_refused(empty: Ledger) -> None:
+    empty.migrate()
+    with empty.begin() as tx:
+        tx.execute(sa.text("UPDATE alembic_version SET version_num = '9999'"))
+    with pytest.raises(SettingsError, match="newer version"):
+        empty.migrate()
+
+
+def test_the_first_tables_can_be_taken_back(empty: Ledger) -> None:
+    empty.migrate()
+    downgrade(empty, "base")
+    with empty.read() as tx:
+        assert sa.inspect(tx).get_table_names() == ["alembic_version"]
