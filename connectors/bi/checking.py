@@ -9,12 +9,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from connectors.bi.house import House
-from connectors.bi.tables import FOLDERS, TABLES, Table
-from include.engine.contract.arrow import arrow_schema
+from connectors.bi.tables import TABLES, Table
+from include.engine.contract.arrow import SOURCE_COLUMNS, arrow_schema
 from include.engine.contract.model import Contract
 from include.engine.errors import Refused, SettingsError
 from include.engine.gate.gate import Gate
@@ -28,7 +29,7 @@ def check(house: House, name: str, folder: Path, snapshot: str) -> dict[str, int
     Errors: Refused BI_GATE_CLOSED naming table and rule; SettingsError when the contract is missing or describes other columns.
     """
     table, contract = TABLES[name], _contract(house, name)
-    gate = Gate(contract, today=house.today, delivery=snapshot, references=_references(contract, folder))
+    gate = Gate(contract, today=house.today, delivery=snapshot)
     aside = 0
     for batch in batches(table, folder):
         aside += gate.split(batch).set_aside.num_rows
@@ -42,37 +43,51 @@ def check(house: House, name: str, folder: Path, snapshot: str) -> dict[str, int
             do="The standing snapshot stays the newest. Look at the lake's rows, or mend the contract, and run the feed again.",
             code="BI_GATE_CLOSED",
         )
-    warnings = sum(result.failed for result in verdict.results if result.severity == "warn")
-    return {"rows": verdict.rows_in, "rules": len(verdict.results), "warnings": warnings}
+    return {"rows": verdict.rows_in, "rules": len(verdict.results), "warnings": verdict.warnings}
 
 
 def batches(table: Table, folder: Path) -> Iterator[pa.RecordBatch]:
-    """The logical table (folder columns included) in its own types, a file after the other, behind the source columns of the gate."""
+    """The logical table (folder columns included) in its own types, behind the source columns of the gate, in batches of about _BATCH rows.
+
+    A batch reaches over files: a judgement costs the same whatever its rows, and a small library's month holds few.
+    """
+    held: list[pa.RecordBatch] = []
     for path in sorted((folder / table.name).rglob("*.parquet")):
-        inside = dict(part.split("=", 1) for part in path.relative_to(folder / table.name).parts[:-1])
-        member, record = path.relative_to(folder).as_posix(), 0
-        with pq.ParquetFile(path) as file:
-            for batch in file.iter_batches(_BATCH):
-                source = {
-                    "_member": pa.repeat(pa.scalar(member), batch.num_rows),
-                    "_record": pa.array(range(record + 1, record + 1 + batch.num_rows), pa.int64()),
-                    "_offset": pa.repeat(pa.scalar(-1, pa.int64()), batch.num_rows),
-                    "_length": pa.repeat(pa.scalar(-1, pa.int32()), batch.num_rows),
-                }
-                record += batch.num_rows
-                columns = {
-                    field.name: pa.repeat(pa.scalar(inside[field.name], FOLDERS[field.name]), batch.num_rows)
-                    if field.name in inside
-                    else batch.column(field.name).cast(field.type)
-                    for field in table.schema
-                }
-                yield pa.record_batch(source | columns)
+        for batch in _of_file(table, folder, path):
+            held.append(batch)
+            if sum(one.num_rows for one in held) >= _BATCH:
+                yield pa.concat_batches(held)
+                held = []
+    if held:
+        yield pa.concat_batches(held)
+
+
+def _of_file(table: Table, folder: Path, path: Path) -> Iterator[pa.RecordBatch]:
+    inside = dict(part.split("=", 1) for part in path.relative_to(folder / table.name).parts[:-1])
+    member, record = path.relative_to(folder).as_posix(), 0
+    with pq.ParquetFile(path) as file:
+        for batch in file.iter_batches(_BATCH):
+            rows = batch.num_rows
+            places = [
+                pa.repeat(pa.scalar(member), rows),
+                pa.array(np.arange(record + 1, record + 1 + rows)),
+                pa.repeat(pa.scalar(-1, pa.int64()), rows),
+                pa.repeat(pa.scalar(-1, pa.int32()), rows),
+            ]
+            columns = [
+                pa.repeat(pa.scalar(inside[field.name]), rows) if field.name in inside else batch.column(field.name).cast(field.type)
+                for field in table.schema
+            ]
+            yield pa.RecordBatch.from_arrays([*places, *columns], names=[*SOURCE_COLUMNS.names, *table.schema.names])
+            record += rows
 
 
 def _contract(house: House, name: str) -> Contract:
     contract = house.contracts.get(name)
     if contract is None:
-        raise SettingsError(f"there is no contract for {name}", where="data_contracts", do=f"Add bi_{name}.odcs.yaml.", code="CONTRACT_INVALID")
+        raise SettingsError(
+            f"there is no contract for {name}", where="data_contracts", do=f"Add bi_{name}.odcs.yaml.", code="CONTRACT_INVALID"
+        )
     promised = {field.name: field.type for field in arrow_schema(contract)}
     made = {field.name: field.type for field in TABLES[name].schema}
     if promised != made:
@@ -84,15 +99,3 @@ def _contract(house: House, name: str) -> Contract:
             code="CONTRACT_INVALID",
         )
     return contract
-
-
-def _references(contract: Contract, folder: Path) -> dict[str, pa.Table]:
-    """The keys of the star's tables that the contract's rules name."""
-    named = {reference for rule in contract.rules for reference in rule.references if reference in TABLES}
-    return {name: _keys(TABLES[name], folder) for name in sorted(named)}
-
-
-def _keys(table: Table, folder: Path) -> pa.Table:
-    key = table.key
-    files = sorted((folder / table.name).rglob("*.parquet"))
-    return pa.concat_tables([pq.read_table(path, columns=[key], partitioning=None) for path in files])

@@ -30,6 +30,17 @@ class FeedReport:
     def snapshot(self) -> str | None:
         return self.manifest.snapshot if self.manifest else None
 
+    def __str__(self) -> str:
+        if self.manifest is None:
+            return "The lake is empty: there is nothing to feed."
+        if not self.made:
+            return f"The lake is unchanged: {self.manifest.snapshot} stays the newest snapshot."
+        measures = ", ".join(
+            f"{sum(one[name] for one in self.manifest.measures.values()):,} {name}" for name in ("loans", "renewals", "returns")
+        )
+        gone = f" Removed: {', '.join(self.pruned)}." if self.pruned else ""
+        return f"Snapshot {self.manifest.snapshot}: {measures} of {len(self.manifest.measures)} libraries.{gone}"
+
 
 def feed(house: House, *, even_unchanged: bool = False) -> FeedReport:
     """Make a snapshot of the star unless the newest one was made from the very same lake; then remove surplus snapshots.

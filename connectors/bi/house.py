@@ -5,13 +5,18 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import date
+from functools import cache
 from pathlib import Path
 from typing import Protocol
 
 import pyarrow as pa
 
-from connectors.bi.source import Source
+from connectors.bi.source import Source, pinned_source
+from connectors.bi.tables import TABLES
+from include.engine import clock
 from include.engine.contract.model import Contract
+from include.engine.engine import Engine
+from include.engine.privacy.pseudonym import Pseudonyms
 
 
 class Rekey(Protocol):
@@ -69,3 +74,21 @@ class House:
 
     def library(self, partner: str) -> Library:
         return self.libraries.get(partner, Library(partner))
+
+
+def house_of(engine: Engine, settings: Settings | None = None) -> House:
+    """The house of an installation: its lake at the pinned versions, its keys, its contracts, and what its partners' YAML says of them."""
+
+    @cache
+    def pseudonyms(partner: str) -> Rekey:
+        return Pseudonyms(engine.keys, partner, "bi")
+
+    return House(
+        home=engine.home,
+        source=pinned_source(engine.lake),
+        pseudonyms=pseudonyms,
+        contracts={name: engine.contract(f"bi_{name}") for name in TABLES},
+        today=clock.now().date(),
+        libraries={partner.id: Library(partner.name, partner.timezone) for partner in engine.partners().partners.values()},
+        settings=settings or Settings(),
+    )

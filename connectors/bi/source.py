@@ -9,6 +9,9 @@ from typing import Protocol
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from include.engine.lake.read import batches, dataset, newest, pinned
+from include.engine.lake.table import Lake, open_table
+
 _TEXT, _DAY, _MOMENT, _YES = pa.string(), pa.date32(), pa.timestamp("us", "UTC"), pa.bool_()
 
 INPUTS: dict[str, pa.Schema] = {
@@ -52,6 +55,36 @@ class Source(Protocol):
     def stream(self, table: str, partner: str) -> pa.RecordBatchReader:
         """The rows of one partner in the columns of `INPUTS[table]`; an absent table gives no rows."""
         ...
+
+
+@dataclass(frozen=True)
+class LakeSource:
+    """The lake itself, at `at`: lake table -> version. Make one with `pinned_source`."""
+
+    lake: Lake
+    at: Mapping[str, int]
+
+    def versions(self) -> Mapping[str, int]:
+        return self.at
+
+    def partners(self) -> list[str]:
+        folders = [folder for table, version in self.at.items() for folder in open_table(self.lake, table, version).partitions()]
+        return sorted({folder["partner"] for folder in folders})
+
+    def stream(self, table: str, partner: str) -> pa.RecordBatchReader:
+        wanted = INPUTS[table]
+        if table not in self.at:
+            return fitted(wanted.empty_table().to_reader(), wanted)
+        version = self.at[table]
+        have = set(dataset(self.lake, table, version=version).schema.names)
+        columns = [name for name in wanted.names if name in have]
+        return fitted(batches(self.lake, table, partner=partner, columns=columns, version=version), wanted)
+
+
+def pinned_source(lake: Lake) -> LakeSource:
+    """The five tables at the versions of the ledger's latest manifest; without a ledger, at their newest."""
+    found = {table: newest(lake, table) for table in INPUTS} if lake.ledger is None else pinned(lake)
+    return LakeSource(lake, {table: version for table, version in found.items() if table in INPUTS and version is not None})
 
 
 @dataclass(frozen=True)

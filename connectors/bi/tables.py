@@ -15,8 +15,6 @@ import pyarrow as pa
 STAR_VERSION = "1"
 """Raise it when the meaning of the star changes without a change of columns: it makes the next feed rebuild an unchanged lake."""
 
-FOLDERS = {"partner": pa.string(), "month": pa.string()}
-
 
 @dataclass(frozen=True)
 class Table:
@@ -26,11 +24,6 @@ class Table:
     schema: pa.Schema
     folders: tuple[str, ...]
     sorted_by: tuple[str, ...]
-
-    @property
-    def key(self) -> str:
-        """The column that dimensions are joined on; sorted last, so that it also orders rows that are otherwise equal."""
-        return self.sorted_by[-1]
 
     @property
     def stored(self) -> list[str]:
