@@ -76,7 +76,7 @@ class SftpDrive:
 
         def done() -> None:
             if not session.lost:
-                session.start(_quietly(file.close()))
+                session.start(_closed(file))
 
         return cast(BinaryIO, Blocks(blocks(), done))
 
@@ -224,9 +224,9 @@ class _Session:
             self._loop.close()
 
 
-async def _quietly(work: Coroutine[Any, Any, Any]) -> None:
+async def _closed(file: Any) -> None:
     try:
-        await work
+        await file.close()
     except (asyncssh.Error, OSError):
         return
 

@@ -13,6 +13,7 @@ import socket
 import stat as modes
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
 from typing import Any, BinaryIO, TypeVar, cast
 
 import smbclient
@@ -25,7 +26,7 @@ from include.engine.storage.drive import BLOCK, Timeouts, busy
 from include.engine.storage.seen import Entry, Kind
 
 T = TypeVar("T")
-_1601 = 11_644_473_600  # seconds from 1601, where Windows counts from, to 1970
+_1970 = datetime(1970, 1, 1, tzinfo=UTC)
 _REPARSE, _DIRECTORY = 0x400, 0x10
 _SHARING_VIOLATION, _LOGON = 0xC0000043, {0xC000006D, 0xC000006A, 0xC0000064, 0xC0000071, 0xC0000072, 0xC000006E}
 _ERRNO = {
@@ -61,7 +62,7 @@ class SmbDrive:
         def look() -> Entry:
             status = smbclient.lstat(self._path(path), **self._session())
             kind: Kind = "link" if modes.S_ISLNK(status.st_mode) else "folder" if modes.S_ISDIR(status.st_mode) else "file"
-            return Entry(path.rpartition("/")[2], kind, status.st_size, status.st_mtime_ns)
+            return Entry(path.rpartition("/")[2], kind, status.st_size, status.st_mtime_ns // 1000 * 1000)  # as a listing has it
 
         return self._call(look)
 
@@ -172,4 +173,5 @@ def _as_os_errors(connection: Connection, path: str) -> Iterator[None]:
 def _entry(entry: Any) -> Entry:
     known = entry.smb_info
     kind: Kind = "link" if known.file_attributes & _REPARSE else "folder" if known.file_attributes & _DIRECTORY else "file"
-    return Entry(entry.name, kind, known.end_of_file, round(known.last_write_time.timestamp() * 1_000_000) * 1000)
+    written = known.last_write_time  # whole microseconds, and no float on the way: a file must have one time, however it is asked for
+    return Entry(entry.name, kind, known.end_of_file, (written.replace(tzinfo=UTC) - _1970) // timedelta(microseconds=1) * 1000)
