@@ -16,11 +16,9 @@ from include.engine.inbound.work import Outcome, nothing_to_do
 from include.engine.lake.plan import plan
 from include.engine.lake.publish import Published
 from include.engine.lake.publish import publish as publish_table
-from include.engine.ledger import claims, deliveries, leases, manifests, quarantined
+from include.engine.ledger import claims, deliveries, manifests, quarantined
 from include.engine.ledger.manifests import Versions
 from include.engine.ledger.quarantined import Fate
-
-LEASE_SECONDS = 600
 
 
 def publish(engine: Engine, delivery_id: str, _connector: Inbound) -> Outcome:
@@ -36,18 +34,15 @@ def publish(engine: Engine, delivery_id: str, _connector: Inbound) -> Outcome:
         done: dict[str, Published] = {}
         # What the delivery brings along goes first: a reader that sees a loan sees the item that stands in for it.
         for table in sorted(delivery.facts["tables"], key=lambda name: name == delivery.table):
-            with leases.lease(
-                engine.ledger, f"lake:{table}:{delivery.partner}", holder=f"{delivery.id}/{token.value}", seconds=LEASE_SECONDS, wait=120
-            ):
-                done[table] = publish_table(
-                    engine.lake,
-                    engine.contract(table),
-                    delivery.partner,
-                    delivery.id,
-                    GatedRows.of(engine, delivery, table).reader,
-                    mode_of(delivery, table),
-                    lambda: claims.check(engine.ledger, token),
-                )
+            done[table] = publish_table(
+                engine.lake,
+                engine.contract(table),
+                delivery.partner,
+                delivery.id,
+                GatedRows.of(engine, delivery, table).reader,
+                mode_of(delivery, table),
+                lambda: claims.check(engine.ledger, token),
+            )
             point("publish.table")
         point("publish.committed")
         own = done.get(delivery.table)

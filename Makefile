@@ -1,0 +1,52 @@
+# `make demo` and `make test` do everything on a fresh machine; `make help` lists the rest.
+.DEFAULT_GOAL := help
+.PHONY: help demo test check lint types format bench crash fuzz check-partners lock clean schema
+PY := .venv/bin/python
+export PYTHONPATH := $(CURDIR)
+
+help: ## this list
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 18
+
+demo: ## four libraries deliver; watch it in Airflow until Ctrl-C (ONCE=1: end by itself, status 0 if every figure is right)
+	@bin/setup run
+	@exec $(PY) -m include.sandbox.demo $(if $(ONCE),--once)
+
+test: ## everything that must hold: lint, types, floors, contracts, the suite with coverage, the demo
+	@bin/setup dev
+	$(MAKE) --no-print-directory check
+	$(PY) -m pytest -n 2 --dist worksteal -m "not demo" --cov=include/engine --cov-branch --cov-report=term:skip-covered --cov-fail-under=90
+	$(PY) -m pytest -m demo
+
+check: ## lint, format, types, floors, contracts
+	$(PY) -m ruff check -q .
+	$(PY) -m ruff format -q --check .
+	$(PY) -m mypy
+	.venv/bin/lint-imports
+	$(PY) -m include.engine.contract check
+
+format: ## bring the code into its format
+	$(PY) -m ruff check -q --fix .
+	$(PY) -m ruff format -q .
+
+bench: ## speed and memory, as ratios against named peers in one run
+	@bin/setup dev
+	$(PY) -m tests.bench
+
+crash: ## kill -9 at every point of a delivery's life, many seeds (SEEDS=25)
+	@bin/setup dev
+	$(PY) -m tests.crash --seeds $(or $(SEEDS),25)
+
+check-partners: ## every partner's YAML; PARTNER=aarhus also tries its connections (list, read, write, rename)
+	@bin/setup run
+	@$(PY) -m connectors check-partners $(PARTNER)
+
+schema: ## the JSON schema of a partner's YAML, for editors
+	@bin/setup run
+	@$(PY) -m connectors schema > include/partners/partner.schema.json
+
+lock: ## pin requirements*.in anew, for Python 3.11 to 3.13, with hashes
+	uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links requirements.in -o requirements.txt
+	uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links requirements-dev.in -o requirements-dev.txt
+
+clean: ## what the demo, the tests and the benches left (not .venv)
+	rm -rf .bindery .bench .coverage* .mypy_cache .ruff_cache .import_linter_cache .hypothesis

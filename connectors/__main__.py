@@ -1,0 +1,76 @@
+"""`python -m connectors check-partners [PARTNER] | schema`: is every partner's YAML right, and do its connections work?"""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from connectors import flow_models
+from include.engine.credentials import EnvironmentCredentials
+from include.engine.engine import ROOT
+from include.engine.errors import BinderyError
+from include.engine.partner.loading import load_partners
+from include.engine.partner.loading import schema as partner_schema
+from include.engine.partner.settings import InboxFlow, Partner
+from include.engine.storage.check import check
+from include.engine.storage.filesystem import open_store
+
+app = typer.Typer(add_completion=False, help=__doc__)
+console = Console()
+
+
+@app.command("check-partners")
+def check_partners(
+    partner: Annotated[str, typer.Argument(help="Also try this partner's connections: list, read, write, rename.")] = "",
+    folder: Annotated[Path, typer.Option(envvar="BINDERY_PARTNERS", help="The folder of partner YAML.")] = ROOT / "include" / "partners",
+    home: Annotated[Path, typer.Option(envvar="BINDERY_HOME", help="Bindery's home, for file: inboxes.")] = ROOT / ".bindery",
+) -> None:
+    """Every partner's YAML; exit status 1 when something cannot be used."""
+    found = load_partners(folder, flow_models())
+    for mistake in found.mistakes:
+        console.print(f"[red]✗[/] {mistake.partner}  {mistake}", highlight=False)
+    for one in found.partners.values():
+        console.print(f"[green]✓[/] {one.id}  {one.name}: {', '.join(one.flows) or 'no flow'} ({one.status})", highlight=False)
+    wrong = bool(found.mistakes)
+    if partner:
+        if partner not in found.partners:
+            console.print(f"[red]✗[/] there is no usable partner {partner!r} in {folder}", highlight=False)
+            raise typer.Exit(1)
+        wrong = not _connections(found.partners[partner], home)
+    raise typer.Exit(1 if wrong else 0)
+
+
+def _connections(partner: Partner, home: Path) -> bool:
+    table = Table("flow", "where", "step", "", "")
+    right = True
+    for name, flow in partner.flows.items():
+        if not isinstance(flow, InboxFlow):
+            continue
+        for uri in filter(None, (flow.inbox, flow.receipts)):
+            try:
+                with open_store(uri, EnvironmentCredentials(), home) as store:
+                    lines = [(line.step, line.ok, line.detail) for line in check(store, writes=flow.after != "leave")]
+            except BinderyError as error:
+                lines = [("open", False, str(error))]
+            for step, ok, said in lines:
+                right &= ok
+                table.add_row(name, uri, step, "[green]ok[/]" if ok else "[red]no[/]", said)
+    console.print(table)
+    return right
+
+
+@app.command()
+def schema() -> None:
+    """The JSON schema of a partner's YAML, for editors."""
+    json.dump(partner_schema(flow_models()), sys.stdout, indent=1)
+    sys.stdout.write("\n")
+
+
+if __name__ == "__main__":
+    app()

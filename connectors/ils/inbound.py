@@ -1,0 +1,57 @@
+"""`ils_import` as the engine's inbound steps see it: how an export is read, by which contract, and what it becomes in the lake."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import pyarrow as pa
+
+from connectors.ils.bind import BindContext
+from connectors.ils.bind import bind as bind_rows
+from connectors.ils.library import Library
+from connectors.ils.profile import Profile
+from connectors.ils.read import read as read_rows
+from connectors.ils.settings import IlsImport
+from include.engine.inbound.connector import Bound, Read, Work
+from include.engine.storage.archive import Member
+
+
+@dataclass(frozen=True)
+class _Source:
+    work: Work
+
+    @property
+    def name(self) -> str:
+        return (self.work.delivery.path or self.work.delivery.id).rpartition("/")[2]
+
+    def members(self) -> Iterator[Member]:
+        return self.work.members()
+
+
+def read(work: Work) -> Iterator[Read]:
+    """The export's records, by its profile."""
+    for part in read_rows(_Source(work), work.spec, _profile(work), _library(work)):
+        yield Read(part.table, part.rows, part.set_aside, part.filtered, part.warnings)
+
+
+def incoming(table: str) -> str:
+    """The contract of an export's table."""
+    return f"ils_{table}"
+
+
+def bind(work: Work, table: str, rows: pa.RecordBatch) -> Iterator[Bound]:
+    """Lake rows of an export's rows: patrons become pseudonyms, unknown items get a placeholder."""
+    raise NotImplementedError
+
+
+def _profile(work: Work) -> Profile:
+    assert isinstance(work.flow, IlsImport)
+    return work.flow.loaded()
+
+
+def _library(work: Work) -> Library:
+    return Library(work.partner.isil or work.partner.id, work.partner.timezone)
+
+
+__all__ = ["BindContext", "bind", "bind_rows", "incoming", "read"]
