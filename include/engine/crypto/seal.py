@@ -261,6 +261,12 @@ def key_id_of(raw: BinaryIO, *, where: str = "") -> str:
         raw.seek(at)
 
 
+def cut_to_header(raw: BinaryIO, *, where: str = "") -> None:
+    """Take everything but the header off the sealed file at `raw`'s position: what is left names the key, which should be destroyed by now."""
+    _read_header(raw, where)
+    raw.truncate(raw.tell())
+
+
 def open_sealed(raw: BinaryIO, keys: KeyStore, *, context: str = "", where: str = "") -> SealedReader:
     """A reader for a sealed file with the key that its header names. KeyDestroyed when that key is gone."""
     return SealedReader(raw, keys.get(key_id_of(raw, where=where)), context=context, where=where)
