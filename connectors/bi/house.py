@@ -41,7 +41,7 @@ class Library:
 
 @dataclass(frozen=True)
 class Settings:
-    """`keep` snapshots at most, none older than `keep_days` but the latest; `memory` is DuckDB's share, about half of what the process takes."""
+    """`keep` snapshots at most, none older than `keep_days` but the latest; `memory` is DuckDB's share, half of the process's."""
 
     keep: int = 7
     keep_days: int = 30

@@ -29,7 +29,7 @@ class File:
 class Manifest:
     """What `latest.json` and each snapshot's `manifest.json` hold, in this order.
 
-    path: the snapshot's folder, relative to `latest.json`. fingerprint: of everything that the content depends on; equal means nothing to do.
+    path: the snapshot's folder, relative to `latest.json`. fingerprint: of all that the content depends on; equal means nothing to do.
     rows: by table. measures: by partner, loans, renewals and returns each for itself. gates: by table, rules checked and warnings.
     """
 

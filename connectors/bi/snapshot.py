@@ -1,7 +1,7 @@
 """Snapshot folders that appear whole and go whole.
 
-A snapshot is made in a folder whose name starts with a dot, and renamed into `snapshots/` when every byte of it is on disk; then `latest.json`
-is replaced. Whoever reads `latest.json`, or lists `snapshots/`, sees whole snapshots only, whenever a feed is killed.
+A snapshot is made in a folder whose name starts with a dot, and renamed into `snapshots/` when every byte of it is on disk; then
+`latest.json` is replaced. Whoever reads `latest.json`, or lists `snapshots/`, sees whole snapshots only, whenever a feed is killed.
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ def only_one(root: Path, wait_s: float) -> Iterator[None]:
 
 @contextmanager
 def making(root: Path) -> Iterator[Path]:
-    """A folder to make a snapshot in; it is gone afterwards unless it was renamed. Call under `only_one`: what a killed feed left goes first."""
+    """A folder to make a snapshot in, gone afterwards. Call under `only_one`: what a killed feed left goes first."""
     for left in [*root.glob(f"{_MAKING}*"), *root.glob(f"{_GOING}*")]:
         shutil.rmtree(left, ignore_errors=True)
     folder = Path(tempfile.mkdtemp(prefix=_MAKING, dir=root))
@@ -99,7 +99,7 @@ def snapshots(root: Path) -> list[Manifest]:
 
 
 def prune(root: Path, *, keep: int, keep_days: int, now: datetime) -> list[str]:
-    """Remove all but the newest `keep` snapshots, and those older than `keep_days`; never the one in `latest.json`. Returns the names removed."""
+    """Remove all but the newest `keep` snapshots, and those older than `keep_days`; never the one in `latest.json`. Returns their names."""
     current = latest(root)
     oldest = (now - timedelta(days=keep_days)).isoformat(timespec="seconds")
     every = snapshots(root)

@@ -1,7 +1,7 @@
 """One partner's part of the star: five streams of lake rows in, sorted Parquet files out.
 
-The SQL is in sql/, a file a table. DuckDB works in a database file beside the snapshot, within its memory limit, so that a library of any size
-takes the same memory.
+The SQL is in sql/, a file a table. DuckDB works in a database file beside the snapshot, within its memory limit, so that a library of any
+size takes the same memory.
 """
 
 from __future__ import annotations
@@ -64,7 +64,7 @@ def build_partner(house: House, partner: str, folder: Path, work: Path) -> Measu
 
 
 def build_shared(house: House, years: tuple[int, int] | None, folder: Path, work: Path) -> None:
-    """Write dim_material and dim_date, which all partners share. `years` are the first and last with a fact; None: the present year alone."""
+    """Write dim_material and dim_date, which all partners share. `years`: first and last with a fact; None: the present year."""
     with _database(house, work / "shared.duckdb") as db:
         first, last = years or (house.today.year, house.today.year)
         _set(db, first_year=first, last_year=last)
@@ -140,7 +140,8 @@ def _months(db: duckdb.DuckDBPyConnection) -> list[tuple[str, date, date]]:
 
 def _measures(db: duckdb.DuckDBPyConnection, partner: str) -> Measures:
     """Add up the facts, and hold them against the lake's rows: no loan may be lost or doubled on the way."""
-    query = "SELECT coalesce(sum(loans), 0), coalesce(sum(renewals), 0), coalesce(sum(returns), 0), min(year(date)), max(year(date)) FROM fact_loan"
+    sums = ", ".join(f"coalesce(sum({measure}), 0)" for measure in ("loans", "renewals", "returns"))
+    query = f"SELECT {sums}, min(year(date)), max(year(date)) FROM fact_loan"  # noqa: S608  names from above
     found = Measures(*(db.execute(query).fetchall()[0]))
     told = db.execute("SELECT count(*) FROM loan WHERE event = 'loan'").fetchall()[0][0]
     if found.loans != told:

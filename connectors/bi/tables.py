@@ -1,6 +1,6 @@
 """The tables of the star: their columns, how they lie in folders, and how they are sorted.
 
-The contracts `bi_<table>` of data_contracts say the same to people and to the gate; a test holds the two together. `partner` and `month` are
+The contracts `bi_<table>` of data_contracts say the same to people and to the gate, which refuses a difference. `partner` and `month` are
 folders (`partner=lindeby/month=2026-11`), not columns inside the files: every Parquet reader gives them back as columns.
 """
 
