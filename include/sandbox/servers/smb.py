@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import getpass
 import os
 import pwd
 import shutil
@@ -38,7 +37,7 @@ class SmbServer:
 
 def available() -> tuple[bool, str]:
     """Whether an SMB server can be started here, and if not, why."""
-    for program in ("smbd", "smbpasswd"):
+    for program in ("smbd", "pdbedit"):
         if _program(program) is None:
             return False, f"{program} is not installed (Debian package samba)"
     return True, ""
@@ -47,15 +46,15 @@ def available() -> tuple[bool, str]:
 @contextmanager
 def smb_server(folder: Path, *, login: str = "bindery", password: str = PASSWORD, port: int = 0) -> Iterator[SmbServer]:
     """Serve `folder` as the share `deliveries` until the block ends. RuntimeError with smbd's last words when it does not start."""
-    smbd, smbpasswd = _program("smbd"), _program("smbpasswd")
-    if smbd is None or smbpasswd is None:
+    smbd, pdbedit = _program("smbd"), _program("pdbedit")
+    if smbd is None or pdbedit is None:
         raise RuntimeError(available()[1])
     port = port or free_port()
-    user = pwd.getpwuid(os.getuid()).pw_name if os.getuid() else getpass.getuser()
+    user = pwd.getpwuid(os.getuid()).pw_name
     with TemporaryDirectory(prefix="smb", ignore_cleanup_errors=True) as place:
         settings = _settings(Path(place), folder, user, login, port)
         added = subprocess.run(
-            [smbpasswd, "-c", str(settings), "-L", "-s", "-a", user] if os.getuid() else [smbpasswd, "-c", str(settings), "-s", "-a", user],
+            [pdbedit, "-s", str(settings), "-a", "-t", "-u", user],  # smbpasswd adds locally for root only
             input=f"{password}\n{password}\n",
             capture_output=True,
             text=True,
@@ -63,7 +62,7 @@ def smb_server(folder: Path, *, login: str = "bindery", password: str = PASSWORD
             check=False,
         )
         if added.returncode:
-            raise RuntimeError(f"smbpasswd refused: {added.stderr.strip()[-300:]}")
+            raise RuntimeError(f"pdbedit refused: {added.stderr.strip()[-300:]}")
         with (Path(place) / "smbd.out").open("wb") as words:
             process = subprocess.Popen(
                 [smbd, "--foreground", "--no-process-group", "-s", str(settings)],
