@@ -11,7 +11,8 @@ from datetime import date
 from pathlib import Path
 
 from include.sandbox.world.answers import Answer, Changes, Sheet, load, save
-from include.sandbox.world.delivery import first_day, second_day
+from include.sandbox.world.delivery import first_day
+from include.sandbox.world.overnight import second_day
 from include.sandbox.world.world import LAST_DAY, World, world
 
 __all__ = ["Answer", "Changes", "Sheet", "World", "load", "make", "save", "world"]

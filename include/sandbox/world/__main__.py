@@ -41,9 +41,7 @@ def main(arguments: list[str] | None = None) -> int:
         )
         for answer in sheet.files:
             broken = sum(answer.set_aside.values())
-            print(
-                f"{library} day {answer.day}  {answer.file:32} {answer.records:>10,} records  {broken:>7,} broken  {answer.bytes / 1e6:>8.1f} MB  {answer.outcome}"
-            )
+            print(f"{library} day {answer.day}  {answer.file:32} {answer.records:>10,} records  {broken:>7,} broken  {answer.outcome}")
     return 0
 
 

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from include.sandbox.world.render.lines import Tally
 
@@ -51,12 +50,10 @@ class Answer:
     note: str = ""
 
     @classmethod
-    def of(cls, tally: Tally, **facts: object) -> Answer:
+    def of(cls, tally: Tally, **facts: Any) -> Answer:
         """The answer for a file written under `tally`."""
-        records = tally.good + sum(tally.codes.values())
-        return cls(
-            records=records, good=tally.good, set_aside=dict(sorted(tally.codes.items())), faults=dict(sorted(tally.kinds.items())), **facts
-        )  # type: ignore[arg-type]
+        counts: dict[str, Any] = {"set_aside": dict(sorted(tally.codes.items())), "faults": dict(sorted(tally.kinds.items()))}
+        return cls(records=tally.good + tally.codes.total(), good=tally.good, **counts, **facts)
 
 
 @dataclass(frozen=True)
@@ -88,11 +85,6 @@ def load(path: Path) -> Sheet:
     return Sheet(**(data | {"files": tuple(_answer(entry) for entry in data["files"])}))
 
 
-def _answer(entry: dict[str, object]) -> Answer:
-    changes: dict[str, dict[str, int]] = entry.pop("changes")  # type: ignore[assignment]
-    return Answer(**entry, changes={table: Changes(**counts) for table, counts in changes.items()})  # type: ignore[arg-type]
-
-
-def together(sheets: Iterable[Sheet]) -> int:
-    """Source records of all files."""
-    return sum(answer.records for sheet in sheets for answer in sheet.files)
+def _answer(entry: dict[str, Any]) -> Answer:
+    changes: dict[str, dict[str, int]] = entry.pop("changes")
+    return Answer(**entry, changes={table: Changes(**counts) for table, counts in changes.items()})

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from datetime import timedelta
 from pathlib import Path
 from types import ModuleType
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 
@@ -16,15 +16,14 @@ from include.sandbox.world import files, ids
 from include.sandbox.world.answers import Answer, Changes
 from include.sandbox.world.chance import Index
 from include.sandbox.world.events import events
-from include.sandbox.world.loans import INTERLIBRARY, LONGEST, Loans, loans, renewal_day
+from include.sandbox.world.loans import INTERLIBRARY, Loans, loans
 from include.sandbox.world.patrons import patrons
-from include.sandbox.world.people import keeps_history, protected
 from include.sandbox.world.render import almvik, catalogue, havnsund, lindeby, marcxml, molendal
 from include.sandbox.world.render.lines import Columns, Fault, Fresh, Tally, written
 from include.sandbox.world.requests import fees, holds
 from include.sandbox.world.stock import Stock
 from include.sandbox.world.text import Strings
-from include.sandbox.world.world import World, day_number
+from include.sandbox.world.world import World
 
 FORMS: dict[str, ModuleType] = {"lindeby": lindeby, "havnsund": havnsund, "almvik": almvik, "molendal": molendal}
 KEYS = {
@@ -69,7 +68,7 @@ class Clerk:
         return f"{table}_{when:%Y%m%d}{suffix or SUFFIX[self.id]}"
 
     def rows(
-        self, name: str, table: str, chunks: Chunks, faults: list[Fault], *, mode: Mode = "full", mended: bool = False, **facts: object
+        self, name: str, table: str, chunks: Chunks, faults: list[Fault], *, mode: Mode = "full", mended: bool = False, **facts: Any
     ) -> Answer:
         """Writes a file of rows."""
         tally = Tally()
@@ -135,7 +134,8 @@ class Clerk:
 
     def holds(self) -> Answer:
         found = holds(self.world)
-        return self.rows(self.name("holds"), "hold", iter([(self.form.holds(self.world, found), _fresh(self.world, ids.hold_id, found.index))]), self.form.HOLD_FAULTS)  # fmt: skip
+        chunk = self.form.holds(self.world, found), _fresh(self.world, ids.hold_id, found.index)
+        return self.rows(self.name("holds"), "hold", iter([chunk]), self.form.HOLD_FAULTS)
 
     def fees(self) -> Answer:
         chunks = ((self.form.fees(self.world, found), _fresh(self.world, ids.fee_id, found.ordinal)) for found in fees(self.world))
@@ -154,7 +154,7 @@ class Clerk:
         answer = self.rows(self.name("loans", ".zip"), "loan", chunks(), self.form.LOAN_FAULTS, mode="append", loans="events")
         return _with_foreign(answer, foreign)
 
-    def loans(self, kept: Callable[[Loans], Index] | None = None, **facts: object) -> Answer:
+    def loans(self, kept: Callable[[Loans], Index] | None = None, **facts: Any) -> Answer:
         """Loans, a row each, as they stand at the end of the day; `kept` says which of a chunk."""
         foreign: list[Index] = []
 
@@ -166,7 +166,7 @@ class Clerk:
                     yield self.form.loans(self.world, some, self.stock.on), _fresh(self.world, ids.loan_id, some.ordinal)
 
         name = str(facts.pop("name", self.name("loans")))
-        return _with_foreign(self.rows(name, "loan", chunks(), self.form.LOAN_FAULTS, **facts), foreign)  # type: ignore[arg-type]
+        return _with_foreign(self.rows(name, "loan", chunks(), self.form.LOAN_FAULTS, **facts), foreign)
 
     def again(self, answer: Answer, name: str, source: Path) -> Answer:
         """The same bytes under another name."""
@@ -190,6 +190,11 @@ def _with_foreign(answer: Answer, foreign: list[Index]) -> Answer:
     return replace(answer, unknown_items=len(np.unique(rows)), unknown_item_rows=len(rows))
 
 
+def chosen(where: Flags) -> Index:
+    """The positions that are true."""
+    return np.flatnonzero(where)
+
+
 def first_day(world: World, out: Path, bad: float = 0.0, only: Collection[str] | None = None) -> list[Answer]:
     """Everything the library has, as whole exports. `only` names tables (`bibliographic`, `loan`...)."""
     clerk = Clerk(Stock(world, 1), out, bad)
@@ -200,15 +205,9 @@ def first_day(world: World, out: Path, bad: float = 0.0, only: Collection[str] |
         work += [("item", clerk.items), ("loan", clerk.loan_events)]
     elif world.library.id == "almvik":
         last = clerk.stock.on
-        work.append(("loan", lambda: clerk.loans(lambda found: _rows(found.end > last), name=clerk.name("loans_open"), loans="open")))
-        work.append(
-            (
-                "loan",
-                lambda: clerk.loans(
-                    lambda found: _rows(found.end <= last), name=clerk.name("loans_history"), loans="history", mode="delta"
-                ),
-            )
-        )
+        work.append(("loan", lambda: clerk.loans(lambda found: chosen(found.end > last), name=clerk.name("loans_open"), loans="open")))
+        back = {"name": clerk.name("loans_history"), "loans": "history", "mode": "delta"}
+        work.append(("loan", lambda: clerk.loans(lambda found: chosen(found.end <= last), **back)))
     else:
         mode = "delta" if world.library.id == "havnsund" else "full"
         work.append(("loan", lambda: clerk.loans(loans="history", mode=mode)))
@@ -217,141 +216,3 @@ def first_day(world: World, out: Path, bad: float = 0.0, only: Collection[str] |
         answer if answer.changes else replace(answer, changes={table: Changes(added=count) for table, count in answer.rows.items()})
         for answer in answers
     ]
-
-
-def second_day(world: World, out: Path, first: list[Answer], source: Path, bad: float = 0.0) -> list[Answer]:
-    """What comes the day after: changes, deletions, a corrected file under its old name, old bytes under a new name. `first` lies in `source`."""
-    clerk = Clerk(Stock(world, 2), out, bad)
-    return {"lindeby": _lindeby, "havnsund": _havnsund, "almvik": _almvik, "molendal": _molendal}[world.library.id](clerk, first, source)
-
-
-def _lindeby(clerk: Clerk, first: list[Answer], source: Path) -> list[Answer]:
-    """Events of the day, whole item and title files, the patrons of the day before without their mistakes, and yesterday's items once more."""
-    before = replace(clerk, stock=Stock(clerk.world, 1))
-    corrected = before.patrons(mended=True, note="the file of the day before, mended, under its old name")
-    mended = corrected.good - len(before.stock.patrons)
-    corrected = replace(corrected, day=2, changes={"patron": Changes(added=mended, unchanged=len(before.stock.patrons))})
-    loans_, items_, bib = clerk.loan_events(), clerk.items(), clerk.bibliographic()
-    old = next(answer for answer in first if answer.table == "item")
-    return [
-        replace(bib, changes={"bibliographic": _title_changes(clerk.stock)}),
-        replace(items_, changes={"item": clerk.stock.item_changes()}),
-        corrected,
-        replace(loans_, changes={"loan": Changes(added=loans_.good)}),
-        clerk.again(old, clerk.name("items", "_kopi.csv", day=1), source),
-    ]
-
-
-def _havnsund(clerk: Clerk, first: list[Answer], source: Path) -> list[Answer]:
-    """Deltas, which carry no deletions, and yesterday's loans once more."""
-    stock = clerk.stock
-    every = ids.numbers(0, clerk.world.titles + stock.new_titles)
-    touched = every[stock.corrected(every) | (every >= clerk.world.titles)]
-    # A record that is deleted is in no delta: it stays until a whole export comes.
-    touched = touched[~np.isin(touched, np.flatnonzero(stock.titles_gone))]
-    bib = clerk.bibliographic(touched, mode="delta", bad=0.0)
-    changed = int((touched < clerk.world.titles).sum())
-    items_ = replace(stock.item_changes(touched), deleted=0)
-    moved = stock.patrons[stock.moved(stock.patrons) | (stock.patrons >= clerk.world.patrons)]
-    people = clerk.patrons(index=moved, mode="delta")
-    loans_ = clerk.loans(lambda found: _rows(_touched(clerk.world, found, stock.on)), loans="history", mode="delta")
-    old = next(answer for answer in first if answer.table == "loan")
-    return [
-        replace(bib, changes={"bibliographic": Changes(added=len(touched) - changed, changed=changed), "item": items_}),
-        replace(people, changes={"patron": _patron_changes(stock, deleted=False, untouched=False)}),
-        replace(loans_, changes={"loan": _loan_changes(clerk.world, stock.on, anonymised=False, untouched=False)}),
-        clerk.again(old, clerk.name("loans", "_igen.csv", day=1), source),
-    ]
-
-
-def _almvik(clerk: Clerk, first: list[Answer], source: Path) -> list[Answer]:
-    """A whole catalogue, the open loans, and those brought back today."""
-    on = clerk.stock.on
-    bib = clerk.bibliographic()
-    open_ = clerk.loans(lambda found: _rows(found.end > on), name=clerk.name("loans_open"), loans="open")
-    history = clerk.loans(lambda found: _rows(found.end == on), name=clerk.name("loans_history"), loans="history", mode="delta")
-    people = clerk.patrons()
-    return [
-        replace(bib, changes={"bibliographic": _title_changes(clerk.stock), "item": clerk.stock.item_changes(with_count=False)}),
-        replace(people, changes={"patron": _patron_changes(clerk.stock)}),
-        replace(open_, changes={"loan": _open_changes(clerk.world, on)}),
-        replace(history, changes={"loan": _returned_changes(clerk.world, on)}),
-    ]
-
-
-def _molendal(clerk: Clerk, first: list[Answer], source: Path) -> list[Answer]:
-    """The whole history of loans, the patrons, and a catalogue that broke off half-way: were it taken in, half the titles would go."""
-    half = clerk.bibliographic(clerk.stock.titles[: len(clerk.stock.titles) // 2], bad=0.0)
-    loans_, people = clerk.loans(loans="history"), clerk.patrons()
-    return [
-        replace(half, outcome="held", reason="MASS_DELETION", rows={}, note="half of the catalogue is missing"),
-        replace(people, changes={"patron": _patron_changes(clerk.stock)}),
-        replace(loans_, changes={"loan": _loan_changes(clerk.world, clerk.stock.on)}),
-    ]
-
-
-def _rows(where: np.ndarray) -> Index:  # type: ignore[type-arg]
-    return np.flatnonzero(where)
-
-
-def _title_changes(stock: Stock) -> Changes:
-    kept = stock.titles[stock.titles < stock.world.titles]
-    changed = int(stock.corrected(kept).sum())
-    return Changes(added=stock.new_titles, changed=changed, deleted=int(stock.titles_gone.sum()), unchanged=len(kept) - changed)
-
-
-def _patron_changes(stock: Stock, deleted: bool = True, untouched: bool = True) -> Changes:
-    kept = stock.patrons[stock.patrons < stock.world.patrons]
-    moved = stock.moved(kept)
-    # Of a protected patron the file has no address: nothing is seen of the move.
-    changed = int((moved & ~protected(stock.world, kept)).sum())
-    unseen = int(moved.sum()) - changed
-    gone = int(stock.patrons_gone.sum()) if deleted else 0
-    return Changes(added=stock.new_patrons, changed=changed, deleted=gone, unchanged=len(kept) - changed if untouched else unseen)
-
-
-def _renewed(world: World, found: Loans, on: int) -> Index:
-    """How many renewals a row shows at the end of day `on`."""
-    return np.where(found.end <= on, found.renewals, np.clip((on - found.day - 1) // world.library.loan_days, 0, found.renewals))
-
-
-def _differs(world: World, found: Loans, on: int) -> np.ndarray:  # type: ignore[type-arg]
-    """Loans from before `on` that were brought back or renewed on that day."""
-    return (found.day < on) & ((found.end == on) | ((found.end > on) & (_renewed(world, found, on) != _renewed(world, found, on - 1))))
-
-
-def _touched(world: World, found: Loans, on: int) -> np.ndarray:  # type: ignore[type-arg]
-    return (found.day == on) | _differs(world, found, on)
-
-
-def _loan_changes(world: World, on: int, anonymised: bool = True, untouched: bool = True) -> Changes:
-    """What a history of the second day changes; those just anonymised are in it when it is whole."""
-    added = changed = total = 0
-    for found in loans(world, last=on):
-        old = found.where(_rows(found.day < on))
-        total += len(old)
-        added += int((found.day == on).sum())
-        differs = _differs(world, old, on)
-        if anonymised:
-            differs |= (old.end == on - 31) & ~keeps_history(world, old.patron)
-        changed += int(differs.sum())
-    return Changes(added=added, changed=changed, unchanged=total - changed if untouched else 0)
-
-
-def _open_changes(world: World, on: int) -> Changes:
-    added = changed = unchanged = 0
-    for found in loans(world, first=on - LONGEST, last=on):
-        still = found.where(_rows(found.end > on))
-        added += int((still.day == on).sum())
-        renewed = int(_differs(world, still, on).sum())
-        changed, unchanged = changed + renewed, unchanged + int((still.day < on).sum()) - renewed
-    return Changes(added=added, changed=changed, unchanged=unchanged)
-
-
-def _returned_changes(world: World, on: int) -> Changes:
-    back = [found.where(_rows(found.end == on)) for found in loans(world, first=on - LONGEST, last=on)]
-    added = sum(int((found.day == on).sum()) for found in back)
-    return Changes(added=added, changed=sum(map(len, back)) - added)
-
-
-__all__ = ["Clerk", "day_number", "first_day", "renewal_day", "second_day"]

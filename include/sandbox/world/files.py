@@ -17,11 +17,12 @@ def write(path: Path, chunks: Iterable[bytes | memoryview]) -> tuple[int, str]:
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.open("wb") as raw:
         if path.suffix == ".gz":
-            with gzip.GzipFile(filename="", mode="wb", fileobj=raw, mtime=0, compresslevel=6) as packed:
+            with gzip.GzipFile(filename="", mode="wb", fileobj=raw, mtime=0, compresslevel=1) as packed:
                 _copy(chunks, cast(BinaryIO, packed))
         elif path.suffix == ".zip":
             member = zipfile.ZipInfo(path.stem + ".csv", _EPOCH)
             member.compress_type = zipfile.ZIP_DEFLATED
+            member._compresslevel = 1  # type: ignore[attr-defined]
             # Unix, regular file, rw-r--r--: the same wherever it is made.
             member.create_system, member.external_attr = 3, 0o100644 << 16
             with zipfile.ZipFile(raw, "w") as archive, archive.open(member, "w", force_zip64=True) as packed:

@@ -26,7 +26,7 @@ HOME, IN_LIBRARY, INTERLIBRARY, INSTITUTION, E_LOAN = range(5)
 EVENTS = ("loan", "renewal", "return")
 LONGEST = 120
 """Days: no loan lasts longer, so whoever looks back that far has seen every open one."""
-_CHUNK = 120_000
+_CHUNK = 40_000
 
 
 @dataclass(frozen=True)
@@ -87,7 +87,7 @@ def loans(world: World, first: int | None = None, last: int | None = None, chunk
 def _rhythm(world: World) -> _Rhythm:
     item = np.arange(world.items, dtype=np.int64)
     wanted = 0.6 * world.item_title(item) / world.titles + 0.4 * unit(world.seed, "item's charm", item)
-    length = (16 + 420 * wanted**3).astype(np.int64)
+    length = (22 + 500 * wanted**3).astype(np.int64)
     offset = below(length, world.seed, "offset", item)
     late = unit(world.seed, "acquired late", item) < 0.15
     from_day = day_number(world.first) + np.where(late, below(DAYS, world.seed, "acquired", item), 0)
@@ -181,8 +181,8 @@ def _dress(world: World, rhythm: _Rhythm, ordinal: Index, item: Index, slot: Ind
     second = (8 * 3600 + hours * 12 * 3600).astype(np.int64) + below(50, seed, "moment", item, slot)
 
     room = np.minimum(rhythm.length[item] - rhythm.jitter[item], LONGEST)
-    usual = np.minimum(room - 1, period * 2)
-    length = 1 + (unit(seed, "kept", item, slot) ** 1.3 * usual).astype(np.int64)
+    usual = np.minimum(room - 1, period * 3)
+    length = 1 + (unit(seed, "kept", item, slot) * usual).astype(np.int64)
     forgotten = unit(seed, "forgotten", item, slot) < 0.03
     length = np.where(forgotten, room, length)
     kind = _kinds(world, item, slot, patron)

@@ -41,8 +41,8 @@ class Stock:
     def titles_gone(self) -> Flags:
         """Titles that are deleted overnight: none that has an item on loan."""
         out = stock_use(self.world, day_number(self.world.last) + 1)[1]
-        busy = np.bincount(self.world.item_title(np.flatnonzero(out)), minlength=self.world.titles) > 0
-        gone = (unit(self.world.seed, "title gone", ids.numbers(0, self.world.titles)) < 0.004) & ~busy
+        busy: Flags = np.bincount(self.world.item_title(np.flatnonzero(out)), minlength=self.world.titles) > 0
+        gone: Flags = (unit(self.world.seed, "title gone", ids.numbers(0, self.world.titles)) < 0.004) & ~busy
         if not gone.any():
             # However small the world, something goes.
             gone[np.flatnonzero(~busy)[-1:]] = True
@@ -65,7 +65,8 @@ class Stock:
         """Items that go overnight: those of a deleted title, and a few that are not on loan."""
         every = ids.numbers(0, self.world.items)
         out = stock_use(self.world, day_number(self.world.last) + 1)[1]
-        return self.titles_gone[self.world.item_title(every)] | ((unit(self.world.seed, "item gone", every) < 0.002) & ~out)
+        gone: Flags = self.titles_gone[self.world.item_title(every)] | ((unit(self.world.seed, "item gone", every) < 0.002) & ~out)
+        return gone
 
     def items_of(self, index: Index) -> Items:
         """These items as they stand; those that are not there any more or not yet are left out."""

@@ -46,11 +46,11 @@ class World:
 
     @property
     def titles(self) -> int:
-        return max(100, self.loans // 20)
+        return max(100, self.loans // 16)
 
     @property
     def items(self) -> int:
-        return max(200, self.loans // 10)
+        return max(200, self.loans // 7)
 
     @property
     def patrons(self) -> int:

@@ -40,7 +40,7 @@ PATRON_FAULTS = [
     Fault("no_id", "KEY_MISSING", {"id": None}),
     Fault("line_cut_off", "JSON_UNREADABLE", row="short"),
 ]
-HOLD_FAULTS = [Fault("unknown_status", "CODE_UNKNOWN", {"status": "Open - Lost in the post"})]
+HOLD_FAULTS = [Fault("unknown_status", "VALUE_UNKNOWN", {"status": "Open - Lost in the post"})]
 FEE_FAULTS = [Fault("negative_amount", "AMOUNT_NEGATIVE", {"amount": "-20.00", "remaining": "0.00"})]
 
 

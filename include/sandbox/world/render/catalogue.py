@@ -20,6 +20,7 @@ from include.sandbox.world.world import World
 
 CHARSETS: dict[str, Charset] = {"lindeby": "utf-8", "havnsund": "utf-8", "almvik": "marc-8", "molendal": "iso-8859-1"}
 _CHUNK = 5_000
+_KOHA_TYPES = ("BK", "AB", "DVD", "CD", "SER", "GAME", "MAP")
 
 ItemsOf = Callable[[Index], Items]
 
@@ -48,7 +49,7 @@ def bibliographic(
     xml = world.library.id == "lindeby"
     charset = CHARSETS[world.library.id]
     damages = XML_DAMAGES if xml else DAMAGES
-    apart = int(round((1 - bad) / bad)) if bad > 0 else 0
+    apart = round((1 - bad) / bad) if bad > 0 else 0
     by_title = _items_by_title(world) if items_of else None
     count = 0
     for start in range(0, len(number), _CHUNK):
@@ -133,7 +134,7 @@ def _952(world: World, stock: Items, row: int, item: str, barcode: str, shelf: s
     return "952", subfields(
         "  ", ("0", "1" if status == 3 else "0"), ("1", "1" if status == 2 else "0"), ("8", world.library.departments[int(stock.department[row])]),
         ("9", item), ("a", branch), ("b", branch), ("c", "ABCDEF"[int(stock.sublocation[row])]), ("d", acquired), ("g", _price(stock, row, ".")),
-        ("l", str(int(stock.loan_count[row]))), ("o", shelf), ("p", barcode), ("q", due), ("y", ["BK", "AB", "DVD", "CD", "SER", "GAME", "MAP"][int(stock.material[row])]),
+        ("l", str(int(stock.loan_count[row]))), ("o", shelf), ("p", barcode), ("q", due), ("y", _KOHA_TYPES[int(stock.material[row])]),
     )  # fmt: skip
 
 

@@ -38,7 +38,7 @@ PATRON_FAULTS = [
     Fault("born_in_the_future", "BIRTH_IN_FUTURE", {"dateofbirth": "2093-01-01"}),
     Fault("no_such_date", "DATE_UNREADABLE", {"dateofbirth": "1981-02-30"}),
     Fault("row_too_short", "ROW_RAGGED", row="short"),
-    Fault("byte_of_another_charset", "TEXT_NOT_UTF8", row="not_utf8"),
+    Fault("byte_of_another_charset", "CHARSET_WRONG", row="not_utf8"),
 ]
 HOLD_FAULTS = [Fault("no_title", "HOLD_WITHOUT_TITLE", {"biblionumber": None, "itemnumber": None})]
 FEE_FAULTS = [Fault("in_the_future", "FEE_IN_FUTURE", {"date": "2062-11-02", "settled_on": None})]

@@ -27,10 +27,11 @@ LOAN_FAULTS = [
     Fault("no_such_date", "DATE_UNREADABLE", _AS_LOAN | {"Udlånt": "31-02-2026 10:15"}),
     Fault("no_item_no_title", "LOAN_WITHOUT_ITEM", {"Eksemplarnr": None, "Stregkode": None, "Faust": None}),
     Fault("row_too_short", "ROW_RAGGED", row="short"),
-    Fault("unknown_event", "CODE_UNKNOWN", {"Hændelse": "Tyveri"}),
-    Fault("returned_before_lent", "RETURN_BEFORE_LOAN", {"Hændelse": "Aflevering", "Udlånt": "14-03-2026 12:00", "Afleveringsfrist": None, "Afleveret": "01-03-2026 12:00"}),
+    Fault("unknown_event", "VALUE_UNKNOWN", {"Hændelse": "Tyveri"}),
+    Fault("returned_before_lent", "RETURN_BEFORE_LOAN", _AS_LOAN | {"Hændelse": "Aflevering", "Udlånt": "14-03-2026 12:00", "Afleveret": "01-03-2026 12:00"}),
     Fault("same_row_again", "DUPLICATE_ROW"),
-    Fault("byte_of_another_charset", "TEXT_NOT_UTF8", row="not_utf8"),
+    Fault("byte_of_another_charset", "CHARSET_WRONG", row="not_utf8"),
+    Fault("nul_character", "NUL_IN_TEXT", row="nul"),
 ]  # fmt: skip
 PATRON_FAULTS = [
     Fault("born_in_the_future", "BIRTH_IN_FUTURE", {"Fødselsdato": "01-01-2093"}),

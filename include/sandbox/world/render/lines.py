@@ -78,7 +78,7 @@ def written(
     chunks: Iterator[tuple[Columns, Fresh]], layout: Layout, key: str, faults: list[Fault], bad: float, tally: Tally, mended: bool = False
 ) -> Iterator[bytes | memoryview]:
     """The file's bytes, chunk by chunk, counted in `tally`. `bad` is the share of broken rows among all; `mended` writes those without their fault."""
-    apart = int(round((1 - bad) / bad)) if bad > 0 and faults else 0
+    apart = round((1 - bad) / bad) if bad > 0 and faults else 0
     row = 0
     for number, (columns, fresh) in enumerate(chunks):
         if number == 0:

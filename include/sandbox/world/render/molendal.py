@@ -22,7 +22,7 @@ LOAN_FAULTS = [
     Fault("no_such_date", "DATE_UNREADABLE", {"uitgeleend": "31/02/2026 10:15"}),
     Fault("no_item_no_title", "LOAN_WITHOUT_ITEM", {"objectid": None, "barcode": None, "loi": None}),
     Fault("row_too_short", "ROW_RAGGED", row="short"),
-    Fault("unknown_kind", "CODE_UNKNOWN", {"soort": "ruil"}),
+    Fault("unknown_kind", "VALUE_UNKNOWN", {"soort": "ruil"}),
     Fault("same_row_again", "DUPLICATE_ROW"),
     Fault("negative_renewals", "COUNT_NEGATIVE", {"verlengingen": "-1"}),
 ]
