@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import sqlalchemy as sa
 
 from include.engine.ledger import Ledger
 
@@ -26,9 +27,15 @@ def migrated_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def ledger(tmp_path: Path, migrated_file: Path) -> Ledger:
     """An empty ledger of the test's own, on SQLite."""
-    file = tmp_path / "ledger.db"
-    shutil.copyfile(migrated_file, file)
-    return Ledger(f"sqlite:///{file}")
+    return sqlite_ledger(tmp_path / "ledger.db", migrated_file)
+
+
+def sqlite_ledger(file: Path, migrated: Path) -> Ledger:
+    """A copy of `migrated` at `file` that does not wait for the disk: a test survives no power cut anyway."""
+    shutil.copyfile(migrated, file)
+    ledger = Ledger(f"sqlite:///{file}")
+    sa.event.listen(ledger._engine, "connect", lambda connection, _: connection.execute("PRAGMA synchronous = OFF"))
+    return ledger
 
 
 @pytest.fixture(scope="session")
@@ -41,8 +48,12 @@ def postgres_url() -> Iterator[str]:
     except Exception as error:
         shutil.rmtree(folder, ignore_errors=True)
         pytest.skip(f"PostgreSQL cannot be started here: {type(error).__name__}: {error}")
+    url = str(server.get_uri(driver="psycopg2"))
+    with Ledger(url).autocommit() as connection:
+        connection.exec_driver_sql("ALTER SYSTEM SET fsync = off")
+        connection.exec_driver_sql("SELECT pg_reload_conf()")
     try:
-        yield str(server.get_uri(driver="psycopg2"))
+        yield url
     finally:
         server.cleanup()
         shutil.rmtree(folder, ignore_errors=True)

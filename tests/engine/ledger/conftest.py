@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -14,6 +13,7 @@ import sqlalchemy as sa
 from include.engine.delivery import NewDelivery, delivery_id
 from include.engine.ledger import Ledger
 from include.engine.ledger.schema import metadata
+from tests.conftest import sqlite_ledger
 
 START = datetime(2026, 11, 21, 3, 0, tzinfo=UTC)
 MakeDelivery = Callable[..., NewDelivery]
@@ -30,8 +30,7 @@ def postgres_ledger(postgres_url: str) -> Ledger:
 def ledger(request: pytest.FixtureRequest, tmp_path: Path, migrated_file: Path) -> Iterator[Ledger]:
     """An empty ledger on each database. (PostgreSQL: one database, emptied before each test.)"""
     if request.param == "sqlite":
-        shutil.copyfile(migrated_file, tmp_path / "ledger.db")
-        yield Ledger(f"sqlite:///{tmp_path / 'ledger.db'}")
+        yield sqlite_ledger(tmp_path / "ledger.db", migrated_file)
         return
     ledger = request.getfixturevalue("postgres_ledger")
     with ledger.begin() as tx:

@@ -126,12 +126,10 @@ def test_a_relative_file_stays_where_it_is_when_the_folder_changes(tmp_path: Pat
     assert (tmp_path / "new/folder/ledger.db").exists()
 
 
-def test_sqlite_is_durable_and_logs_ahead(ledger: Ledger) -> None:
-    if not ledger.sqlite:
-        pytest.skip("settings of SQLite")
+def test_sqlite_is_durable_and_logs_ahead(tmp_path: Path) -> None:
+    ledger = Ledger(f"sqlite:///{tmp_path / 'ledger.db'}")
+    ledger.migrate()
+    names = ("journal_mode", "synchronous", "foreign_keys", "secure_delete")
     with ledger.begin() as tx:
-        found = {
-            name: tx.exec_driver_sql(f"PRAGMA {name}").scalar_one()
-            for name in ("journal_mode", "synchronous", "foreign_keys", "secure_delete")
-        }
+        found = {name: tx.exec_driver_sql(f"PRAGMA {name}").scalar_one() for name in names}
     assert found == {"journal_mode": "wal", "synchronous": 2, "foreign_keys": 1, "secure_delete": 1}
