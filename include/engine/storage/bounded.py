@@ -13,6 +13,7 @@ import queue
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from include.engine.storage.drive import BLOCK
@@ -65,8 +66,12 @@ class Bounded:
             if self._calls is not calls:
                 return
             self._calls = None
-        calls.put(None)
         self._cut()
+        while not calls.empty():  # whoever waits behind the stuck call need not wait for its own time-out
+            with suppress(queue.Empty):
+                if (waiting := calls.get_nowait()) is not None:
+                    waiting[0].set_exception(ConnectionError("the connection was cut after a call before this one hung"))
+        calls.put(None)
 
 
 def _serve(calls: queue.SimpleQueue[tuple[Future[Any], Callable[[], Any]] | None]) -> None:

@@ -19,7 +19,7 @@ from include.engine.errors import Refused, Unreachable
 from include.engine.storage.bounded import blocks_of
 from include.engine.storage.drive import Drive, Timeouts, told
 from include.engine.storage.local import LocalDrive
-from include.engine.storage.seen import OUR_FOLDERS, Seen, is_temporary, judge, matches, shown
+from include.engine.storage.seen import OUR_FOLDERS, Entry, Seen, is_temporary, judge, matches, shown
 from include.engine.storage.uri import Location, parse
 
 
@@ -34,14 +34,17 @@ class Store:
     drive: Drive
 
     def list(self, glob: str | None = None, recursive: bool = False) -> list[Seen]:
-        """The files, sorted by path, without temporary names, hidden ones and our own folders; what can never be taken in is `refused`."""
+        """The files, sorted by path, without temporary names, hidden ones and our own folders; what can never be taken in is `refused`.
+
+        Unreachable INBOX_MISSING when the folder itself is not there.
+        """
         found: list[Seen] = []
         folders = [""]
         while folders:
             folder = folders.pop()
             prefix = f"{folder}/" if folder else ""
             with told(str(self.location), folder):
-                for entry in self.drive.entries(folder):
+                for entry in self._entries(folder):
                     name = entry.name
                     if entry.kind == "folder":
                         if recursive and not name.startswith(".") and (folder or name not in OUR_FOLDERS):
@@ -125,6 +128,16 @@ class Store:
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
         self.close()
+
+    def _entries(self, folder: str) -> Iterable[Entry]:
+        try:
+            return list(self.drive.entries(folder))
+        except (FileNotFoundError, NotADirectoryError):
+            if folder:  # a folder that went while we looked
+                return []
+            raise Unreachable(
+                "the folder is not there", do="Create it, or correct the URI in the settings.", code="INBOX_MISSING"
+            ) from None
 
     def _verify(self, path: str, size: int) -> None:
         there = self.drive.stat(path).size

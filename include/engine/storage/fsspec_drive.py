@@ -14,6 +14,7 @@ from ftplib import all_errors, error_perm
 from typing import Any, BinaryIO, TypeVar, cast
 
 from include.engine.credentials import Connection
+from include.engine.errors import Unreachable
 from include.engine.storage.bounded import Blocks, Bounded
 from include.engine.storage.drive import BLOCK, Timeouts
 from include.engine.storage.seen import Entry
@@ -174,7 +175,7 @@ def _as_os_errors() -> Iterator[None]:
             missing = "no such" in words.lower() or "not found" in words.lower()
             raise (FileNotFoundError(2, words) if missing else PermissionError(13, words)) from error
         if words.startswith(("530", "532")):
-            raise PermissionError(13, "the login was refused") from error
+            raise Unreachable("the login was refused", do="Check login and password.", code="STORE_LOGIN_REFUSED") from error
         if words.startswith("552"):
             raise OSError(28, words) from error
         raise ConnectionError(words) from error

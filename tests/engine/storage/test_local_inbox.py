@@ -171,7 +171,7 @@ def test_renaming_keeps_what_is_there_unless_told_and_deleting_twice_is_no_error
 
 
 def test_an_inbox_that_is_not_there_says_so(tmp_path: Path) -> None:
-    assert code_of(open_store(f"file://{tmp_path}/none").list) == "FILE_GONE"
+    assert code_of(open_store(f"file://{tmp_path}/none").list) == "INBOX_MISSING"
     with pytest.raises(SettingsError):
         open_store("file:inbox")
 
@@ -223,7 +223,7 @@ def test_checking_a_folder_lists_reads_writes_renames_and_leaves_nothing(inbox: 
     assert [path.name for path in inbox.iterdir()] == ["x.csv"]
     assert [line.step for line in check(store, writes=False)] == ["list", "read"]
     failed = check(open_store(f"file://{tmp_path}/none"))
-    assert [(line.step, line.ok, line.code) for line in failed] == [("list", False, "FILE_GONE")]
+    assert [(line.step, line.ok, line.code) for line in failed] == [("list", False, "INBOX_MISSING")]
 
 
 def test_errors_are_refusals_or_unreachable_and_name_the_place(store: Store) -> None:

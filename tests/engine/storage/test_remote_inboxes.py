@@ -25,6 +25,7 @@ from include.engine.storage.check import check
 from include.engine.storage.drive import Timeouts
 from include.engine.storage.filesystem import Store, open_store
 from include.engine.storage.landing import land, open_landed
+from include.engine.storage.looks import look_into
 from include.sandbox.servers.ports import HOST, free_port, wait_until_open
 from include.sandbox.servers.sftp import SftpServer, sftp_server
 from include.sandbox.servers.smb import SmbServer, available, smb_server
@@ -154,7 +155,13 @@ def test_checking_a_partner_goes_through_all_steps_and_leaves_nothing(inbox: Pla
 def test_a_wrong_password_is_told_and_not_shown(inbox: Place) -> None:
     inbox.connection_uri = inbox.connection_uri.replace("sandbox-only", "wrong-one").replace("u:p@", "u:wrong-one@")
     lines = check(inbox.store())
-    assert len(lines) == 1 and lines[0].code in {"STORE_LOGIN_REFUSED", "FILE_UNREADABLE"} and "wrong-one" not in lines[0].detail
+    assert len(lines) == 1 and lines[0].code == "STORE_LOGIN_REFUSED" and "wrong-one" not in lines[0].detail
+
+
+def test_a_folder_that_is_not_there_is_told(inbox: Place) -> None:
+    inbox.uri = f"{inbox.uri.rstrip('/')}/none"
+    with inbox.store() as store:
+        assert code_of(store.list) == "INBOX_MISSING"
 
 
 def test_a_server_that_is_not_there_is_unreachable_at_once(inbox: Place) -> None:
@@ -319,6 +326,36 @@ def test_a_private_key_that_cannot_be_read_is_told_without_showing_it(sftp: Sftp
         with pytest.raises(SettingsError, match="private key") as caught:
             sftp_store(sftp, add=add)
         assert "geheim" not in str(caught.value)
+
+
+def test_of_many_inboxes_those_that_hang_delay_no_other(tmp_path: Path) -> None:
+    good, local = tmp_path / "good", tmp_path / "local"
+    for folder in (good, local):
+        folder.mkdir()
+        (folder / "x.csv").write_bytes(b"x")
+    with sftp_server(good) as fine, sftp_server(good, faults={"hang_list"}) as slow, sftp_server(good, faults={"hang_login"}) as stuck:
+        stores = {
+            "local": open_store(f"file://{local}"),
+            "none": open_store(f"file://{tmp_path}/none"),
+            "slow": sftp_store(slow, Timeouts(5, 1)),
+            "stuck": sftp_store(stuck, Timeouts(30, 30)),
+            "fine": sftp_store(fine, Timeouts(5, 5)),
+            "later": sftp_store(fine, Timeouts(5, 5)),
+        }
+        started = time.monotonic()
+        looks = look_into(stores, seconds=3, at_once=2)
+        assert time.monotonic() - started < 4
+    assert list(looks) == list(stores)
+    codes = {name: look.code if isinstance(look, BinderyError) else [seen.path for seen in look] for name, look in looks.items()}
+    assert codes == {
+        "local": ["x.csv"],
+        "none": "INBOX_MISSING",
+        "slow": "STORE_TIMEOUT",
+        "stuck": "STORE_TIMEOUT",
+        "fine": ["x.csv"],
+        "later": ["x.csv"],
+    }
+    assert look_into({}, seconds=1) == {}
 
 
 # SMB alone
