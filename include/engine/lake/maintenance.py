@@ -23,6 +23,7 @@ from include.engine.lake.table import PARTITION, Lake, open_table, plain_name, s
 
 SMALL_ROWS = 250_000
 KEEP_DAYS = 30
+LEASE_SECONDS, LEASE_WAIT = 3600.0, 600.0
 ORPHAN_HOURS = 24  # twice the longest that a change may take before it starts again (LONGEST_SECONDS in commit)
 
 
@@ -164,7 +165,7 @@ def _lease(lake: Lake, table: str) -> Iterator[None]:
         return
     from include.engine.ledger.leases import lease
 
-    with lease(lake.ledger, f"lake:{table}", holder=f"upkeep {uuid.uuid4().hex[:8]}", seconds=3600, wait=600):
+    with lease(lake.ledger, f"lake:{table}", holder=f"upkeep {uuid.uuid4().hex[:8]}", seconds=LEASE_SECONDS, wait=LEASE_WAIT):
         yield
 
 

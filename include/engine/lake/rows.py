@@ -109,7 +109,8 @@ def _list_text(lists: pa.Array) -> pa.Array:
 
 
 def _text_hash(texts: list[pa.Array]) -> _Words:
-    joined = pc.binary_join_element_wise(*texts, pa.scalar(b"", pa.large_binary()), null_handling="skip")
+    # Not null_handling="skip": pyarrow then leaves out the rows whose texts are all null.
+    joined = pc.binary_join_element_wise(*texts, pa.scalar(b"", pa.large_binary()), null_handling="replace", null_replacement="")
     _, offsets, data = joined.buffers()
     ends = np.frombuffer(offsets, np.int64)[joined.offset : joined.offset + len(joined) + 1].tolist()
     content = memoryview(data) if data is not None else memoryview(b"")
