@@ -16,7 +16,7 @@ from include.sandbox.world import files, ids
 from include.sandbox.world.answers import Answer, Changes
 from include.sandbox.world.chance import Index
 from include.sandbox.world.events import events
-from include.sandbox.world.loans import INTERLIBRARY, Loans, loans
+from include.sandbox.world.loans import INTERLIBRARY, Flags, Loans, loans
 from include.sandbox.world.patrons import patrons
 from include.sandbox.world.render import almvik, catalogue, havnsund, lindeby, marcxml, molendal
 from include.sandbox.world.render.lines import Columns, Fault, Fresh, Tally, written

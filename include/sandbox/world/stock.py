@@ -52,7 +52,8 @@ class Stock:
         """Titles whose record is corrected overnight."""
         if self.day == 1:
             return np.zeros(len(titles), dtype=np.bool_)
-        return ((unit(self.world.seed, "corrected", titles) < 0.01) | (titles == 3)) & (titles < self.world.titles)
+        corrected: Flags = ((unit(self.world.seed, "corrected", titles) < 0.01) | (titles == 3)) & (titles < self.world.titles)
+        return corrected
 
     @cached_property
     def items(self) -> Index:

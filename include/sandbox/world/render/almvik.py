@@ -41,7 +41,7 @@ PATRON_FAULTS = [
     Fault("line_cut_off", "JSON_UNREADABLE", row="short"),
 ]
 HOLD_FAULTS = [Fault("unknown_status", "VALUE_UNKNOWN", {"status": "Open - Lost in the post"})]
-FEE_FAULTS = [Fault("negative_amount", "AMOUNT_NEGATIVE", {"amount": "-20.00", "remaining": "0.00"})]
+FEE_FAULTS = [Fault("negative_amount", "AMOUNT_NEGATIVE", {"amount": "-20.00", "remaining": "-20.00"})]
 
 
 def loans(world: World, rows: Loans, on: int) -> Columns:

@@ -47,7 +47,7 @@ ITEM_FAULTS = [
     Fault("same_row_again", "DUPLICATE_ROW"),
 ]
 HOLD_FAULTS = [Fault("placed_in_the_future", "HOLD_IN_FUTURE", {"Reserveret": "02-11-2062", "Udløber": None, "Ekspederet": None})]
-FEE_FAULTS = [Fault("negative_amount", "AMOUNT_NEGATIVE", {"Beløb": "-20,00", "Udestående": "0,00"})]
+FEE_FAULTS = [Fault("negative_amount", "AMOUNT_NEGATIVE", {"Beløb": "-20,00", "Udestående": "-20,00"})]
 
 
 def loan_events(world: World, rows: Events) -> Columns:

@@ -45,6 +45,7 @@ def loans(world: World, rows: Loans, on: int) -> Columns:
     renewals = np.where(back, rows.renewals, np.clip((on - rows.day - 1) // world.library.loan_days, 0, rows.renewals))
     return {
         "uitleenid": ids.loan_id(world, rows.ordinal),
+        "actie": code(["uitlening"], np.zeros(len(rows), dtype=np.int64)),
         "soort": code(["thuis", "leeszaal", "ibl", "instelling", "digitaal"], rows.kind),
         "lener": either(nobody, "ANON", blank(ids.patron_id(world, rows.patron), by_card)),
         "pasnummer": blank(ids.card(world, rows.patron), ~by_card),
