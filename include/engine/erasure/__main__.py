@@ -1,0 +1,49 @@
+"""`python -m include.engine.erasure ask PARTNER` and `... erase PARTNER REFERENCE --who NAME`.
+
+The patron id or card number is asked for, never given as an argument: arguments end in shell histories and process lists.
+"""
+
+from __future__ import annotations
+
+import argparse
+import getpass
+import sys
+from collections.abc import Sequence
+
+from include.engine.credentials import EnvironmentCredentials
+from include.engine.engine import Engine
+from include.engine.erasure.erase import ask, erase
+from include.engine.errors import BinderyError
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Returns the exit status: 0, or 1 with the reason on standard error."""
+    parser = argparse.ArgumentParser(prog="python -m include.engine.erasure", description=__doc__)
+    commands = parser.add_subparsers(dest="command", required=True)
+    asking = commands.add_parser("ask", aliases=["pseudonym"], help="note whom to erase; prints the reference to erase them by")
+    asking.add_argument("partner")
+    asking.add_argument("--card", action="store_true", help="the number is a card's, not the library system's patron id")
+    erasing = commands.add_parser("erase", help="erase; prints where the certificate is")
+    erasing.add_argument("partner")
+    erasing.add_argument("reference")
+    erasing.add_argument("--who", required=True, help="who asked for it")
+    given = parser.parse_args(arguments)
+    try:
+        engine = Engine.open(EnvironmentCredentials(), {})
+        if given.command == "erase":
+            print(erase(engine, given.partner, given.reference, who=given.who))
+            return 0
+        number = _number("Card number: " if given.card else "Patron id: ")
+        print(ask(engine, given.partner, **({"card": number} if given.card else {"patron_id": number})))
+    except (BinderyError, ValueError) as error:
+        print(error, file=sys.stderr)
+        return 1
+    return 0
+
+
+def _number(prompt: str) -> str:
+    return (getpass.getpass(prompt) if sys.stdin.isatty() else sys.stdin.readline()).strip()
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
