@@ -57,14 +57,20 @@ def shown(contract: Contract, batch: pa.RecordBatch, column: str, rows: Position
     """
     values = batch.column(column).take(pa.array(rows))
     if pa.types.is_list(values.type):
-        return pa.array(["…"] * len(values))
-    text = pc.strftime(values, format="%Y-%m-%d %H:%M") if pa.types.is_timestamp(values.type) else values.cast(pa.string())
-    if contract.column(column).classification != "public":
+        return pa.repeat(pa.scalar("…"), len(values))
+    distinct = values.dictionary_encode()
+    return _shown(distinct.dictionary, public=contract.column(column).classification == "public").take(distinct.indices)
+
+
+def _shown(values: pa.Array, *, public: bool) -> pa.Array:
+    kind = values.type
+    text = pc.strftime(values, format="%Y-%m-%d %H:%M") if pa.types.is_timestamp(kind) else values.cast(pa.string())
+    if not public:
         return shapes(text)
-    secret = pc.match_substring_regex(text, MANY_DIGITS)
-    if pa.types.is_string(values.type):
-        secret = pc.invert(pc.match_substring_regex(text, CODE))
-    return pc.if_else(secret, shapes(text), text)
+    if pa.types.is_date(kind) or pa.types.is_timestamp(kind):
+        return text
+    plain = pc.match_substring_regex(text, CODE) if pa.types.is_string(kind) else pc.invert(pc.match_substring_regex(text, MANY_DIGITS))
+    return text if pc.all(plain).as_py() else pc.if_else(plain, text, shapes(text))
 
 
 def _bound(rule: Rule, contract: Contract, today: date) -> str:
