@@ -130,7 +130,8 @@ class _Run:
                     writer.write(split.accepted)
                     self._set_aside(table, split.set_aside)
                     point("gate.split")
-            self.late[table] = self._decide("incoming", contract, judge.verdict(), table)
+            before = self.read_aside if table == self.delivery.table else 0
+            self.late[table] = self._decide("incoming", contract, judge.verdict(set_aside_before=before), table)
 
     def lake(self) -> None:
         """Bind what was accepted, second gate, brakes: accepted -> gated."""
