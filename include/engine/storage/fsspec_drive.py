@@ -181,6 +181,8 @@ def _as_os_errors() -> Iterator[None]:
         raise ConnectionError(words) from error
     except OSError:
         raise
+    except UnicodeDecodeError as error:
+        raise ConnectionError("the server's names are not UTF-8") from error
     except all_errors as error:
         raise ConnectionError(str(error)) from error
     except Exception as error:  # botocore has a family of its own, and is not imported for an FTP server's sake

@@ -187,7 +187,7 @@ class _Session:
 
     async def connect(self, options: dict[str, Any]) -> None:
         self._ssh = await asyncssh.connect(**options)
-        self.client = await self._ssh.start_sftp_client()
+        self.client = await self._ssh.start_sftp_client(path_errors="surrogateescape")  # one odd name must not end a listing
 
     def start(self, work: Coroutine[Any, Any, T]) -> Any:
         if self._ended or self._pid != os.getpid():

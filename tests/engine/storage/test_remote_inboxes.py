@@ -293,11 +293,15 @@ def test_links_and_pipes_on_a_server_are_refused_without_waiting(sftp: SftpServe
     (tmp_path / "good.csv").write_bytes(b"x")
     (tmp_path / "link.csv").symlink_to("good.csv")
     os.mkfifo(tmp_path / "pipe.csv")
+    for name in ("two\nlines.csv", os.fsdecode(b"latin\xe5.csv")):
+        (tmp_path / name).write_bytes(b"x")
     with sftp_store(sftp) as store:
         assert {seen.path: seen.refused for seen in store.list()} == {
             "good.csv": None,
             "link.csv": "FILE_IS_LINK",
             "pipe.csv": "FILE_NOT_REGULAR",
+            "two\nlines.csv": "FILE_NAME_UNSAFE",
+            "latin\\udce5.csv": "FILE_NAME_UNSAFE",
         }
         assert code_of(lambda: store.open_read("link.csv")) == "FILE_IS_LINK"
         assert code_of(lambda: store.open_read("pipe.csv")) == "FILE_NOT_REGULAR"
