@@ -52,6 +52,7 @@ class House:
     """The engine, and what a person does around it: drop files, let dispatch look, run the steps."""
 
     engine: Engine
+    ahead: timedelta = timedelta(0)
 
     @property
     def inbox(self) -> Path:
@@ -69,10 +70,11 @@ class House:
 
     def claimed(self, later: float = 0) -> list[Delivery]:
         """What dispatch starts, with a second look `later` seconds after the first."""
-        found = look(self.engine, patience=10)
+        with time_machine.travel(clock.now() + self.ahead):
+            found = look(self.engine, patience=10)
         if later:
-            with time_machine.travel(clock.now() + timedelta(seconds=later)):
-                found += look(self.engine, patience=10)
+            self.ahead += timedelta(seconds=later)
+            found += self.claimed()
         return found
 
     def run(self, delivery_id: str, connector: ModuleType = paper) -> Delivery:
