@@ -18,7 +18,6 @@ from connectors.bi.tables import TABLES, Table
 from include.engine.contract.arrow import SOURCE_COLUMNS, arrow_schema
 from include.engine.contract.model import Contract
 from include.engine.errors import Refused, SettingsError
-from include.engine.gate.gate import Gate
 
 _BATCH = 200_000  # rows
 
@@ -28,6 +27,8 @@ def check(house: House, name: str, folder: Path, snapshot: str) -> dict[str, int
 
     Errors: Refused BI_GATE_CLOSED naming table and rule; SettingsError when the contract is missing or describes other columns.
     """
+    from include.engine.gate.gate import Gate  # here, because Great Expectations takes seconds to import: listing snapshots need not wait
+
     table, contract = TABLES[name], _contract(house, name)
     gate = Gate(contract, today=house.today, delivery=snapshot)
     aside = 0

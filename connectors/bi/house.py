@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import date
 from functools import cache
 from pathlib import Path
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 import pyarrow as pa
 
@@ -15,8 +15,10 @@ from connectors.bi.source import Source, pinned_source
 from connectors.bi.tables import TABLES
 from include.engine import clock
 from include.engine.contract.model import Contract
-from include.engine.engine import Engine
 from include.engine.privacy.pseudonym import Pseudonyms
+
+if TYPE_CHECKING:
+    from include.engine.engine import Engine
 
 
 class Rekey(Protocol):

@@ -83,6 +83,7 @@ def _database(house: House, file: Path) -> Iterator[duckdb.DuckDBPyConnection]:
         db.execute("SET threads = ?", [house.settings.threads])
         db.execute("SET temp_directory = ?", [str(spill)])
         db.execute("SET preserve_insertion_order = false")
+        db.execute("BEGIN")  # never committed: what is scratch need not be made durable, table after table
         yield db
     finally:
         db.close()
@@ -107,7 +108,8 @@ def _load(db: duckdb.DuckDBPyConnection, table: str, rows: pa.Table | pa.RecordB
 def _rekey(db: duckdb.DuckDBPyConnection, rekey: Rekey) -> None:
     """Table `person`: lake pseudonym -> BI key. Only here do the two stand side by side, and the scratch file goes with the build."""
     db.execute("CREATE TABLE bi_key (one VARCHAR, patron_key VARCHAR)")
-    for batch in db.cursor().sql("SELECT DISTINCT one FROM named").to_arrow_reader(100_000):
+    ones = db.sql("SELECT DISTINCT one FROM named").to_arrow_table()
+    for batch in ones.to_batches(max_chunksize=100_000):
         db.register("incoming", pa.table({"one": batch.column(0), "patron_key": rekey.of(batch.column(0))}))
         db.execute("INSERT INTO bi_key SELECT * FROM incoming")
         db.unregister("incoming")
