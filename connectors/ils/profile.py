@@ -108,6 +108,7 @@ class TableProfile(Settings):
     false_values: tuple[str, ...] = ("0", "false")
     columns: Columns = {}
     ignored: tuple[str, ...] = ()  # theirs, known and not read; any other unknown column is a new one, and said
+    optional: tuple[str, ...] = ()  # ours, that many libraries leave out: their absence is not worth a word
     identifiers: Identifiers | None = None
     binding: str | None = None  # MARC: the mapping in include/marc/bindings/, if not the record format's own
     items: Embedded | None = None

@@ -23,6 +23,7 @@ from include.engine.quarantine.schema import SET_ASIDE
 
 Bools = npt.NDArray[np.bool_]
 BRANCHES = ("branch", "lending_branch", "returning_branch", "pickup_branch", "home_library")
+EVENT_COLUMNS = {"event", "event_id", "happened_at"}
 #: A column is held to have changed its type when, of at least so many values in a block, more than this share cannot be read.
 CHANGED_FROM, CHANGED_SHARE = 20, 0.9
 
@@ -78,9 +79,11 @@ class _Trouble:
 def check_columns(target: Target, present: frozenset[str], where: str) -> Counter[str]:
     """COLUMN_ABSENT warnings for columns of ours that the file cannot fill; Refused (COLUMN_MISSING) if a row must have one of them."""
     warnings: Counter[str] = Counter()
-    given = set(target.identifiers.kinds.values()) if target.identifiers else set()
+    passed = set(target.settings.optional) | (set(target.identifiers.kinds.values()) if target.identifiers else set())
+    if target.loans != "events":
+        passed |= EVENT_COLUMNS
     for ours, alternatives in target.columns.items():
-        if ours in given or of.available(alternatives, present) or ours not in incoming.fields(target.table):
+        if ours in passed or of.available(alternatives, present) or ours not in incoming.fields(target.table):
             continue
         names = " or ".join("+".join(column.source) for column in alternatives)
         if ours in incoming.required(target.table):
