@@ -27,6 +27,7 @@ class Answer:
     """What must come of one file.
 
     `records` counts source records; `good + sum(set_aside) == records`. `set_aside` is by reason code, `faults` by the kind of what was broken.
+    `repaired` of the good ones are broken in a way that a reader mends, and says so.
     `unknown_items` counts items that loans name and no item file does (each becomes a placeholder), `unknown_item_rows` the rows that do.
     """
 
@@ -43,6 +44,7 @@ class Answer:
     reason: str | None = None
     rows: dict[str, int] = field(default_factory=dict)
     changes: dict[str, Changes] = field(default_factory=dict)
+    repaired: int = 0
     unknown_items: int = 0
     unknown_item_rows: int = 0
     bytes: int = 0
@@ -52,7 +54,11 @@ class Answer:
     @classmethod
     def of(cls, tally: Tally, **facts: Any) -> Answer:
         """The answer for a file written under `tally`."""
-        counts: dict[str, Any] = {"set_aside": dict(sorted(tally.codes.items())), "faults": dict(sorted(tally.kinds.items()))}
+        counts: dict[str, Any] = {
+            "repaired": tally.repaired,
+            "set_aside": dict(sorted(tally.codes.items())),
+            "faults": dict(sorted(tally.kinds.items())),
+        }
         return cls(records=tally.good + tally.codes.total(), good=tally.good, **counts, **facts)
 
 

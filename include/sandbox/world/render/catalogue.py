@@ -35,20 +35,22 @@ class Damage:
 
 
 DAMAGES = [
-    Damage("no_control_number", "KEY_MISSING", lambda octets: octets.replace(b"001", b"009", 1)),
-    Damage("leader_not_digits", "MARC_LEADER", lambda octets: b"abcde" + octets[5:12] + b"fghij" + octets[17:]),
-    Damage("directory_destroyed", "MARC_DIRECTORY", lambda octets: octets[:24] + b"#" * 36 + octets[60:]),
+    Damage("no_control_number", "KEY_MISSING", lambda octets: octets[:24] + b"009" + octets[27:]),
+    Damage("leader_not_digits", None, lambda octets: b"abcde" + octets[5:12] + b"fghij" + octets[17:]),
+    Damage("directory_destroyed", "MARC_DIRECTORY_INVALID", lambda octets: octets[:24] + b"#" * 36 + octets[60:]),
 ]
 XML_DAMAGES = [Damage("no_control_number", "KEY_MISSING", lambda octets: octets.replace(b'tag="001"', b'tag="009"', 1))]
 
 
 def bibliographic(
-    world: World, number: Index, items_of: ItemsOf | None, bad: float, tally: Tally, corrected: Flags | None = None
+    world: World, number: Index, items_of: ItemsOf | None, bad: float, tally: Tally, corrected: Flags | None = None, repairable: bool = True
 ) -> Iterator[bytes]:
-    """The records of the titles `number`, in the library's own format. `items_of` gives the items of some of the library's own numbers."""
+    """The records of the titles `number`, in the library's own format. `items_of` gives the items of some of the
+    library's own numbers; `repairable` says whether broken records that a reader mends are among the broken ones.
+    """
     xml = world.library.id == "lindeby"
     charset = CHARSETS[world.library.id]
-    damages = XML_DAMAGES if xml else DAMAGES
+    damages = [damage for damage in (XML_DAMAGES if xml else DAMAGES) if damage.code or repairable]
     apart = round((1 - bad) / bad) if bad > 0 else 0
     by_title = _items_by_title(world) if items_of else None
     count = 0
@@ -67,7 +69,7 @@ def bibliographic(
                 if damage.code:
                     tally.codes[damage.code] += 1
                 else:
-                    tally.good += 1
+                    tally.good, tally.repaired = tally.good + 1, tally.repaired + 1
                 out.append(damage.change(_bytes(world, _copy(title), [], charset, xml, False)))
         yield b"".join(out)
 

@@ -54,9 +54,10 @@ class Layout:
 
 @dataclass
 class Tally:
-    """What was written: `good` rows, broken ones by kind, and by the reason code that is expected."""
+    """What was written: `good` rows, broken ones by kind, and by the reason code that is expected; `repaired` of the good are mended by a reader."""
 
     good: int = 0
+    repaired: int = 0
     kinds: Counter[str] = field(default_factory=Counter)
     codes: Counter[str] = field(default_factory=Counter)
 
