@@ -4,16 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import cast
 
 import pyarrow as pa
 
-from connectors.ils.bind import BindContext
-from connectors.ils.bind import bind as bind_rows
+from connectors.ils.bind import BindContext, bind
 from connectors.ils.library import Library
 from connectors.ils.profile import Profile
 from connectors.ils.read import read as read_rows
 from connectors.ils.settings import IlsImport
-from include.engine.inbound.connector import Bound, Read, Work
+from include.engine.delivery import Delivery
+from include.engine.inbound.connector import Binder, Bound, Read, Work
+from include.engine.lake.plan import Mode
 from include.engine.storage.archive import Member
 
 
@@ -40,9 +42,22 @@ def incoming(table: str) -> str:
     return f"ils_{table}"
 
 
-def bind(work: Work, table: str, rows: pa.RecordBatch) -> Iterator[Bound]:
+def binder(work: Work) -> Binder:
     """Lake rows of an export's rows: patrons become pseudonyms, unknown items get a placeholder."""
-    raise NotImplementedError
+    context = BindContext(work.partner.id, work.pseudonyms, work.lookup, work.today)
+
+    def bind_batch(table: str, rows: pa.RecordBatch) -> Iterator[Bound]:
+        for bound in bind(table, rows, context):
+            yield Bound(bound.table, bound.rows, bound.warnings)
+
+    return bind_batch
+
+
+def mode(delivery: Delivery, table: str) -> Mode:
+    """A full export deletes what it lacks, in its own table alone, and never a loan: one that is missing was returned or anonymised."""
+    if table != delivery.table or table == "loan":
+        return "append" if delivery.mode == "append" else "delta"
+    return cast(Mode, delivery.mode)
 
 
 def _profile(work: Work) -> Profile:
@@ -52,6 +67,3 @@ def _profile(work: Work) -> Profile:
 
 def _library(work: Work) -> Library:
     return Library(work.partner.isil or work.partner.id, work.partner.timezone)
-
-
-__all__ = ["BindContext", "bind", "bind_rows", "incoming", "read"]

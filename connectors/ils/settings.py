@@ -9,7 +9,7 @@ from pydantic import Field, model_validator
 from connectors.ils.loans import Loans
 from connectors.ils.profile import Profile, load
 from include.engine.errors import SettingsError
-from include.engine.partner.settings import DeliverySpec, InboxFlow
+from include.engine.partner.settings import DeliverySpec, FlowSettings, InboxFlow
 
 
 class IlsDelivery(DeliverySpec):
@@ -48,9 +48,4 @@ class IlsImport(InboxFlow):
         return load(self.profile, self.overrides)
 
 
-def publish_mode(spec: DeliverySpec) -> Literal["full", "delta", "append"]:
-    """How the lake takes the delivery: loans are merged by key whatever they declare, so that none is ever deleted for being absent."""
-    return "delta" if spec.table == "loan" else spec.mode
-
-
-__all__ = ["IlsDelivery", "IlsImport", "publish_mode"]
+FLOWS: dict[str, type[FlowSettings]] = {"ils_import": IlsImport}

@@ -17,10 +17,18 @@ class BinderyError(Exception):
             self.code = code
         super().__init__(what, where, do, self.code)
 
+    def __reduce__(self) -> tuple[object, ...]:
+        """So that an error survives its way between two processes."""
+        return _made_again, (type(self), self.what, self.where, self.do, self.code)
+
     def __str__(self) -> str:
         place = f"{self.where}: " if self.where else ""
         advice = f" {self.do}" if self.do else ""
         return f"{place}{self.what}{advice} [{self.code}]"
+
+
+def _made_again(kind: type[BinderyError], what: str, where: str, do: str, code: str) -> BinderyError:
+    return kind(what, where=where, do=do, code=code)
 
 
 class SettingsError(BinderyError):

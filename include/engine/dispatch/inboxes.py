@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 import logging
-import threading
-import time
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from queue import Empty, SimpleQueue
 
 from include.engine.delivery import NewDelivery, delivery_id
 from include.engine.engine import Engine
@@ -16,13 +13,12 @@ from include.engine.errors import BinderyError
 from include.engine.ledger import deliveries, inbox
 from include.engine.ledger.inbox import InboxFile, InboxLook
 from include.engine.partner.settings import DeliverySpec, InboxFlow, Partner, Ready, spec_for
+from include.engine.storage.filesystem import Store
+from include.engine.storage.looks import look_into
 from include.engine.storage.readiness import SETTLED, ready
 from include.engine.storage.seen import Seen, composed, matches, refusals, shown
 
 log = logging.getLogger("bindery.dispatch")
-
-AT_ONCE = 16
-"""Inboxes looked into at the same time."""
 
 
 @dataclass(frozen=True)
@@ -61,69 +57,48 @@ def due(inboxes: Iterable[Inbox], looks: Iterable[InboxLook], now: datetime) -> 
 def _pause(every: timedelta, failures: int) -> timedelta:
     # A second's grace: dispatch itself runs every minute, and "every: 1 min" must not become two.
     patience = max(every, timedelta(minutes=30))
-    return min(every * 2 ** min(failures, 10), patience) - timedelta(seconds=1)
+    slower: timedelta = min(every * 2 ** min(failures, 10), patience)
+    return slower - timedelta(seconds=1)
 
 
-def look_into(engine: Engine, inboxes: list[Inbox], now: datetime, patience: float) -> int:
-    """Enter what the inboxes hold; returns how many deliveries were seen anew. Whatever does not answer in `patience` seconds is left behind
-    (its thread ends with its time-outs) and noted as failed, to be tried again later."""
-    work: SimpleQueue[Inbox] = SimpleQueue()
-    done: SimpleQueue[tuple[Inbox, int | BinderyError]] = SimpleQueue()
-    for one in inboxes:
-        work.put(one)
+def enter_all(engine: Engine, inboxes: Iterable[Inbox], now: datetime, patience: float) -> int:
+    """List the inboxes, at most `patience` seconds in all, and enter what is whole; returns how many deliveries were seen anew.
 
-    def run() -> None:
-        while True:
-            try:
-                one = work.get_nowait()
-            except Empty:
-                return
-            try:
-                done.put((one, _look(engine, one, now)))
-            except BinderyError as error:
-                done.put((one, error))
-
-    for _ in range(min(AT_ONCE, len(inboxes))):
-        threading.Thread(target=run, daemon=True, name="inbox").start()
-    waiting = {str(one): one for one in inboxes}
-    deadline = time.monotonic() + patience
-    seen = 0
-    while waiting and (left := deadline - time.monotonic()) > 0:
+    One that cannot be read (a connection that is not set up, no answer) is noted as failed and delays no other.
+    """
+    stores: dict[str, Store] = {}
+    named = {str(one): one for one in inboxes}
+    found: dict[str, list[Seen] | BinderyError] = {}
+    for name, one in named.items():
         try:
-            one, result = done.get(timeout=left)
-        except Empty:
-            break
-        del waiting[str(one)]
-        if isinstance(result, BinderyError):
-            _failed(engine, one, str(result), now)
+            stores[name] = engine.store(one.flow.inbox)
+        except BinderyError as error:
+            found[name] = error
+    seen = 0
+    for name, listing in (found | look_into(stores, seconds=patience)).items():
+        one = named[name]
+        if isinstance(listing, BinderyError):
+            log.warning("%s could not be looked into: %s", name, listing)
+            inbox.look_failed(engine.ledger, one.partner.id, one.name, one.flow.inbox, str(listing), now)
         else:
-            seen += result
-    for one in waiting.values():
-        _failed(engine, one, f"{one.flow.inbox}: did not answer within {patience:.0f} seconds.", now)
+            seen += _enter(engine, one, listing, now)
     return seen
 
 
-def _failed(engine: Engine, one: Inbox, note: str, now: datetime) -> None:
-    log.warning("%s could not be looked into: %s", one, note)
-    inbox.look_failed(engine.ledger, one.partner.id, one.name, one.flow.inbox, note, now)
-
-
-def _look(engine: Engine, one: Inbox, now: datetime) -> int:
-    with engine.store(one.flow.inbox) as store:
-        listing = store.list()
-    waiting = inbox.look(engine.ledger, one.partner.id, one.name, one.flow.inbox, listing, now)
-    new = list(_whole(one, waiting, listing, now))
+def _enter(engine: Engine, one: Inbox, listing: list[Seen], now: datetime) -> int:
+    place = (one.partner.id, one.name, one.flow.inbox)
     with engine.ledger.begin() as tx:
+        waiting = inbox.look(engine.ledger, *place, listing, now, tx=tx)
+        new = _whole(one, waiting, listing, now)
+        deliveries.see_all(engine.ledger, new, tx=tx)
         for delivery in new:
-            assert delivery.path is not None
-            deliveries.see(engine.ledger, delivery, tx=tx)
-            inbox.bind_delivery(engine.ledger, one.partner.id, one.name, one.flow.inbox, delivery.path, delivery.id, tx=tx)
+            inbox.bind_delivery(engine.ledger, *place, str(delivery.path), delivery.id, tx=tx)
     return len(new)
 
 
 def _whole(one: Inbox, waiting: list[InboxFile], listing: list[Seen], now: datetime) -> list[NewDelivery]:
     """The files that are whole, or never will be, as deliveries in the order in which they were written."""
-    refused = refusals(listing)
+    refused, present = refusals(listing), {file.path for file in listing}
     groups: dict[DeliverySpec | None, list[InboxFile]] = {}
     for file in waiting:
         groups.setdefault(spec_for(one.flow, composed(file.path.rpartition("/")[2])), []).append(file)
@@ -131,7 +106,9 @@ def _whole(one: Inbox, waiting: list[InboxFile], listing: list[Seen], now: datet
     found: list[tuple[InboxFile, DeliverySpec | None, str | None]] = []
     for spec, files in groups.items():
         assert spec is not None
-        judged = ready([*files, *undeclared], spec.ready or one.flow.ready, now, refusals=refused)  # markers are declared by no delivery
+        judged = ready(
+            [*files, *undeclared], spec.ready or one.flow.ready, now, refusals=refused, present=present
+        )  # markers are declared by no delivery
         own = set(files)
         found += [(file, spec, None) for file in judged.ready if file in own]
         found += [(file, spec, code) for file, code in judged.refused if file in own]

@@ -7,7 +7,7 @@ from datetime import timedelta
 
 from include.engine import clock
 from include.engine.delivery import Delivery, State
-from include.engine.dispatch.inboxes import due, look_into, watched
+from include.engine.dispatch.inboxes import due, enter_all, watched
 from include.engine.dispatch.schedules import start_due
 from include.engine.engine import Engine
 from include.engine.ledger import claims, inbox, notices, queue
@@ -32,7 +32,7 @@ def look(engine: Engine, patience: float = PATIENCE) -> list[Delivery]:
     now = clock.now()
     partners = list(found.partners.values())
     inboxes = due(watched(partners), inbox.looks(engine.ledger), now)
-    seen = look_into(engine, inboxes, now, patience)
+    seen = enter_all(engine, inboxes, now, patience)
     started = start_due(engine, partners, now)
     log.info("%d inboxes looked into, %d deliveries seen anew, %d schedules due", len(inboxes), seen, started)
     enabled = {(one.id, name) for one in partners for name, flow in one.flows.items() if flow.enabled}

@@ -17,6 +17,7 @@ from include.engine.ledger import claims, deliveries
 from include.engine.partner.settings import After, InboxFlow, Partner, spec_for
 from include.engine.receipts.compose import compose
 from include.engine.receipts.send import send
+from include.engine.storage.readiness import marker as marker_of
 
 log = logging.getLogger("bindery")
 
@@ -72,10 +73,12 @@ def _archive(engine: Engine, flow: InboxFlow, delivery: Delivery, token: Token) 
             if there.refused or (there.size, there.mtime_ns) != (delivery.size, delivery.mtime_ns):
                 return
             claims.check(engine.ledger, token)
-            if after == "delete":
-                store.delete(delivery.path)
-            else:
-                store.rename(delivery.path, f"archive/{now():%Y/%m}/{delivery.id[-8:]}_{name}", overwrite=True)
+            marker = marker_of(delivery.path, (spec.ready if spec else None) or flow.ready)
+            for path in [delivery.path, marker] if marker and store.exists(marker) else [delivery.path]:
+                if after == "delete":
+                    store.delete(path)
+                else:
+                    store.rename(path, f"archive/{now():%Y/%m}/{delivery.id[-8:]}_{path.rpartition('/')[2]}", overwrite=True)
     except Refused as gone:
         log.info("%s: the source is not there any more: %s", delivery.id, gone.code)
     except BinderyError as trouble:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import date
 from typing import Protocol
@@ -10,6 +10,7 @@ from typing import Protocol
 import pyarrow as pa
 
 from include.engine.delivery import Delivery
+from include.engine.lake.plan import Mode
 from include.engine.partner.settings import DeliverySpec, InboxFlow, Partner
 from include.engine.privacy.pseudonym import Pseudonyms
 from include.engine.storage.archive import Member
@@ -51,11 +52,15 @@ class Read:
 
 @dataclass(frozen=True)
 class Bound:
-    """Rows of one lake table, with the source columns `_member`, `_record` and what was worth a word on the way, by reason."""
+    """Rows of one lake table, with the source columns of the row each was made of, and what was worth a word on the way, by reason."""
 
     table: str
     rows: pa.Table
     warnings: Mapping[str, int] = field(default_factory=dict)
+
+
+Binder = Callable[[str, pa.RecordBatch], Iterable[Bound]]
+"""The lake's rows made of rows that came in as a table and passed its gate."""
 
 
 class Inbound(Protocol):
@@ -69,6 +74,10 @@ class Inbound(Protocol):
         """The contract that the rows of `table` must keep when they come in."""
         ...
 
-    def bind(self, work: Work, table: str, rows: pa.RecordBatch) -> Iterator[Bound]:
-        """The lake's rows made of rows that came in as `table` and passed its gate."""
+    def binder(self, work: Work) -> Binder:
+        """What binds this delivery, batch by batch: it may remember what earlier batches brought."""
+        ...
+
+    def mode(self, delivery: Delivery, table: str) -> Mode:
+        """How the lake takes rows of `table` from this delivery: whether what a full export lacks is deleted."""
         ...

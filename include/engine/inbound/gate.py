@@ -11,7 +11,6 @@ from collections import Counter
 from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
-from typing import cast
 
 import numpy as np
 import numpy.typing as npt
@@ -32,7 +31,7 @@ from include.engine.inbound.ending import ending
 from include.engine.inbound.originals import with_originals
 from include.engine.inbound.stage import MANIFEST
 from include.engine.inbound.work import Outcome, json_counts, key_of, nothing_to_do, partner_rows, staging, work_on
-from include.engine.lake.plan import Mode, brake, plan
+from include.engine.lake.plan import brake, plan
 from include.engine.ledger import claims, deliveries, gate_results
 from include.engine.privacy.guard import guard
 from include.engine.spool import SpoolWriter, open_spool
@@ -168,18 +167,19 @@ class _Run:
         """Hold a full export that would delete too much. Only a full export deletes what it does not name."""
         partner = self.delivery.partner
         for table in self.tables:
-            mode = mode_of(self.delivery, table)
+            mode = self.connector.mode(self.delivery, table)
             if mode == "full":
                 contract = self.engine.contract(table)
                 rows = GatedRows(self.folder, table, self.key, np.asarray(late.get(table, []), dtype=np.int64))
                 brake(plan(self.engine.lake, contract, partner, rows.reader, mode), contract, partner)
 
     def _bound(self) -> Iterator[tuple[str, str, pa.Table, dict[str, int]]]:
+        bind = self.connector.binder(self.work)
         # The delivery's own table first: what it brings along (items inside a record) refers to it.
         for table in sorted(self.rows, key=lambda name: name != self.delivery.table):
             with open_spool(self.folder / f"{table}.accepted", self.key) as reader:
                 for batch in without(reader, self.late[table]):
-                    for bound in self.connector.bind(self.work, table, batch):
+                    for bound in bind(table, batch):
                         yield table, bound.table, bound.rows, dict(bound.warnings)
 
     def _judge(self, contract: Contract) -> Gate:
@@ -246,8 +246,3 @@ def without(batches: Iterator[pa.RecordBatch] | pa.RecordBatchReader, positions:
             keep[inside] = False
             batch = batch.filter(pa.array(keep))
         yield batch
-
-
-def mode_of(delivery: Delivery, table: str) -> Mode:
-    """How rows of `table` are published: the delivery's own as its spec says; what comes along only ever adds and changes."""
-    return cast(Mode, delivery.mode) if table == delivery.table else "delta"

@@ -11,7 +11,7 @@ from include.engine.engine import Engine
 from include.engine.failpoints import point
 from include.engine.inbound.connector import Inbound
 from include.engine.inbound.ending import ending
-from include.engine.inbound.gate import GatedRows, mode_of
+from include.engine.inbound.gate import GatedRows
 from include.engine.inbound.work import Outcome, nothing_to_do
 from include.engine.lake.plan import plan
 from include.engine.lake.publish import Published
@@ -21,7 +21,7 @@ from include.engine.ledger.manifests import Versions
 from include.engine.ledger.quarantined import Fate
 
 
-def publish(engine: Engine, delivery_id: str, _connector: Inbound) -> Outcome:
+def publish(engine: Engine, delivery_id: str, connector: Inbound) -> Outcome:
     """Publish a gated delivery. A partner in status `test` gets only the figures of what would have been. Done twice, it happens once."""
     delivery = deliveries.get(engine.ledger, delivery_id)
     if delivery.state != State.GATED:
@@ -30,7 +30,7 @@ def publish(engine: Engine, delivery_id: str, _connector: Inbound) -> Outcome:
     point("publish.before")
     with ending(engine, token, lambda: delivery.counts):
         if delivery.status == "test":
-            return _rehearse(engine, delivery, token)
+            return _rehearse(engine, delivery, token, connector)
         done: dict[str, Published] = {}
         # What the delivery brings along goes first: a reader that sees a loan sees the item that stands in for it.
         for table in sorted(delivery.facts["tables"], key=lambda name: name == delivery.table):
@@ -40,7 +40,7 @@ def publish(engine: Engine, delivery_id: str, _connector: Inbound) -> Outcome:
                 delivery.partner,
                 delivery.id,
                 GatedRows.of(engine, delivery, table).reader,
-                mode_of(delivery, table),
+                connector.mode(delivery, table),
                 lambda: claims.check(engine.ledger, token),
             )
             point("publish.table")
@@ -64,12 +64,12 @@ def publish(engine: Engine, delivery_id: str, _connector: Inbound) -> Outcome:
     return Outcome(delivery.id, published.state, words or "nothing to publish", changed)
 
 
-def _rehearse(engine: Engine, delivery: Delivery, token: Token) -> Outcome:
+def _rehearse(engine: Engine, delivery: Delivery, token: Token, connector: Inbound) -> Outcome:
     """What would have been, for the receipt of a partner in status `test`."""
     would = {}
     for table in delivery.facts["tables"]:
         rows = GatedRows.of(engine, delivery, table)
-        planned = plan(engine.lake, engine.contract(table), delivery.partner, rows.reader, mode_of(delivery, table))
+        planned = plan(engine.lake, engine.contract(table), delivery.partner, rows.reader, connector.mode(delivery, table))
         would[table] = {"added": planned.added, "changed": planned.changed, "deleted": planned.deleted, "unchanged": planned.unchanged}
     claims.note(engine.ledger, token, would=would)
     return Outcome(delivery.id, delivery.state, f"status test, nothing is published; it would have been {would}")

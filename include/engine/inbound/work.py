@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO, cast
 
 import pyarrow as pa
 
@@ -101,7 +101,7 @@ def work_on(engine: Engine, delivery: Delivery) -> Work:
 
     def unpacked() -> Iterator[Member]:
         with open_landed(landed_of(delivery), engine.keys, home=engine.home) as raw:
-            yield from members(name, raw)
+            yield from members(name, cast(BinaryIO, raw))
 
     def lookup(table: str, columns: list[str]) -> pa.Table:
         return partner_rows(engine, delivery.partner, table, columns)

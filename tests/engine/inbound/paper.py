@@ -7,7 +7,8 @@ from collections.abc import Iterator
 import pyarrow as pa
 
 from include.engine.contract.arrow import SOURCE_COLUMNS
-from include.engine.inbound.connector import Bound, Read, Work
+from include.engine.delivery import Delivery
+from include.engine.inbound.connector import Binder, Bound, Read, Work
 from include.engine.quarantine.schema import set_aside
 
 COLUMNS = ["holding_id", "control_number", "agency", "branch", "location", "call_number", "statement", "deleted"]
@@ -38,6 +39,12 @@ def incoming(table: str) -> str:
     return f"ils_{table}"
 
 
-def bind(work: Work, table: str, rows: pa.RecordBatch) -> Iterator[Bound]:
-    partner = pa.repeat(pa.scalar(work.partner.id), rows.num_rows)
-    yield Bound(table, pa.table(rows).append_column("partner", partner))
+def binder(work: Work) -> Binder:
+    def bind(table: str, rows: pa.RecordBatch) -> list[Bound]:
+        return [Bound(table, pa.table(rows).append_column("partner", pa.repeat(pa.scalar(work.partner.id), rows.num_rows)))]
+
+    return bind
+
+
+def mode(delivery: Delivery, table: str) -> str:
+    return delivery.mode
