@@ -118,6 +118,8 @@ def test_notices_that_stay_keep_their_time_and_mended_ones_go(ledger: Ledger) ->
     first, second = notices.find(ledger)
     assert (first.message, first.at, second.partner) == ("no such profile", since, "lindeby")
     assert notices.find(ledger, partner="lindeby") == [second]
+    notices.replace(ledger, [])
+    assert notices.find(ledger) == []
 
 
 def test_copies_are_known_until_they_are_gone(ledger: Ledger, id: str) -> None:
