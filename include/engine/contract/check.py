@@ -7,13 +7,13 @@ import json
 import re
 from collections.abc import Iterator
 from datetime import date
+from importlib import resources
 from pathlib import Path
 from typing import Any
 
 import duckdb
 import yaml
 from jsonschema import Draft201909Validator  # type: ignore[import-untyped]
-from open_data_contract_standard.model import OpenDataContractStandard
 
 from include.engine.contract.arrow import arrow_schema
 from include.engine.contract.lines import line_of
@@ -42,8 +42,8 @@ def check(file: Path) -> Iterator[str]:
     except SettingsError as error:
         yield error.where.removeprefix(f"{file.name}, ") + f": {error.what}"
         return
-    standard: Any = OpenDataContractStandard
-    validator = Draft201909Validator(json.loads(standard.json_schema()))
+    schema = resources.files("open_data_contract_standard").joinpath("schema.json").read_text(encoding="utf-8")
+    validator = Draft201909Validator(json.loads(schema))
     for fault in validator.iter_errors(yaml.safe_load(text)):
         yield f"line {line_of(text, list(fault.absolute_path))}: {fault.message}"
     yield from _own(contract)

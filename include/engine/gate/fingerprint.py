@@ -3,7 +3,7 @@
 As shipped, its pandas engine takes an md5 over every value of a frame, twice for each validation, to put a `pandas_data_fingerprint` into
 the batch markers: three quarters of the time of a gate. A gate's frames carry their own fingerprint (the delivery, the contract and the
 number of the chunk) in `DataFrame.attrs`, and that is what the engine gets. A frame without one is fingerprinted as shipped.
-See docs/decisions/0002-gate-fingerprint.md.
+See docs/decisions/gate-fingerprint.md.
 """
 
 from __future__ import annotations
@@ -36,6 +36,6 @@ def install() -> None:
     """
     if _as_shipped is None:
         raise RuntimeError(
-            f"Great Expectations has no pandas_execution_engine.{NAME} any more: see docs/decisions/0002-gate-fingerprint.md"
+            f"Great Expectations has no pandas_execution_engine.{NAME} any more: see docs/decisions/gate-fingerprint.md"
         )
     setattr(pandas_execution_engine, NAME, fingerprint)
