@@ -97,8 +97,15 @@ class _Reader:
 
     def _rows(self, data: bytes, offset: int, *, last: bool) -> tuple[TextBlock, int]:
         shape = self.shape
-        utf8 = shape.charset == "utf-8"
-        found = lines.split(data, fields=shape.fields, delimiter=shape.delimiter[0], quote=shape.quote[0], utf8=utf8, end=self.end)
+        found = lines.split(
+            data,
+            fields=shape.fields,
+            delimiter=shape.delimiter[0],
+            quote=shape.quote[0],
+            utf8=shape.charset == "utf-8",
+            header=self.header.line,
+            end=self.end,
+        )
         outcomes: list[damaged.Outcome] = []
         upto = len(found)
         if not bool((found.clean | found.blank).all()):
@@ -195,15 +202,20 @@ class _Reader:
 
 
 def _assemble(data: bytes, found: lines.Lines, outcomes: list[damaged.Outcome], upto: int) -> bytes:
-    """The block with each damaged record left out, or replaced by its mended line."""
-    if not outcomes:
-        return data if upto == len(found) else data[: found.starts[upto]]
+    """The block with each damaged record left out, or its mended line in its place."""
+    spans = [(int(found.starts[o.first]), int(found.nexts[o.last]), o.clean or b"") for o in outcomes]
+    # Blanks or a Ctrl-Z alone on a line would be a row to Arrow's reader; those inside a damaged record go with it.
+    noise = np.flatnonzero(found.blank[:upto] & (found.ends[:upto] > found.starts[:upto])).tolist()
+    covered = {line for o in outcomes for line in range(o.first, o.last + 1)} if noise else set()
+    spans += [(int(found.starts[line]), int(found.nexts[line]), b"") for line in noise if line not in covered]
+    stop = int(found.starts[upto]) if upto < len(found) else len(data)
+    if not spans:
+        return data if stop == len(data) else data[:stop]
     parts, at = [], 0
-    for outcome in outcomes:
-        parts.append(data[at : found.starts[outcome.first]])
-        parts.append(outcome.clean or b"")
-        at = int(found.nexts[outcome.last])
-    parts.append(data[at : found.starts[upto]] if upto < len(found) else data[at:])
+    for first, after, instead in sorted(spans):
+        parts += [data[at:first], instead]
+        at = after
+    parts.append(data[at:stop])
     return b"".join(parts)
 
 

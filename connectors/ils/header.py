@@ -18,6 +18,7 @@ class Header:
 
     names: tuple[str, ...]
     raw: tuple[bytes, ...]
+    line: bytes
     index: dict[str, int]
     warnings: Counter[str]
 
@@ -37,7 +38,7 @@ def read_header(line: bytes, profile: TableProfile, charset: str, where: str) ->
         decoded = line.decode(charset)
     except UnicodeDecodeError as error:
         raise Refused(
-            f"the header is not {charset}", where=where, do="Deliver the file in that character set.", code="HEADER_MISSING"
+            f"the header is not {charset}", where=where, do="Deliver the file in that character set.", code="CHARSET_REFUSED"
         ) from error
     if "\0" in decoded:
         raise Refused("the file is not plain text (UTF-16, or a spreadsheet's own format)", where=where, code="CHARSET_REFUSED")
@@ -61,4 +62,4 @@ def read_header(line: bytes, profile: TableProfile, charset: str, where: str) ->
         raise Refused(f"the first line names none of the columns that we read ({expected}, ...)", where=where, code="HEADER_MISSING")
     known = {name.casefold() for name in reads} | {name.casefold() for name in profile.ignored}
     warnings = Counter({f"COLUMN_NEW:{name}": 1 for name in names if name and name.casefold() not in known})
-    return Header(names, tuple(cell.strip() for cell in cells), index, warnings)
+    return Header(names, tuple(cell.strip() for cell in cells), line, index, warnings)

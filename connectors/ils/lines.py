@@ -40,8 +40,9 @@ def line_end(sample: bytes) -> int:
     return CR if b"\r" in sample and b"\n" not in sample else LF
 
 
-def split(data: bytes, *, fields: int, delimiter: int, quote: int, utf8: bool, end: int = LF) -> Lines:
-    """Find and judge the lines of `data`, whose last line need not be ended. `fields` is what a line should hold."""
+def split(data: bytes, *, fields: int, delimiter: int, quote: int, utf8: bool, header: bytes = b"", end: int = LF) -> Lines:
+    """Find and judge the lines of `data`, whose last line need not be ended. `fields` is what a line should hold; one
+    that holds the `header` again is not clean."""
     block = np.frombuffer(data, np.uint8)
     breaks = np.flatnonzero(block == end)
     nexts = breaks + 1
@@ -56,7 +57,7 @@ def split(data: bytes, *, fields: int, delimiter: int, quote: int, utf8: bool, e
     for line in np.flatnonzero(~clean & ~blank & (ends - starts <= 3)):  # blanks, or the Ctrl-Z with which old systems end a file
         blank[line] = not data[starts[line] : ends[line]].strip(b" \t\r\x1a")
     suspect = np.zeros(len(starts), np.bool_)
-    for positions in (_forbidden(data, block, end), _formulas(data, block, starts, delimiter, quote)):
+    for positions in (_forbidden(data, block, end), _formulas(data, block, starts, delimiter, quote), _places(data, header)):
         if len(positions):
             suspect[np.searchsorted(nexts, positions, side="right")] = True
     if utf8 and not data.isascii() and not _is_utf8(data):
@@ -93,6 +94,15 @@ def _delimiters(
     if stray.any():
         clean[np.searchsorted(bounds, quotes[stray], side="right") - 1] = False
     return clean, odd
+
+
+def _places(data: bytes, text: bytes) -> Ints:
+    """Where a text begins."""
+    found, at = [], data.find(text) if text else -1
+    while at >= 0:
+        found.append(at)
+        at = data.find(text, at + len(text))
+    return np.array(found, np.int64)
 
 
 def _forbidden(data: bytes, block: npt.NDArray[np.uint8], end: int) -> Ints:

@@ -23,6 +23,8 @@ from include.engine.quarantine.schema import SET_ASIDE
 
 Bools = npt.NDArray[np.bool_]
 BRANCHES = ("branch", "lending_branch", "returning_branch", "pickup_branch", "home_library")
+#: Required columns that we can fill: no renewals, a home loan, not blocked, status unknown.
+DEFAULTED = {"renewals", "kind", "agency", "status", "placeholder", "protected", "institution", "blocked", "deleted"}
 EVENT_COLUMNS = {"event", "event_id", "happened_at"}
 #: A column is held to have changed its type when, of at least so many values in a block, more than this share cannot be read.
 CHANGED_FROM, CHANGED_SHARE = 20, 0.9
@@ -86,7 +88,7 @@ def check_columns(target: Target, present: frozenset[str], where: str) -> Counte
         if ours in passed or of.available(alternatives, present) or ours not in incoming.fields(target.table):
             continue
         names = " or ".join("+".join(column.source) for column in alternatives)
-        if ours in incoming.required(target.table):
+        if ours in incoming.required(target.table) - DEFAULTED:
             raise Refused(f"the column {names} is not in the file: it holds {ours}", where=where, code="COLUMN_MISSING")
         warnings[f"COLUMN_ABSENT:{names}"] = 1
     return warnings
