@@ -15,7 +15,7 @@ from include.sandbox.world.delivery import first_day
 from include.sandbox.world.overnight import second_day
 from include.sandbox.world.world import LAST_DAY, World, world
 
-__all__ = ["Answer", "Changes", "Sheet", "World", "load", "make", "save", "world"]
+__all__ = ["LAST_DAY", "Answer", "Changes", "Sheet", "World", "load", "make", "save", "world"]
 
 
 def make(

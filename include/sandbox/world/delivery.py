@@ -113,7 +113,7 @@ class Clerk:
         )
         if self.id == "lindeby":
             body = _framed(body)
-        name = self.name("bib", BIB[self.id])
+        name = self.name("bib_full" if self.id == "havnsund" and mode == "full" else "bib", BIB[self.id])
         size, sha256 = files.write(self.out / name, body)
         rows = {"bibliographic": tally.good}
         if carries:
@@ -198,8 +198,10 @@ def chosen(where: Flags) -> Index:
 def first_day(world: World, out: Path, bad: float = 0.0, only: Collection[str] | None = None) -> list[Answer]:
     """Everything the library has, as whole exports. `only` names tables (`bibliographic`, `loan`...)."""
     clerk = Clerk(Stock(world, 1), out, bad)
+    # Koha's patrons come as deltas from the first day on: the first holds everybody.
+    patrons_as: Mode = "delta" if world.library.id == "havnsund" else "full"
     work: list[tuple[str, Callable[[], Answer]]] = [
-        ("bibliographic", clerk.bibliographic), ("authority", clerk.authorities), ("patron", clerk.patrons), ("hold", clerk.holds), ("fee", clerk.fees),
+        ("bibliographic", clerk.bibliographic), ("authority", clerk.authorities), ("patron", lambda: clerk.patrons(mode=patrons_as)), ("hold", clerk.holds), ("fee", clerk.fees),
     ]  # fmt: skip
     if world.library.id == "lindeby":
         work += [("item", clerk.items), ("loan", clerk.loan_events)]

@@ -32,7 +32,7 @@ def _lindeby(clerk: Clerk, first: list[Answer], source: Path) -> list[Answer]:
     loans_, items_, bib = clerk.loan_events(), clerk.items(), clerk.bibliographic()
     old = next(answer for answer in first if answer.table == "item")
     return [
-        replace(bib, changes={"bibliographic": _title_changes(clerk.stock)}),
+        replace(bib, changes={"bibliographic": clerk.stock.title_changes(with_items=False)}),
         replace(items_, changes={"item": clerk.stock.item_changes()}),
         corrected,
         replace(loans_, changes={"loan": Changes(added=loans_.good)}),
@@ -71,7 +71,7 @@ def _almvik(clerk: Clerk, first: list[Answer], source: Path) -> list[Answer]:
     people = clerk.patrons()
     # The mended records of the day before are not there any more.
     repaired = next(answer.repaired for answer in first if answer.table == "bibliographic")
-    titles = _title_changes(clerk.stock)
+    titles = clerk.stock.title_changes(with_items=True)
     titles = replace(titles, deleted=titles.deleted + repaired)
     return [
         replace(bib, changes={"bibliographic": titles, "item": clerk.stock.item_changes(with_count=False)}),
@@ -90,12 +90,6 @@ def _molendal(clerk: Clerk, first: list[Answer], source: Path) -> list[Answer]:
         replace(people, changes={"patron": _patron_changes(clerk.stock)}),
         replace(loans_, changes={"loan": _loan_changes(clerk.world, clerk.stock.on)}),
     ]
-
-
-def _title_changes(stock: Stock) -> Changes:
-    kept = stock.titles[stock.titles < stock.world.titles]
-    changed = int(stock.corrected(kept).sum())
-    return Changes(added=stock.new_titles, changed=changed, deleted=int(stock.titles_gone.sum()), unchanged=len(kept) - changed)
 
 
 def _patron_changes(stock: Stock, deleted: bool = True, untouched: bool = True) -> Changes:

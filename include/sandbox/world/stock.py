@@ -86,12 +86,25 @@ class Stock:
         if titles is not None:
             kept = kept[np.isin(self.world.item_title(kept), titles)]
             new, gone = new[np.isin(self.world.item_title(new), titles)], 0
-        before, after = Stock(self.world, 1).items_of(kept), self.items_of(kept)
-        differs = (before.status != after.status) | (before.department != after.department)
-        if with_count:
-            differs |= before.loan_count != after.loan_count
-        changed = int(differs.sum())
+        changed = int(self._differs(kept, with_count).sum())
         return Changes(added=len(new), changed=changed, deleted=gone, unchanged=len(kept) - changed)
+
+    def _differs(self, kept: Index, with_count: bool) -> Flags:
+        """Which of the items of both days another file would show otherwise."""
+        before, after = Stock(self.world, 1).items_of(kept), self.items_of(kept)
+        differs: Flags = (before.status != after.status) | (before.department != after.department)
+        return differs | (before.loan_count != after.loan_count) if with_count else differs
+
+    def title_changes(self, with_items: bool) -> Changes:
+        """What a whole catalogue of the second day changes; `with_items` where the items are in the records: then theirs change it too."""
+        kept = self.titles[self.titles < self.world.titles]
+        changed = self.corrected(kept)
+        if with_items:
+            stay = np.flatnonzero(~self.items_gone)
+            other = np.concatenate([stay[self._differs(stay, with_count=False)], np.flatnonzero(self.items_gone)])
+            changed |= np.isin(kept, self.world.item_title(other))
+        count = int(changed.sum())
+        return Changes(added=self.new_titles, changed=count, deleted=int(self.titles_gone.sum()), unchanged=len(kept) - count)
 
     @property
     def new_patrons(self) -> int:

@@ -121,6 +121,27 @@ def test_the_second_day_changes_what_the_sheet_says(tmp_path: Path) -> None:
         assert changes.unchanged == len(same) - changes.changed
 
 
+def test_a_second_catalogue_changes_what_the_sheet_says(tmp_path: Path) -> None:
+    sheet = make("almvik", 5_000, tmp_path, bad=0.02)
+    one, two = (next(answer for answer in sheet.files if answer.table == "bibliographic" and answer.day == day) for day in (1, 2))
+    before, after = (_good_records(tmp_path / "almvik" / f"day{answer.day}" / answer.file) for answer in (one, two))
+    changes = two.changes["bibliographic"]
+    same = before.keys() & after.keys()
+    assert changes.added == len(after.keys() - before.keys())
+    assert changes.deleted == len(before.keys() - after.keys()) + one.repaired
+    assert changes.changed == sum(before[number] != after[number] for number in same)
+    assert changes.unchanged == len(same) - changes.changed
+
+
+def _good_records(path: Path) -> dict[bytes, bytes]:
+    """Whole records by control number; the broken ones' leaders, numbers or directories tell them."""
+    found = {}
+    for record in path.read_bytes().split(b"\x1d")[:-1]:
+        if record[:5].isdigit() and record[24:27] == b"001":
+            found[record[24:].split(b"\x1e")[1]] = record
+    return found
+
+
 @pytest.mark.parametrize(("library", "key"), [("molendal", "uitleenid"), ("havnsund", "issue_id")])
 def test_a_second_history_of_loans_changes_what_the_sheet_says(tmp_path: Path, library: str, key: str) -> None:
     sheet = make(library, 3_000, tmp_path)
