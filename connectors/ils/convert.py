@@ -48,9 +48,9 @@ def convert(
     if pa.types.is_string(kind):
         return Typed(texts)
     if pa.types.is_date(kind):
-        return _dates(texts, profile, zone, layouts or (*profile.dates, *profile.times), cache)
+        return _dates(texts, profile, zone, layouts or (*profile.times, *profile.dates), cache)
     if pa.types.is_timestamp(kind):
-        return _times(texts, profile, zone, layouts or profile.times, cache)
+        return _times(texts, profile, zone, layouts or (*profile.times, *profile.dates), cache)
     if pa.types.is_boolean(kind):
         return _booleans(texts, profile)
     if pa.types.is_decimal(kind):
