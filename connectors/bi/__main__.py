@@ -8,6 +8,7 @@ from __future__ import annotations
 import argparse
 import os
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 from connectors.bi.feed import feed
@@ -21,8 +22,9 @@ from include.engine.errors import BinderyError
 def main(arguments: list[str] | None = None) -> int:
     """Exit status 0; 1 for an error, which is told on standard error; 2 for a damaged snapshot."""
     asked = _parser().parse_args(arguments)
-    settings = Settings(keep=asked.keep, keep_days=asked.keep_days)
     try:
+        given = {name: value for name, value in vars(asked).items() if name in ("keep", "keep_days") and value is not None}
+        settings = replace(Settings.of_environment(os.environ), **given)
         if asked.work == "make":
             return _make(settings, even_unchanged=asked.even_unchanged)
         root = asked.home / "bi"
@@ -46,7 +48,7 @@ def _parser() -> argparse.ArgumentParser:
     home = Path(os.environ.get("BINDERY_HOME") or Path(__file__).resolve().parents[2] / ".bindery")
     parser = argparse.ArgumentParser(prog="python -m connectors.bi", description=(__doc__ or "").split("\n\n")[0])
     parser.add_argument("--home", type=Path, default=home, help="Bindery's folder, for all but make (default: BINDERY_HOME)")
-    parser.add_argument("--keep", type=int, default=Settings.keep, help="snapshots kept (default: %(default)s)")
+    parser.add_argument("--keep", type=int, help="snapshots kept (default: BINDERY_BI_KEEP, or 7)")
     parser.add_argument(
         "--keep-days", type=int, default=Settings.keep_days, help="days that one but the newest is kept (default: %(default)s)"
     )

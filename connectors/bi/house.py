@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import date
@@ -15,6 +16,7 @@ from connectors.bi.source import Source, pinned_source
 from connectors.bi.tables import TABLES
 from include.engine import clock
 from include.engine.contract.model import Contract
+from include.engine.errors import SettingsError
 from include.engine.privacy.pseudonym import Pseudonyms
 
 if TYPE_CHECKING:
@@ -50,6 +52,18 @@ class Settings:
     memory: str = "500MB"
     threads: int = 2
     lock_wait_s: float = 900.0
+
+    @classmethod
+    def of_environment(cls, environment: Mapping[str, str]) -> Settings:
+        """`BINDERY_BI_KEEP`, `BINDERY_BI_KEEP_DAYS` (whole numbers from 1) and `BINDERY_BI_MEMORY` (such as 500MB), where they are set."""
+        found = {name: environment.get(f"BINDERY_BI_{name.upper()}", "") for name in ("keep", "keep_days")}
+        wrong = [f"BINDERY_BI_{name.upper()}" for name, value in found.items() if value and not (value.isdecimal() and int(value) > 0)]
+        if wrong:
+            raise SettingsError(
+                f"{' and '.join(wrong)} must be a whole number from 1.", where="environment", do="Mend it, or leave it out."
+            )
+        numbers = {name: int(value) for name, value in found.items() if value}
+        return cls(**numbers, memory=environment.get("BINDERY_BI_MEMORY") or cls.memory)
 
 
 @dataclass(frozen=True)
@@ -92,5 +106,5 @@ def house_of(engine: Engine, settings: Settings | None = None) -> House:
         contracts={name: engine.contract(f"bi_{name}") for name in TABLES},
         today=clock.now().date(),
         libraries={partner.id: Library(partner.name, partner.timezone) for partner in engine.partners().partners.values()},
-        settings=settings or Settings(),
+        settings=settings or Settings.of_environment(os.environ),
     )

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
+import duckdb
 import pytest
 
 from connectors.bi.__main__ import duckdb_lines, main, pandas_lines
 from connectors.bi.feed import feed
+from connectors.bi.house import Settings
+from connectors.bi.tables import TABLES
+from include.engine.errors import SettingsError
 from tests.connectors.bi.small_lake import small_house
 
 
@@ -41,6 +46,21 @@ def test_the_three_lines_that_are_shown_run(home: Path, capsys: pytest.CaptureFi
     assert "music" in told
 
 
+def test_the_examples_for_analysts_run_as_they_are_written(home: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    page = (Path(__file__).parents[3] / "docs" / "users" / "analysts.md").read_text(encoding="utf-8")
+    python, sql = re.findall(r"```python\n(.*?)```", page, re.DOTALL), re.findall(r"```sql\n(.*?)```", page, re.DOTALL)
+    for lines in python:
+        assert len(lines.strip().splitlines()) == 4  # an import, and three lines
+        exec(lines.replace("/srv/bindery", str(home)), {})  # noqa: S102
+    assert "Music" in capsys.readouterr().out
+    with duckdb.connect() as db:
+        folder = next((home / "bi" / "snapshots").iterdir())
+        for table in TABLES:
+            db.execute(f"CREATE VIEW {table} AS FROM read_parquet('{folder}/{table}/**/*.parquet', hive_partitioning = true)")
+        for query in sql:
+            assert db.execute(query).fetchall() == []  # two patrons are too few to be shown
+
+
 def test_list_marks_the_newest(home: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["--home", str(home), "list"]) == 0
     first, second = capsys.readouterr().out.splitlines()
@@ -64,3 +84,10 @@ def test_an_unknown_snapshot_is_an_error_that_says_where_to_look(home: Path, cap
 def test_prune_keeps_what_is_asked_for(home: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["--home", str(home), "--keep", "1", "prune"]) == 0
     assert len(list((home / "bi" / "snapshots").iterdir())) == 1
+
+
+def test_settings_come_from_the_environment_and_a_wrong_one_is_named() -> None:
+    assert Settings.of_environment({"BINDERY_BI_KEEP": "2", "BINDERY_BI_MEMORY": "1GB"}) == Settings(keep=2, memory="1GB")
+    assert Settings.of_environment({}) == Settings()
+    with pytest.raises(SettingsError, match="BINDERY_BI_KEEP_DAYS must be a whole number"):
+        Settings.of_environment({"BINDERY_BI_KEEP_DAYS": "never"})
