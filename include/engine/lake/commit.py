@@ -23,6 +23,7 @@ from include.engine.lake.store import TableStore
 from include.engine.lake.table import PARTITION, Lake, data_schema, open_table, plain_name, store_of
 
 ATTEMPTS = 12
+RECOMMITS = 1000  # each refusal for the sake of another partner means that another partner got through
 #: A change that took longer starts again: vacuum takes uncommitted files of twice this age for left-overs of a crash.
 LONGEST_SECONDS = 12 * 3600
 _INNER_RETRIES = 200  # against commits of other partners, which only take the next version number from us
@@ -65,17 +66,26 @@ def transact(
         check()
         started = time.monotonic()
         writer = PartitionWriter(store, data_schema(handle), plain_name(partner), keys)
+        since = handle.version()
         try:
             change = prepare(handle, store, writer)
             written = writer.close()
-            check()
-            whole = all(store.size(file.path) == file.size for file in written)  # an erasure may have swept them away meanwhile
-            if whole and time.monotonic() - started < LONGEST_SECONDS:
-                _commit(handle, partner, transaction, change, written, once)
-                return _committed(lake, table, store, transaction, handle.version()), False
+            for _ in range(RECOMMITS):
+                check()
+                whole = all(store.size(file.path) == file.size for file in written)  # an erasure may have swept them away meanwhile
+                if not whole or time.monotonic() - started > LONGEST_SECONDS:
+                    break
+                try:
+                    _commit(handle, partner, transaction, change, written, once)
+                    return _committed(lake, table, store, transaction, since), False
+                except CommitFailedError:
+                    handle, old = open_table(lake, table), handle
+                    if not _same_ground(old, handle, partner):
+                        raise
+                    time.sleep(random.uniform(0.0, 0.05))  # noqa: S311  (spreads tries in time; no secret)
         except BaseException as error:
             # Nobody has seen what this try wrote, unless a commit names it: the other try's, or ours behind an answer that was lost.
-            if not _may_be_in(lake, table, store, transaction, handle.version(), writer.paths):
+            if not _may_be_in(lake, table, store, transaction, since, writer.paths):
                 writer.discard()
             if not isinstance(error, CommitFailedError):
                 raise
@@ -83,6 +93,12 @@ def transact(
     raise Unreachable(
         f"{ATTEMPTS} tries met changes by others.", where=f"lake table {table}, partner {partner}", do="A retry helps.", code="LAKE_BUSY"
     )
+
+
+def _same_ground(old: DeltaTable, new: DeltaTable, partner: str) -> bool:
+    """Whether nothing between two versions concerns the partner: Delta also refuses a commit because another partner's file was removed."""
+    turn = f"{PARTITION}:{partner}"
+    return bool(old.transaction_version(turn) == new.transaction_version(turn) and old.schema() == new.schema())
 
 
 def _commit(handle: DeltaTable, partner: str, transaction: str, change: Change, written: list[DataFile], once: bool) -> None:

@@ -215,6 +215,22 @@ def test_a_publish_that_met_another_of_its_partner_starts_again_from_the_new_sta
     assert set(state(lake)) == {"i2", "i4"}
 
 
+def test_a_publish_that_met_another_partner_only_commits_again(lake: Lake) -> None:
+    deliver(lake, "d0", [item(1), item(2)])
+    deliver(lake, "a0", [item(1), item(2)], partner="almvik")
+    read_through: list[int] = []
+
+    def meet() -> None:
+        read_through.append(1)
+        if len(read_through) == 2:  # read for the comparison, and again for writing
+            deliver(lake, "a1", [item(2, "lost")], partner="almvik")
+
+    done = publish(lake, ITEM, "lindeby", "d1", rows_of([item(2, "lost"), item(3)], before_end=meet), "full", keep_going)
+    assert (done.added, done.changed, done.deleted, len(read_through)) == (1, 1, 1, 2)
+    assert state(lake, "almvik") == {"i2": ("lost", 0)}
+    assert set(state(lake)) == {"i2", "i3"}
+
+
 def test_24_partners_publish_to_one_table_at_once(lake: Lake) -> None:
     def attempt(number: int) -> int:
         partner = f"partner{number}"
