@@ -66,6 +66,8 @@ def pieces(stream: BinaryIO) -> Iterator[Piece]:
             window.want(4 * CHUNK)
         while at < len(window.data) and window.data[at] in BETWEEN:
             at += 1
+        if window.data[max(at - 5, 0) : at] == b" " * 5 and _is_leader(window.data[at - 5 : at - 5 + LEADER]):
+            at -= 5  # the length itself is blank
         if window.offset + at == 0 and window.data[:3] == b"\xef\xbb\xbf":
             at = 3
         if at >= len(window.data):
