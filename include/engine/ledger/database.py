@@ -70,6 +70,17 @@ class Ledger:
             finally:
                 connection.close()
 
+    @contextmanager
+    def kept_open(self) -> Iterator[None]:
+        """Make many transactions in a row faster: SQLite otherwise copies its log into the file, with three waits for the disk, whenever
+        the last connection closes. Each transaction in the block is as durable as ever. Do not fork inside the block."""
+        if not self.sqlite:
+            yield
+            return
+        with self.autocommit() as anchor:
+            anchor.exec_driver_sql("SELECT 1 FROM sqlite_master").fetchall()
+            yield
+
     def writing(self, tx: sa.Connection | None) -> Context[sa.Connection]:
         """`tx` itself, left open for its owner, or a write transaction of our own."""
         return self.begin() if tx is None else nullcontext(tx)

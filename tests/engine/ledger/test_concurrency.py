@@ -78,6 +78,13 @@ def test_of_many_threads_that_claim_one_delivery_one_gets_it(ledger: Ledger, new
     assert sorted(got) == sorted(ids)
 
 
+def test_of_many_that_claim_in_bulk_each_gets_others(ledger: Ledger, new: MakeDelivery) -> None:
+    ids = [one.id for one in deliveries.see_all(ledger, [new(table=f"table_{number}") for number in range(120)])]
+    got: list[str] = []
+    together(3, lambda _: got.extend(one.id for one in claims.claim_all(ledger, ids)))
+    assert sorted(got) == sorted(ids)
+
+
 def test_of_many_deliveries_of_one_table_that_are_claimed_at_once_one_flies(ledger: Ledger, new: MakeDelivery) -> None:
     old = deliveries.see(ledger, new()).id
     walk.end(ledger, old, State.ACKNOWLEDGED)

@@ -37,6 +37,15 @@ def test_a_reader_does_not_wait_for_an_open_write(ledger: Ledger) -> None:
         assert audit.find(ledger) == []
 
 
+def test_a_ledger_that_is_kept_open_commits_as_ever_and_its_log_is_closed_at_the_end(ledger: Ledger, tmp_path: Path) -> None:
+    with ledger.kept_open():
+        audit.record(ledger, "anne", "replay", "x")
+        assert len(audit.find(ledger)) == 1
+        assert (tmp_path / "ledger.db-wal").exists() == ledger.sqlite
+    assert not (tmp_path / "ledger.db-wal").exists()
+    assert len(audit.find(ledger)) == 1
+
+
 def test_a_read_transaction_of_postgresql_cannot_write(ledger: Ledger) -> None:
     if ledger.sqlite:
         pytest.skip("SQLite has no read-only transactions")
