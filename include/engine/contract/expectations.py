@@ -31,6 +31,7 @@ on_column: Decorator = cast(Any, column_condition_partial)(engine=PandasExecutio
 on_pair: Decorator = cast(Any, column_pair_condition_partial)(engine=PandasExecutionEngine)
 on_columns: Decorator = cast(Any, multicolumn_condition_partial)(engine=PandasExecutionEngine)
 
+PAIR_DOMAIN = ("batch_id", "table", "column_A", "column_B", "row_condition", "condition_parser", "ignore_row_if")
 DOMAIN = ("batch_id", "table", "column_list", "row_condition", "condition_parser", "ignore_row_if")
 
 
@@ -79,7 +80,7 @@ class ValuesAreCurrencyCodes(ColumnMapMetricProvider):
 
 class PairDiffers(ColumnPairMapMetricProvider):
     condition_metric_name = "column_pair_values.differ"
-    condition_domain_keys = ("batch_id", "table", "column_A", "column_B", "row_condition", "condition_parser", "ignore_row_if")
+    condition_domain_keys = PAIR_DOMAIN
     condition_value_keys = ()
 
     @on_pair
@@ -147,6 +148,7 @@ class ExpectColumnPairValuesToDiffer(ColumnPairMapExpectation):
     """In each row the two values differ."""
 
     map_metric: ClassVar[str] = "column_pair_values.differ"
+    domain_keys: ClassVar[tuple[str, ...]] = PAIR_DOMAIN  # type: ignore[assignment]  # the base forgets ignore_row_if
     ignore_row_if: str = "either_value_is_missing"
 
 

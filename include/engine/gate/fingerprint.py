@@ -35,7 +35,5 @@ def install() -> None:
     quietly slower is not what anybody wants.
     """
     if _as_shipped is None:
-        raise RuntimeError(
-            f"Great Expectations has no pandas_execution_engine.{NAME} any more: see docs/decisions/gate-fingerprint.md"
-        )
+        raise RuntimeError(f"Great Expectations has no pandas_execution_engine.{NAME} any more: see docs/decisions/gate-fingerprint.md")
     setattr(pandas_execution_engine, NAME, fingerprint)

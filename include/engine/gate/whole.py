@@ -107,6 +107,7 @@ class Whole:
     def _source(self, accepted: pa.RecordBatch) -> dict[str, pa.Array]:
         present = set(accepted.schema.names)
         if not set(SOURCE_COLUMNS.names) <= present:
+            self._members.setdefault("", 0)
             nothing = np.zeros(accepted.num_rows, dtype=np.int64)
             return {
                 "member": pa.array(nothing.astype(np.int32)),
@@ -125,11 +126,11 @@ class Whole:
         }
 
     def _table(self, sql: str) -> pa.Table:
-        return self._connection.execute(sql).to_arrow_table()
+        return self._connection.sql(sql).to_arrow_table()
 
     def _one(self, sql: str) -> int:
-        row = self._connection.execute(sql).fetchone()
-        return int(row[0]) if row and row[0] is not None else 0
+        row = self._connection.sql(sql).fetchall()[0]
+        return int(row[0] or 0)
 
 
 def _words(same: bool, columns: str) -> str:

@@ -112,7 +112,12 @@ def test_a_file_is_called_as_its_contract(tmp_path: Path) -> None:
         ("physicalType: decimal(5)", "physicalType: decimal(5,2)", 17, "decimal"),
         ("engine: soda", "engine: greatExpectations", 21, "greatExpectations"),
         ("properties: [shelf]", "properties: [shelf_id]", 29, "no column shelf"),
-        ("metric: rows", "metric: duplicateValues", 29, "rowCount"),
+        (
+            "severity: warn\n        type: library\n        metric: rows",
+            "severity: quarantine\n        type: library\n        metric: duplicateValues",
+            29,
+            "rowCount",
+        ),
         ("mustNotBe: 1\n        mustBe: 0", "mustBe: 0", 29, "exactly one comparison"),
         ("value: sideways", "value: incoming", 6, "incoming, lake, bi, outbound"),
         ("property: handover", "property: handoff", 7, "handover"),
