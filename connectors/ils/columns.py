@@ -104,7 +104,9 @@ def identified(identifiers: Identifiers, theirs: Texts, rows: int) -> tuple[dict
     columns: dict[str, pa.StringArray | pa.ListArray] = {}
     for ours, parts in found.items():
         if parts and ours.endswith("s"):
-            columns[ours] = lists(pc.binary_join_element_wise(*parts, "\n", null_handling="skip"), "\n")
+            # Filled first: with null_handling="skip" Arrow 26 gives no rows at all where every text is null.
+            filled = [pc.fill_null(part, "") for part in parts]
+            columns[ours] = lists(pc.binary_join_element_wise(*filled, "\n"), "\n")
         elif parts:
             columns[ours] = pc.coalesce(*parts)
     return columns, [ours for ours in columns if ours.endswith("s")], strangers
