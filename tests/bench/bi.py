@@ -100,18 +100,19 @@ def run(loans: int, gate: bool) -> dict[str, float]:
         today=date(2026, 11, 21),
         libraries={partner: Library(partner, "Europe/Copenhagen") for partner in PARTNERS},
     )
-    start = time.perf_counter()
+    start, worked = time.perf_counter(), time.process_time()
     if gate:
         manifest = feeding.feed(house).manifest
     else:
         with mock.patch.object(feeding, "check", lambda *_: {}):
             manifest = feeding.feed(house).manifest
     assert manifest is not None
-    seconds = time.perf_counter() - start
+    seconds, worked = time.perf_counter() - start, time.process_time() - worked
     start = time.perf_counter()
     assert not feeding.feed(house).made
     return {
         "seconds": round(seconds, 1),
+        "processor seconds": round(worked, 1),
         "seconds unchanged": round(time.perf_counter() - start, 3),
         "peak MiB": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024,
         "rows of fact_loan": manifest.rows["fact_loan"],
