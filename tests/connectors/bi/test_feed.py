@@ -218,7 +218,7 @@ def _feeds(home: Path, first: int, count: int) -> None:
 def test_a_reader_never_sees_half_a_snapshot(tmp_path: Path, no_gate: None) -> None:
     feed(small_house(tmp_path, version=0, keep=3))
     root = tmp_path / "bi"
-    maker = multiprocessing.get_context("spawn").Process(target=_feeds, args=(tmp_path, 1, 8))
+    maker = multiprocessing.get_context("spawn").Process(target=_feeds, args=(tmp_path, 1, 5))
     maker.start()
     seen = set()
     while maker.is_alive():
@@ -233,7 +233,7 @@ def test_a_reader_never_sees_half_a_snapshot(tmp_path: Path, no_gate: None) -> N
             assert (folder / "manifest.json").exists() or not folder.exists()
     maker.join()
     assert maker.exitcode == 0
-    assert len(seen) > 2
+    assert len(seen) > 1
 
 
 def test_a_feed_that_is_killed_leaves_the_standing_snapshot_and_the_next_one_sweeps_up(tmp_path: Path, no_gate: None) -> None:
