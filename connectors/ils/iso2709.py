@@ -75,8 +75,6 @@ def pieces(stream: BinaryIO) -> Iterator[Piece]:
                 return
             continue
         size, repairs, fault = _clean(window.data, at) or _found(window, at)
-        if at + size > len(window.data):  # the window was moved under a long record
-            at = 0
         yield Piece(window.offset + at, window.data[at : at + size], repairs, fault)
         at += size
 
@@ -99,7 +97,7 @@ def _clean(data: bytes, at: int) -> Cut | None:
 
 
 def _found(window: _Window, at: int) -> Cut:
-    """Where the piece at `at` ends, by what the bytes show. Moves the window so that the piece begins it, if it must read on."""
+    """Where the piece at `at` ends, by what the bytes show; reads on as far as it must."""
     end = window.data.find(b"\x1d", at)
     while end < 0 and len(window.data) - at <= LARGEST and window.want(len(window.data) + CHUNK):
         end = window.data.find(b"\x1d", at)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from itertools import pairwise
 
 from connectors.ils import marc8
 from connectors.ils.iso2709 import LEADER, Piece
@@ -99,9 +100,18 @@ def _by_order(raw: bytes) -> Fields:
     if len(directory) % ENTRY or len(directory) // ENTRY != len(parts) or not parts:
         raise Unreadable("MARC_DIRECTORY_INVALID", f"{len(directory) // ENTRY} entries, {len(parts)} fields")
     entries = [directory[at : at + ENTRY] for at in range(0, len(directory), ENTRY)]
-    if all(entry[7:].isdigit() for entry in entries):
-        entries.sort(key=lambda entry: int(entry[7:]))
+    by_start = sorted(entries, key=lambda entry: entry[7:])
+    if _chained(by_start):  # in a record over 99,999 bytes the starting places wrap around, and say nothing
+        entries = by_start
     return [(_tag(entry[:3]), part) for entry, part in zip(entries, parts, strict=True)]
+
+
+def _chained(entries: list[bytes]) -> bool:
+    """Whether each field begins where the one before ends."""
+    if not all(entry[3:].isdigit() for entry in entries):
+        return False
+    spans = [(int(entry[7:]), int(entry[3:7])) for entry in entries]
+    return all(start + length == after for (start, length), (after, _) in pairwise(spans))
 
 
 def _tag(tag: bytes) -> str:

@@ -10,16 +10,16 @@ TITLE = "Æbler og pærer"
 def iso(
     number: str, *, title: bytes = TITLE.encode(), coding: str = "a", extra: list[tuple[str, bytes]] | None = None, kind: str = "am"
 ) -> bytes:
-    """One ISO 2709 record: 001, 245 and `extra`. `coding` is leader/09."""
+    """One ISO 2709 record: 001, 245 and `extra`. `coding` is leader/09. Numbers that do not fit wrap around."""
     fields = [("001", number.encode()), ("008", b"260101s2026    dk            000 0 dan  "), ("245", b"10\x1fa" + title + b" /\x1fcA. B.")]
     directory, data = b"", b""
     for tag, value in fields + (extra or []):
         value += b"\x1e"
-        directory += f"{tag}{len(value):04}{len(data):05}".encode()
+        directory += f"{tag}{len(value):04}{len(data) % 100_000:05}".encode()
         data += value
     base = 24 + len(directory) + 1
     length = base + len(data) + 1
-    return f"{length:05}n{kind} {coding}22{base:05} a 4500".encode() + directory + b"\x1e" + data + b"\x1d"
+    return f"{length % 100_000:05}n{kind} {coding}22{base:05} a 4500".encode() + directory + b"\x1e" + data + b"\x1d"
 
 
 def item(number: str, branch: str = "MAIN") -> tuple[str, bytes]:

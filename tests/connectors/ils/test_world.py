@@ -26,7 +26,7 @@ LIBRARIES = {
 
 @pytest.mark.parametrize("name", LIBRARIES)
 def test_a_librarys_exports_are_read_to_the_last_record(name: str, tmp_path: Path) -> None:
-    command = [sys.executable, "-m", "include.sandbox.world", "--loans", "1000", "--library", name, "--out", str(tmp_path)]
+    command = [sys.executable, "-m", "include.sandbox.world", "--loans", "3000", "--library", name, "--out", str(tmp_path)]
     subprocess.run(command, check=True, capture_output=True, cwd=Path(__file__).parents[3])
     profile, library = LIBRARIES[name]
     answers: list[dict[str, Any]] = json.loads((tmp_path / name / "answers.json").read_text())["files"]
