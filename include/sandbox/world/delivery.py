@@ -201,7 +201,8 @@ def first_day(world: World, out: Path, bad: float = 0.0, only: Collection[str] |
     # Koha's patrons come as deltas from the first day on: the first holds everybody.
     patrons_as: Mode = "delta" if world.library.id == "havnsund" else "full"
     work: list[tuple[str, Callable[[], Answer]]] = [
-        ("bibliographic", clerk.bibliographic), ("authority", clerk.authorities), ("patron", lambda: clerk.patrons(mode=patrons_as)), ("hold", clerk.holds), ("fee", clerk.fees),
+        ("bibliographic", clerk.bibliographic), ("authority", clerk.authorities), ("patron", lambda: clerk.patrons(mode=patrons_as)), 
+        ("hold", clerk.holds), ("fee", clerk.fees),
     ]  # fmt: skip
     if world.library.id == "lindeby":
         work += [("item", clerk.items), ("loan", clerk.loan_events)]

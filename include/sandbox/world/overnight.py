@@ -73,8 +73,10 @@ def _almvik(clerk: Clerk, first: list[Answer], source: Path) -> list[Answer]:
     repaired = next(answer.repaired for answer in first if answer.table == "bibliographic")
     titles = clerk.stock.title_changes(with_items=True)
     titles = replace(titles, deleted=titles.deleted + repaired)
+    # Items that came inside records are not deleted for being absent: only what a delivery is of can be whole.
+    items_ = replace(clerk.stock.item_changes(with_count=False), deleted=0)
     return [
-        replace(bib, changes={"bibliographic": titles, "item": clerk.stock.item_changes(with_count=False)}),
+        replace(bib, changes={"bibliographic": titles, "item": items_}),
         replace(people, changes={"patron": _patron_changes(clerk.stock)}),
         replace(open_, changes={"loan": _open_changes(clerk.world, on)}),
         replace(history, changes={"loan": _returned_changes(clerk.world, on)}),
