@@ -21,7 +21,7 @@ from include.engine.contract.loading import load
 from include.engine.privacy.pseudonym import Pseudonyms
 
 ADULT = 18
-SOURCE = ("_member", "_record")
+SOURCE = ("_member", "_record", "_offset", "_length")
 Columns = Mapping[str, Any]
 
 
