@@ -6,6 +6,7 @@ Each step may be done twice, and the request that says who is meant outlives all
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from dataclasses import replace
 from datetime import datetime
 
@@ -22,6 +23,10 @@ from include.engine.ledger.leases import lease
 from include.engine.privacy.pseudonym import LENGTH
 
 _LONGEST_SECONDS = 6 * 3600
+STAYS = (
+    "loans in the lake and in BI snapshots, without a person: the library's own figures",
+    "this certificate, the entry of it in the audit, and the keyed references by which replays leave the person out",
+)
 
 
 def ask(engine: Engine, partner: str, *, patron_id: str | None = None, card: str | None = None) -> str:
@@ -65,41 +70,11 @@ def _erase(engine: Engine, asked: Request, person: Subject, name: str, who: str,
     for reference in sorted(_references(engine, asked)):
         erased.add(ledger, asked.partner, reference, uri)
     bytes_ = kept.erase(home, ledger, keys, asked.partner, person.needles, number)
-    tables = lake.erase(engine.lake, ledger, person, number)
+    asked = _noted(engine, asked, map(_lake_place, lake.erase(engine.lake, ledger, person, number)))
     # After the lake: a feed that began before holds its lock until its snapshot is there to be cleaned too.
-    feeds = snapshots.erase(home, keys, person)
+    asked = _noted(engine, asked, map(_feed_place, snapshots.erase(home, keys, person)))
     written = texts.erase(engine, asked.partner, person.needles, set(bytes_.deliveries))
-    places = [
-        Place(
-            "landing",
-            len(bytes_.deliveries),
-            "the deliveries' keys were destroyed",
-            "keys destroyed, below; the files are cut to their headers",
-        ),
-        Place(
-            "quarantine",
-            sum(bytes_.records.values()),
-            "the records were emptied, the others sealed anew",
-            "the old files' keys were destroyed",
-        ),
-        *(_lake_place(one) for one in tables),
-        *(
-            Place(f"BI snapshot {one.snapshot}", one.rows + one.unlinked, _said(one.rows, one.unlinked), "new check sums in its manifest")
-            for one in feeds
-        ),
-        Place(
-            "receipts",
-            len(written.rewritten),
-            "the person's values were overwritten",
-            f"{written.searched:,} receipts read from end to end",
-        ),
-        Place("archived sources and outbound copies here", len(written.removed), "the files were removed", "no file of that name is left"),
-    ]
-    unlinked = sum(one.unlinked for one in tables)
-    stays = [
-        f"{unlinked:,} loans and mentions in the lake, without a person: the library's own figures" if unlinked else "",
-        "this certificate, the entry of it in the audit, and the keyed references by which replays leave the person out",
-    ]
+    asked = _noted(engine, asked, _text_places(written))
     return Certificate(
         number=number,
         partner=asked.partner,
@@ -108,13 +83,52 @@ def _erase(engine: Engine, asked: Request, person: Subject, name: str, who: str,
         requested_by=who,
         started_at=started,
         finished_at=clock.now(),
-        places=tuple(places),
+        places=(*_kept_places(bytes_), *asked.places),
         keys_destroyed=tuple(bytes_.keys),
         deliveries=tuple(bytes_.deliveries),
-        stays=tuple(line for line in stays if line),
+        stays=STAYS,
         outside=tuple(dict.fromkeys(written.outside)),
         uri=uri,
     )
+
+
+def _noted(engine: Engine, asked: Request, places: Iterable[Place]) -> Request:
+    """The request with what was done now added to what earlier tries did, kept for a later one."""
+    done = {place.place: place for place in asked.places}
+    for place in places:
+        before = done.get(place.place)
+        done[place.place] = replace(place if place.found or before is None else before, found=place.found + (before.found if before else 0))
+    asked = replace(asked, places=tuple(done.values()))
+    request.keep(engine.home, engine.keys, asked)
+    return asked
+
+
+def _kept_places(done: kept.Kept) -> list[Place]:
+    landed = "keys destroyed, below; the files are cut to their headers"
+    unread = f"; {len(done.unread):,} could not be unpacked and searched, and went too" if done.unread else ""
+    return [
+        Place("landing", len(done.deliveries), f"the deliveries' keys were destroyed{unread}", landed),
+        Place("quarantine", sum(done.records.values()), "records emptied, the others sealed anew", "the old files' keys were destroyed"),
+    ]
+
+
+def _lake_place(one: lake.Removed) -> Place:
+    done = f"{one.rows:,} rows removed, {one.unlinked:,} left without the person"
+    return Place(
+        f"lake, table {one.table}", one.rows + one.unlinked, done, f"version {one.version}; {one.files:,} older data files removed"
+    )
+
+
+def _feed_place(one: snapshots.Removed) -> Place:
+    done = f"{one.rows:,} rows removed, {one.unlinked:,} left without the person"
+    return Place(f"BI snapshot {one.snapshot}", one.rows + one.unlinked, done, "new check sums in its manifest")
+
+
+def _text_places(done: texts.Texts) -> list[Place]:
+    return [
+        Place("receipts", len(done.rewritten), "the person's values were overwritten", f"{done.searched:,} receipts read from end to end"),
+        Place("archived sources and outbound copies here", len(done.removed), "files removed", "no file of that name is left"),
+    ]
 
 
 def _name(engine: Engine, partner: str) -> str:
@@ -123,15 +137,6 @@ def _name(engine: Engine, partner: str) -> str:
         return engine.partner(partner).name
     except SettingsError:
         return partner
-
-
-def _lake_place(one: lake.Removed) -> Place:
-    proof = f"version {one.version}; {one.files:,} data files of older versions removed"
-    return Place(f"lake, table {one.table}", one.rows + one.unlinked, _said(one.rows, one.unlinked), proof)
-
-
-def _said(rows: int, unlinked: int) -> str:
-    return f"{rows:,} rows removed, {unlinked:,} left without the person"
 
 
 def _request(engine: Engine, partner: str, subject: str) -> Request | Certificate:

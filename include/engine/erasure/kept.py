@@ -8,7 +8,7 @@ sealed anew under a key of their own, and the person's are emptied. docs/decisio
 from __future__ import annotations
 
 import shutil
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -23,6 +23,7 @@ from include.engine.delivery import Delivery
 from include.engine.erasure.needles import Needles
 from include.engine.errors import BinderyError, KeyDestroyed
 from include.engine.ledger import deliveries, quarantined
+from include.engine.ledger import keys as key_rows
 from include.engine.ledger.database import Ledger
 from include.engine.ledger.quarantined import Fate
 from include.engine.quarantine import store
@@ -59,7 +60,17 @@ def erase(home: Path, ledger: Ledger, keys: KeyStore, partner: str, needles: Nee
             continue
         for delivery in group:
             _close(home, ledger, keys, delivery, uri, blobs[delivery.id], kept, f"erasure {number}")
-    return kept
+    return _in_all(ledger, kept, f"erasure {number}")
+
+
+def _in_all(ledger: Ledger, kept: Kept, why: str) -> Kept:
+    """What all tries of this erasure have done, as the ledger has it."""
+    gone = [row for row in key_rows.find(ledger, alive=False) if row.why == why and row.purpose in {DELIVERY_KEY, QUARANTINE_KEY}]
+    records: Counter[str] = Counter()
+    for delivery_id in {row.subject for row in gone}:
+        found = quarantined.find(ledger, delivery_id=delivery_id, state=Fate.ERASED, limit=_ALL)
+        records[delivery_id] = sum(one.note == why for one in found)
+    return Kept(sorted({row.subject for row in gone}), dict(records), sorted(row.key_id for row in gone), kept.unread)
 
 
 def close(home: Path, ledger: Ledger, keys: KeyStore, delivery: Delivery, why: str) -> list[str]:

@@ -9,12 +9,13 @@ from __future__ import annotations
 import json
 import os
 import secrets
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 from include.engine import clock
 from include.engine.crypto.keys import KeyStore
 from include.engine.crypto.seal import SealedWriter, open_sealed
+from include.engine.erasure.certificate import Place
 from include.engine.erasure.needles import Needles
 from include.engine.privacy.pseudonym import Pseudonyms
 
@@ -26,7 +27,7 @@ _NEEDLES = ("strong", "ids", "words")
 
 @dataclass(frozen=True)
 class Request:
-    """`number` is the certificate's. `ids`, `cards` and `pseudonyms` are what is known of the person until now."""
+    """`number` is the certificate's. `ids`, `cards` and `pseudonyms` are what is known of the person until now, `places` what tries have done."""
 
     partner: str
     reference: str
@@ -35,6 +36,7 @@ class Request:
     cards: frozenset[str] = field(repr=False)
     pseudonyms: frozenset[str] = field(repr=False)
     needles: Needles = field(default=Needles(frozenset()), repr=False)
+    places: tuple[Place, ...] = ()
 
 
 def reference_of(keys: KeyStore, partner: str, *, patron_id: str | None = None, card: str | None = None) -> str:
@@ -54,7 +56,7 @@ def keep(home: Path, keys: KeyStore, request: Request) -> None:
     with part.open("wb") as raw:
         key = keys.ensure(PURPOSE, _subject(request.partner, request.reference))
         with SealedWriter(raw, key, context=f"{FOLDER}/{request.reference}") as sealed:
-            sealed.write(json.dumps({"number": request.number, **known}).encode())
+            sealed.write(json.dumps({"number": request.number, "places": [asdict(one) for one in request.places], **known}).encode())
         raw.flush()
         os.fsync(raw.fileno())
     part.replace(path)
@@ -68,9 +70,9 @@ def find(home: Path, keys: KeyStore, partner: str, reference: str) -> Request | 
     with path.open("rb") as raw, open_sealed(raw, keys, context=f"{FOLDER}/{reference}", where=f"erasure {reference}") as sealed:
         known = json.loads(sealed.read())
     person = {name: frozenset(known[name]) for name in _PERSON}
-    return Request(
-        partner, reference, known["number"], **person, needles=Needles(**{name: frozenset(known[f"needle_{name}"]) for name in _NEEDLES})
-    )
+    places = tuple(Place(**one) for one in known["places"])
+    needles = Needles(**{name: frozenset(known[f"needle_{name}"]) for name in _NEEDLES})
+    return Request(partner, reference, known["number"], **person, needles=needles, places=places)
 
 
 def find_by_pseudonym(home: Path, keys: KeyStore, partner: str, pseudonym: str) -> Request | None:
