@@ -79,17 +79,22 @@ def _delimiters(
             if bool(((table[:, 0] >= starts) & (table[:, -1] < ends)).all()):
                 return ~none, none
         return (np.diff(np.searchsorted(found, np.append(starts, len(block)))) == wanted) & ~blank, none
-    quotes = np.flatnonzero(block == quote)
+    is_quote = block == quote
+    quotes = np.flatnonzero(is_quote)
     bounds = np.append(starts, len(block))
     first = np.searchsorted(quotes, bounds)
     odd = (np.diff(first) & 1).astype(np.bool_)
-    line = np.searchsorted(bounds, found, side="right") - 1
-    inside = ((np.searchsorted(quotes, found) - first[line]) & 1).astype(np.bool_)
-    count = np.bincount(line[~inside], minlength=len(starts))
+    # A delimiter is inside quotes when an odd number of them stands between it and the start of its line. Counting modulo 256 keeps the parity.
+    in_line = np.diff(np.searchsorted(found, bounds))
+    before_line = np.repeat(first[:-1].astype(np.uint8), in_line)
+    inside = ((np.cumsum(is_quote, dtype=np.uint8)[found] ^ before_line) & 1).astype(np.bool_)
+    line = np.repeat(np.arange(len(starts)), in_line)
+    count = np.bincount(line[~inside], minlength=len(starts)) if inside.any() else in_line
     # A quote belongs at an edge of a field (or doubled inside one); where it stands in the middle, only reading the line tells.
+    is_edge = np.zeros(256, np.bool_)
+    is_edge[[delimiter, LF, CR, quote]] = True
     padded = np.concatenate(([np.uint8(LF)], block, [np.uint8(LF)]))
-    edge = np.array([delimiter, LF, CR, quote], np.uint8)
-    stray = ~(np.isin(padded[quotes], edge) | np.isin(padded[quotes + 2], edge))
+    stray = ~(is_edge[padded[quotes]] | is_edge[padded[quotes + 2]])
     clean = (count == wanted) & ~odd & ~blank
     if stray.any():
         clean[np.searchsorted(bounds, quotes[stray], side="right") - 1] = False
