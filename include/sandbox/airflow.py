@@ -18,7 +18,7 @@ from typing import Any
 from include.sandbox.servers.ports import free_port
 
 ROOT = Path(__file__).resolve().parents[2]
-PARALLELISM = 4
+PARALLELISM = 6
 
 
 def environment(home: Path, port: int, extra: Mapping[str, str]) -> dict[str, str]:

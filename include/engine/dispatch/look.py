@@ -25,6 +25,11 @@ MOST = 1000
 
 def look(engine: Engine, patience: float = PATIENCE) -> list[Delivery]:
     """Look into what is due, and claim the first of each line (partner, table). Returns the deliveries whose runs are to be started now."""
+    with engine.ledger.kept_open():
+        return _round(engine, patience)
+
+
+def _round(engine: Engine, patience: float) -> list[Delivery]:
     found = engine.partners()
     notices.replace(engine.ledger, [Notice(one.partner, one.file, one.line, one.message) for one in found.mistakes])
     for mistake in found.mistakes:
@@ -41,8 +46,8 @@ def look(engine: Engine, patience: float = PATIENCE) -> list[Delivery]:
 
 def claim_next(engine: Engine, enabled: set[tuple[str, str]]) -> list[Delivery]:
     """Claim the oldest delivery of each line that nothing stands in the way of; those of a disabled partner or flow stay where they are."""
-    heads = (one for one in queue.next_in_line(engine.ledger, limit=MOST) if (one.partner, one.flow) in enabled)
-    return [claimed for one in heads if (claimed := claims.claim(engine.ledger, one.id))]
+    heads = [one.id for one in queue.next_in_line(engine.ledger, limit=MOST) if (one.partner, one.flow) in enabled]
+    return claims.claim_all(engine.ledger, heads)
 
 
 def _lost(engine: Engine) -> list[Delivery]:

@@ -11,6 +11,7 @@ import ssl
 from email.message import EmailMessage
 
 from include.engine import clock
+from include.engine.credentials import Connection
 from include.engine.delivery import Delivery
 from include.engine.engine import Engine
 from include.engine.errors import MissingCredential, Unreachable
@@ -19,13 +20,12 @@ from include.engine.partner.settings import InboxFlow, Partner
 from include.engine.receipts.compose import Receipt
 from include.engine.receipts.layout import as_json, as_text, needs_attention, say, summary
 from include.engine.storage.filesystem import Store
-from include.engine.storage.uri import Location
 
 log = logging.getLogger("bindery.receipts")
 
 FOLDER = "receipts"
 SMTP = "bindery_smtp"
-"""The connection that mails leave by; extra `from` is the sender, `tls` (default true) says whether STARTTLS is asked for."""
+"""The connection that mails leave by, as Airflow's type smtp; extra `from_email` is the sender."""
 
 
 def send(engine: Engine, partner: Partner, flow: InboxFlow | None, delivery: Delivery, receipt: Receipt) -> list[str]:
@@ -75,14 +75,12 @@ def _mail(engine: Engine, address: str, receipt: Receipt, text: str) -> list[str
         return []
     message = EmailMessage()
     message["Subject"] = say(receipt.language, "subject", file=receipt.file, summary=summary(receipt))
-    message["From"] = server.text("from") or f"bindery@{server.host}"
+    message["From"] = server.text("from_email") or f"bindery@{server.host}"
     message["To"] = address
     message["Message-ID"] = f"<{receipt.delivery}.{receipt.state}@bindery>"
     message.set_content(text)
     try:
-        with smtplib.SMTP(server.host, server.port or 25, timeout=30) as smtp:
-            if server.flag("tls", True):
-                smtp.starttls(context=ssl.create_default_context())
+        with _connect(server) as smtp:
             if server.login:
                 smtp.login(server.login, server.password)
             smtp.send_message(message)
@@ -92,6 +90,11 @@ def _mail(engine: Engine, address: str, receipt: Receipt, text: str) -> list[str
     return [uri]
 
 
-def own_location(partner: str, delivery_id: str) -> Location:
-    """Where our own copy of a receipt lies, without its suffix."""
-    return Location("file", "", f"{FOLDER}/{partner}/{delivery_id}")
+def _connect(server: Connection) -> smtplib.SMTP:
+    """As Airflow's own connections of type smtp say: TLS from the start, STARTTLS, or (extras disable_ssl, disable_tls) neither."""
+    if not server.flag("disable_ssl"):
+        return smtplib.SMTP_SSL(server.host, server.port or 465, timeout=30, context=ssl.create_default_context())
+    smtp = smtplib.SMTP(server.host, server.port or 25, timeout=30)
+    if not server.flag("disable_tls"):
+        smtp.starttls(context=ssl.create_default_context())
+    return smtp

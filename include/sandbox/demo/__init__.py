@@ -1,0 +1,1 @@
+"""`make demo`: four made-up libraries deliver, and every figure is held against what must come of it."""

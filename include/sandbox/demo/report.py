@@ -1,0 +1,82 @@
+"""What the demo prints: what came in, what became of it, where the Parquet lies, and how to read it."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from pathlib import Path
+
+from rich.console import Console
+from rich.table import Table
+
+from include.sandbox.airflow import Airflow
+from include.sandbox.demo.drops import Drop
+from include.sandbox.demo.installation import ROOT, Installation
+from include.sandbox.demo.verdict import Verdict
+
+
+def report(console: Console, installation: Installation, airflow: Airflow, drops: list[Drop], verdict: Verdict) -> None:
+    """A table of the deliveries, the reasons, the places and the verdict."""
+    table = Table(title="What came in", title_justify="left", header_style="bold")
+    for name in ("library", "file", "over"):
+        table.add_column(name, no_wrap=name != "over")
+    for name in ("records", "published", "set aside", "filtered"):
+        table.add_column(name, justify="right")
+    table.add_column("became")
+    reasons: Counter[str] = Counter()
+    for drop in drops:
+        one = verdict.deliveries.get(drop)
+        if one is None:
+            table.add_row(drop.library, drop.name, "", "", "", "", "", "[red]nothing")
+            continue
+        reasons.update(verdict.aside[drop])
+        counts, right = one.counts, not any(words.startswith(f"{drop.library}/{drop.name}:") for words in verdict.wrong)
+        table.add_row(
+            drop.library, drop.name, installation.transports[drop.library].partition(",")[0],
+            *(f"{count:,}" if count else "" for count in (counts.in_, counts.published, counts.quarantined, counts.filtered)),
+            f"[{'green' if right else 'red'}]{one.state}" + (f" {one.reason}" if one.reason else ""),
+        )  # fmt: skip
+    console.print(table)
+    why = Table(title="Set aside, with its bytes, because", title_justify="left", header_style="bold")
+    why.add_column("reason")
+    why.add_column("records", justify="right")
+    for reason, count in reasons.most_common():
+        why.add_row(reason, f"{count:,}")
+    console.print(why)
+    _places(console, installation, airflow)
+    if verdict.right:
+        console.print(f"[bold green]Every figure is as it must be:[/] {len(drops)} files, {sum(reasons.values()):,} records set aside.")
+    else:
+        console.print("[bold red]Not as it must be:[/]")
+        for words in verdict.wrong:
+            console.print(f"  {words}", markup=False)
+
+
+def _places(console: Console, installation: Installation, airflow: Airflow) -> None:
+    bi = installation.home / "bi"
+    snapshot = bi / json.loads((bi / "latest.json").read_text())["path"]
+    here = _shown(snapshot)
+    console.print(f"Lake (Delta)      {_shown(installation.home / 'lake')}", highlight=False)
+    console.print(f"BI (Parquet)      {here}", highlight=False)
+    console.print(
+        f"Receipts          {_shown(installation.home / 'receipts')}, {len(installation.mail.mails())} of them by mail", highlight=False
+    )
+    console.print(f"Airflow           {airflow.url}/dags/ils_import", highlight=False)
+    console.print("\nRead it:")
+    console.print(
+        f"  duckdb.sql(\"SELECT month, sum(loans), sum(renewals) FROM '{here}/fact_loan/**/*.parquet' GROUP BY month ORDER BY month\")",
+        markup=False,
+        highlight=False,
+    )
+    console.print(
+        f"  duckdb.sql(\"SELECT language, count(*) FROM '{here}/dim_title/**/*.parquet' GROUP BY language\")", markup=False, highlight=False
+    )
+    console.print(
+        f"  pandas.read_parquet('{here}/fact_loan').groupby('kind')[['loans', 'renewals', 'returns']].sum()\n",
+        markup=False,
+        highlight=False,
+    )
+
+
+def _shown(path: Path) -> str:
+    return str(path.relative_to(ROOT)) if path.is_relative_to(ROOT) else str(path)

@@ -1,0 +1,75 @@
+"""Hold every figure of the demo against the answer sheets."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, field
+
+from include.engine.delivery import Delivery, State
+from include.engine.ledger import Ledger, deliveries, quarantined
+from include.sandbox.demo.drops import Drop
+from include.sandbox.demo.installation import Installation
+
+OUTCOMES = {
+    "published": State.ACKNOWLEDGED,
+    "duplicate": State.DUPLICATE,
+    "blocked": State.BLOCKED,
+    "held": State.HELD,
+}
+
+
+@dataclass
+class Verdict:
+    """Each drop's delivery, what was set aside of it by reason, and everything that is not as it must be, in words."""
+
+    deliveries: dict[Drop, Delivery] = field(default_factory=dict)
+    aside: dict[Drop, dict[str, int]] = field(default_factory=dict)
+    wrong: list[str] = field(default_factory=list)
+
+    @property
+    def right(self) -> bool:
+        return not self.wrong
+
+
+def judge(installation: Installation, drops: list[Drop]) -> Verdict:
+    """One delivery a drop, in the state, with the counts, the reasons and the lake changes that its answer sheet says."""
+    ledger = Ledger(f"sqlite:///{installation.home}/ledger.db")
+    verdict = Verdict()
+    found = sorted(deliveries.find(ledger, limit=10_000), key=lambda one: (one.seen_at, one.id))
+    if len(found) != len(drops):
+        verdict.wrong.append(f"{len(drops)} files were dropped, and {len(found)} deliveries came of them")
+    for drop in drops:
+        same = [one for one in found if (one.partner, one.path) == (drop.library, drop.name)]
+        one = same[0] if same and (drop.answer.day == 1 or len(same) == 1) else same[-1] if same else None
+        if one is None:
+            verdict.wrong.append(f"{drop.library}/{drop.name}: no delivery came of it")
+            continue
+        aside: Counter[str] = Counter()
+        for (reason, _), count in quarantined.counts(ledger, one.id).items():
+            aside[reason] += count
+        verdict.deliveries[drop], verdict.aside[drop] = one, dict(aside)
+        verdict.wrong += [f"{drop.library}/{drop.name}: {words}" for words in _differences(drop, one, dict(aside))]
+    return verdict
+
+
+def _differences(drop: Drop, one: Delivery, aside: dict[str, int]) -> list[str]:
+    answer, counts = drop.answer, one.counts
+    if one.state != OUTCOMES[answer.outcome]:
+        return [f"{one.state}, and {OUTCOMES[answer.outcome]} was due: {one.message or 'no message'}"]
+    wrong = [] if counts.balanced() else [f"its counts do not balance: {counts}"]
+    if answer.outcome == "duplicate":
+        return wrong
+    if answer.outcome != "published":
+        return wrong + ([f"reason {one.reason}, and {answer.reason} was due"] if one.reason != answer.reason else [])
+    pairs = [
+        ("records", counts.in_ - counts.filtered, answer.records),
+        ("published", counts.published, answer.good),
+        ("set aside", aside, answer.set_aside),
+    ]
+    wrong += [f"{name} {is_}, and {due} was due" for name, is_, due in pairs if is_ != due]
+    for table, due in answer.changes.items():
+        is_ = one.facts.get("published", {}).get(table, {})
+        for figure in ("added", "changed", "deleted", "unchanged"):
+            if is_.get(figure, 0) != getattr(due, figure):
+                wrong.append(f"{table} {figure} {is_.get(figure, 0)}, and {getattr(due, figure)} was due")
+    return wrong
