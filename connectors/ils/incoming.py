@@ -6,7 +6,7 @@ from functools import cache
 
 import pyarrow as pa
 
-from include.engine.contract.arrow import SOURCE_COLUMNS, arrow_schema
+from include.engine.contract.arrow import arrow_schema
 from include.engine.contract.loading import load
 from include.engine.contract.model import Contract
 
@@ -41,6 +41,3 @@ def required(table: str) -> frozenset[str]:
 def shown(table: str, column: str) -> bool:
     """Whether a value of this column may stand in a message: not in a table of patrons, not if it says who someone is."""
     return table != "patron" and contract(table).column(column).classification == "public"
-
-
-__all__ = ["SOURCE_COLUMNS", "TABLES", "contract", "fields", "required", "schema", "shown"]
