@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from datetime import timedelta
-from typing import Self
+from typing import TYPE_CHECKING, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from include.engine.partner.when import Duration
+
+if TYPE_CHECKING:
+    from include.engine.engine import Engine
+    from include.engine.expiry import Enforced
 
 
 class Retention(BaseModel):
@@ -27,3 +31,10 @@ class Retention(BaseModel):
         if self.loan_patron_link > timedelta(days=30) and not self.legal_basis:
             raise ValueError("loan_patron_link beyond 30 days needs a legal_basis, in words")
         return self
+
+
+def enforce(engine: Engine) -> Enforced:
+    """Let go of whatever has been kept for its period; returns how much of what."""
+    from include.engine import expiry  # a partner's settings hold these periods, and what applies them needs the partners
+
+    return expiry.enforce(engine)

@@ -1,0 +1,362 @@
+"""A person who is erased is in no byte of the house, and does not come back by what was received before."""
+
+from __future__ import annotations
+
+import base64
+import io
+import json
+import shutil
+import zipfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+import time_machine
+
+from connectors.bi.feed import feed
+from connectors.bi.house import house_of
+from connectors.bi.manifest import differences
+from connectors.bi.snapshot import latest, snapshots
+from include.engine import clock
+from include.engine.credentials import EnvironmentCredentials
+from include.engine.crypto.seal import open_sealed
+from include.engine.delivery import Delivery, State
+from include.engine.dispatch.look import look
+from include.engine.engine import Engine
+from include.engine.erasure import Certificate, ask, erase
+from include.engine.erasure.__main__ import main
+from include.engine.erasure.replays import Erased
+from include.engine.errors import KeyDestroyed, Tampered, Unreachable, WrongState
+from include.engine.inbound.acknowledge import acknowledge
+from include.engine.inbound.gate import gate
+from include.engine.inbound.publish import publish
+from include.engine.inbound.receive import receive
+from include.engine.lake import read as lake_read
+from include.engine.ledger import Ledger, audit, copies, deliveries, quarantined
+from include.engine.ledger.quarantined import Fate
+from include.engine.partner.settings import InboxFlow
+from include.engine.privacy.pseudonym import Pseudonyms
+from include.engine.quarantine import store
+from include.engine.replay import replay
+from tests.engine import people
+
+MASTER = '{"conn_type": "generic", "password": "' + base64.b64encode(bytes(32)).decode() + '"}'
+PARTNER = """\
+name: Lindeby Biblioteker
+isil: DK-799001
+timezone: Europe/Copenhagen
+status: live
+flows:
+  people_import:
+    inbox: file:inbox/lindeby
+    every: 0s
+    ready: {stable_for: 0s}
+    deliveries:
+      - {table: patron, files: "patrons_*", mode: full}
+      - {table: loan, files: "loans_*", mode: append}
+"""
+ANNE = "4711;2990011223|CARD-77;010190-1234;Åse Qvistgaard;aase@qvist.example;"
+CHILD = "5001;2990099999;020210-4321;Bo Qvistgaard-Holm;;4711"
+OTHER = "6002;2990055555;030380-1111;Carl Holm;carl@holm.example;"
+BROKEN = "4711;2990011223;010190-1234;Åse Qvistgaard"  # too few fields
+TRACES = ["4711", "2990011223", "CARD-77", "010190-1234", "0101901234", "Åse Qvistgaard", "aase@qvist.example"]
+
+
+@dataclass
+class House:
+    engine: Engine
+
+    def deliver(self, name: str, lines: list[str] | bytes) -> Delivery:
+        inbox = self.engine.home / "inbox" / "lindeby"
+        inbox.mkdir(parents=True, exist_ok=True)
+        (inbox / name).write_bytes(lines if isinstance(lines, bytes) else "".join(f"{line}\r\n" for line in lines).encode())
+        [claimed] = look(self.engine, patience=10)
+        return self.run(claimed.id)
+
+    def run(self, id: str) -> Delivery:
+        for step in (receive, gate, publish, acknowledge):
+            step(self.engine, id, people)
+        return deliveries.get(self.engine.ledger, id)
+
+    def rows(self, table: str) -> list[dict]:
+        return lake_read.read(self.engine.lake, table, partner="lindeby").to_pylist()
+
+    def every_readable_byte(self) -> dict[str, bytes]:
+        """Each file as it lies there, and opened by whatever opens it: key, ZIP, Parquet, Arrow."""
+        found: dict[str, bytes] = {}
+        for path in sorted(self.engine.home.rglob("*")):
+            if path.is_file():
+                name = str(path.relative_to(self.engine.home))
+                for number, body in enumerate(opened(path.read_bytes(), self.engine)):
+                    found[f"{name}#{number}"] = body
+        return found
+
+    def traces(self, traces: list[str]) -> list[str]:
+        pseudonyms = []
+        for purpose in ("lake", "bi"):
+            names = Pseudonyms(self.engine.keys, "lindeby", purpose)
+            lake = Pseudonyms(self.engine.keys, "lindeby", "lake")
+            own = [lake.one("4711"), lake.one("2990011223", "card"), lake.one("CARD-77", "card")]
+            pseudonyms += own if purpose == "lake" else [names.one(one) for one in own]
+        forms = [form for trace in [*traces, *pseudonyms] for form in (trace.encode(), trace.encode("latin-1"), trace.encode("utf-16-le"))]
+        return [f"{name}: {form!r}" for name, body in self.every_readable_byte().items() for form in forms if form in body]
+
+
+def opened(body: bytes, engine: Engine) -> Iterator[bytes]:
+    yield body
+    try:
+        if body.startswith(b"BINDSEAL"):
+            for context in contexts(engine):
+                try:
+                    yield from opened(open_sealed(io.BytesIO(body), engine.keys, context=context).read(), engine)
+                except KeyDestroyed:
+                    return
+                except Tampered:  # sealed in another context
+                    continue
+        elif body.startswith(b"PAR1"):
+            yield json.dumps(pq.read_table(io.BytesIO(body)).to_pylist(), default=str, ensure_ascii=False).encode()
+        elif body.startswith(b"ARROW1"):
+            yield from (cell for row in pa.ipc.open_file(body).read_all().to_pylist() for cell in spelled(row))
+        elif body.startswith(b"\xff\xff\xff\xff"):
+            yield from (cell for row in pa.ipc.open_stream(body).read_all().to_pylist() for cell in spelled(row))
+        elif body.startswith(b"PK"):
+            with zipfile.ZipFile(io.BytesIO(body)) as archive:
+                for name in archive.namelist():
+                    yield from opened(archive.read(name), engine)
+    except (ValueError, OSError):
+        return
+
+
+def contexts(engine: Engine) -> list[str]:
+    sealed = [path.relative_to(engine.home).as_posix() for path in engine.home.rglob("*.sealed")]
+    return ["", "landed", *(f"file:{path}" for path in sealed), *(f"erasure/{Path(path).stem}" for path in sealed)]
+
+
+def spelled(row: dict) -> list[bytes]:
+    return [value if isinstance(value, bytes) else str(value).encode() for value in row.values()]
+
+
+@pytest.fixture(scope="module")
+def places(tmp_path_factory: pytest.TempPathFactory, migrated_file: Path) -> tuple[Path, Path]:
+    """A home that tests take turns in (landed bytes are known by their absolute place), and a copy of it as it is when lived in."""
+    base = tmp_path_factory.mktemp("erasure")
+    live_in(opened_at(base, migrated_file))
+    shutil.copytree(base / "home", base / "lived_in")
+    return base / "home", base / "lived_in"
+
+
+def opened_at(base: Path, migrated: Path | None = None) -> House:
+    home, partners = base / "home", base / "partners"
+    if migrated is not None:
+        home.mkdir()
+        (home / "ledger.db").write_bytes(migrated.read_bytes())
+    partners.mkdir(exist_ok=True)
+    (partners / "lindeby.yaml").write_text(PARTNER)
+    credentials = EnvironmentCredentials({"AIRFLOW_CONN_BINDERY_MASTER": MASTER})
+    return House(Engine(home, Ledger(f"sqlite:///{home}/ledger.db"), credentials, {"people_import": InboxFlow}, partners))
+
+
+def live_in(house: House) -> None:
+    """A person's traces everywhere: two exports, loans by id and by card, a quarantined record, a BI snapshot, a copy that went out."""
+    house.deliver("patrons_1.csv", [ANNE, CHILD, OTHER])
+    house.deliver("loans_1.csv", ["L1;4711;;2026-10-01;2026-10-09", "L2;;CARD-77;2026-10-02;", "L3;6002;;2026-10-03;"])
+    feed(house_of(house.engine))
+    house.deliver("patrons_2.csv", [ANNE.replace("aase@", "aase2@"), CHILD, OTHER, BROKEN, "6002;broken"])
+    archive = io.BytesIO()
+    with zipfile.ZipFile(archive, "w", zipfile.ZIP_DEFLATED) as packed:
+        packed.writestr("loans.csv", "L4;6002;;2026-10-04;\r\nL5;;2990011223;2026-10-05;\r\n")
+    zipped = house.deliver("loans_2.zip", archive.getvalue())
+    feed(house_of(house.engine))
+    sent = house.engine.home / "outbound" / "crm.csv"
+    sent.parent.mkdir()
+    sent.write_text("patron;mail\n4711;aase@qvist.example\n")
+    copies.add(house.engine.ledger, zipped.id, ["file:outbound/crm.csv", "sftp://crm_vendor/in/crm.csv"])
+    with house.engine.ledger.autocommit() as connection:
+        connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)")
+
+
+@pytest.fixture
+def lived_in(places: tuple[Path, Path]) -> House:
+    home, template = places
+    shutil.rmtree(home)
+    shutil.copytree(template, home)
+    return opened_at(home.parent)
+
+
+@pytest.fixture
+def house(tmp_path: Path, migrated_file: Path) -> House:
+    return opened_at(tmp_path, migrated_file)
+
+
+def erased(house: House) -> Certificate:
+    return erase(house.engine, "lindeby", ask(house.engine, "lindeby", patron_id="4711"), who="privacy officer")
+
+
+def test_before_an_erasure_the_search_of_this_test_finds_the_person_in_every_place(lived_in: House) -> None:
+    places = {trace.partition("/")[0] for trace in lived_in.traces(TRACES)}
+    assert places >= {"landing", "quarantine", "lake", "bi", "inbox", "outbound"}
+
+
+def test_after_an_erasure_no_byte_of_the_home_folder_holds_the_person(lived_in: House) -> None:
+    erased(lived_in)
+    assert lived_in.traces([*TRACES, "aase2@qvist.example"]) == []
+
+
+def test_the_others_stay(lived_in: House) -> None:
+    erased(lived_in)
+    assert sorted(row["patron_id"] for row in lived_in.rows("patron_identity")) == ["5001", "6002"]
+    assert [row["guardian_id"] for row in lived_in.rows("patron_identity") if row["patron_id"] == "5001"] == [None]
+    assert len(lived_in.rows("patron")) == len(lived_in.rows("patron_alias")) == 2
+    loans = {row["loan_id"]: row["patron"] is not None for row in lived_in.rows("loan")}
+    assert loans == {"L1": False, "L2": False, "L3": True, "L4": True, "L5": False}
+
+
+def test_loans_without_the_person_hash_as_if_they_had_been_delivered_so(lived_in: House) -> None:
+    erased(lived_in)
+    found = lived_in.deliver("loans_3.csv", ["L1;;;2026-10-01;2026-10-09", "L3;6002;;2026-10-03;"])
+    assert found.facts["published"]["loan"]["unchanged"] == 2
+
+
+def test_quarantined_records_of_others_can_still_be_read(lived_in: House) -> None:
+    erased(lived_in)
+    found = quarantined.find(lived_in.engine.ledger)
+    assert [one.state for one in found] == [Fate.ERASED, Fate.OPEN]
+    rows = store.read(lived_in.engine.home, found[1].blob_uri, lived_in.engine.keys)
+    assert rows.column("raw").to_pylist() == [None, b"6002;broken\r\n"]
+
+
+def test_deliveries_that_name_the_person_cannot_be_replayed_and_others_can(lived_in: House) -> None:
+    other = lived_in.deliver("loans_9.csv", ["L9;6002;;2026-10-04;"])
+    certificate = erased(lived_in)
+    assert len(certificate.deliveries) == 4
+    for id in certificate.deliveries:
+        with pytest.raises(KeyDestroyed, match=certificate.number):
+            replay(lived_in.engine, id, who="operator")
+    assert lived_in.run(replay(lived_in.engine, other.id, who="operator").id).state == State.ACKNOWLEDGED
+
+
+def test_bi_snapshots_stay_whole_and_count_the_same(lived_in: House) -> None:
+    root = lived_in.engine.home / "bi"
+    before = {one.snapshot: one.rows["fact_loan"] for one in snapshots(root)}
+    erased(lived_in)
+    after = snapshots(root)
+    assert {one.snapshot: one.rows["fact_loan"] for one in after} == before
+    for one in after:
+        assert differences(root / one.path, one) == []
+    assert latest(root) in after
+    assert feed(house_of(lived_in.engine)).made
+
+
+def test_the_certificate_says_what_was_removed_where_and_names_nobody(lived_in: House) -> None:
+    certificate = erased(lived_in)
+    folder = lived_in.engine.home / "certificates" / "lindeby"
+    page, data = (folder / f"{certificate.number}.html").read_text(), json.loads((folder / f"{certificate.number}.json").read_text())
+    found = {place.place: place.found for place in certificate.places}
+    assert found["landing"] == 4
+    assert found["quarantine"] == 1
+    assert found["lake, table patron_identity"] == 2  # the person, and the child's guardian
+    assert found["lake, table loan"] == 3
+    assert sum(count for place, count in found.items() if place.startswith("BI snapshot")) > 2
+    assert found["archived sources and outbound copies here"] == 5
+    assert certificate.outside == ("sftp://crm_vendor/in/crm.csv",)
+    assert data["requested_by"] == "privacy officer" and len(data["keys_destroyed"]) >= 4
+    assert all(text in page for text in (certificate.number, "Lindeby Biblioteker", "sftp://crm_vendor", certificate.reference))
+    assert "http" not in page, "the page needs nothing from elsewhere"
+    assert not any(trace in page + json.dumps(data) for trace in TRACES if trace != "4711")
+    [entry] = audit.find(lived_in.engine.ledger, action="erase")
+    assert (entry.who, entry.subject) == ("privacy officer", certificate.number)
+    assert certificate.number in str(certificate)
+
+
+def test_asked_again_the_certificate_is_the_same(lived_in: House) -> None:
+    certificate = erased(lived_in)
+    assert erase(lived_in.engine, "lindeby", certificate.reference, who="someone else") == certificate
+
+
+def test_a_person_can_be_erased_by_card_and_by_pseudonym(lived_in: House) -> None:
+    by_card = ask(lived_in.engine, "lindeby", card="CARD-77")
+    erase(lived_in.engine, "lindeby", by_card, who="officer")
+    assert lived_in.traces(TRACES) == []
+    pseudonym = Pseudonyms(lived_in.engine.keys, "lindeby", "lake").one("6002")
+    erase(lived_in.engine, "lindeby", pseudonym, who="officer")
+    assert [row["patron_id"] for row in lived_in.rows("patron_identity")] == ["5001"]
+
+
+def test_a_try_that_dies_is_finished_by_the_next(lived_in: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    pseudonym = Pseudonyms(lived_in.engine.keys, "lindeby", "lake").one("4711")
+    with monkeypatch.context() as broken:
+        broken.setattr("include.engine.erasure.snapshots.erase", lambda *_: (_ for _ in ()).throw(OSError("disk")))
+        with pytest.raises(OSError, match="disk"):
+            erase(lived_in.engine, "lindeby", pseudonym, who="officer")
+    certificate = erase(lived_in.engine, "lindeby", pseudonym, who="officer")
+    assert lived_in.traces([*TRACES, "aase2@qvist.example"]) == []
+    found = {place.place: place.found for place in certificate.places}
+    assert (found["landing"], found["quarantine"], found["lake, table loan"]) == (4, 1, 3), "what the first try did is on it too"
+    assert list((lived_in.engine.home / "erasure").rglob("*.sealed")) == []
+
+
+def test_an_erasure_waits_for_a_delivery_at_work(lived_in: House) -> None:
+    (lived_in.engine.home / "inbox" / "lindeby" / "loans_7.csv").write_bytes(b"L7;4711;;2026-10-07;\r\n")
+    [claimed] = look(lived_in.engine, patience=10)
+    reference = ask(lived_in.engine, "lindeby", patron_id="4711")
+    with pytest.raises(Unreachable, match="ERASURE_WAITS"):
+        erase(lived_in.engine, "lindeby", reference, who="officer")
+    lived_in.run(claimed.id)
+    erase(lived_in.engine, "lindeby", reference, who="officer")
+    assert lived_in.traces(TRACES) == []
+
+
+def test_rows_of_the_person_are_left_out_of_what_arrived_before_and_taken_in_after(lived_in: House) -> None:
+    before = deliveries.find(lived_in.engine.ledger, partner="lindeby", limit=1)[0]
+    erased(lived_in)
+    rows = pa.RecordBatch.from_pydict(
+        {
+            "patron_id": ["4711", "6002", None, "5001"],
+            "card_number": [None, None, "CARD-77", None],
+            "guardian_id": [None, None, None, "4711"],
+        }
+    )
+    left, count = Erased(lived_in.engine.ledger, lived_in.engine.keys, before).without(rows)
+    assert (left.column("patron_id").to_pylist(), left.column("guardian_id").to_pylist(), count) == (["6002", "5001"], [None, None], 2)
+    cards = pa.RecordBatch.from_pydict({"card_numbers": [["1", "2990011223"], None, [], ["2"]]})
+    assert Erased(lived_in.engine.ledger, lived_in.engine.keys, before).without(cards)[1] == 1
+    with time_machine.travel(clock.now() + timedelta(seconds=5)):
+        after = lived_in.deliver("patrons_9.csv", [ANNE, CHILD, OTHER])
+    assert Erased(lived_in.engine.ledger, lived_in.engine.keys, after).without(rows) == (rows, 0)
+    assert sorted(row["patron_id"] for row in lived_in.rows("patron_identity")) == ["4711", "5001", "6002"]
+
+
+def test_whom_nobody_knows_cannot_be_erased(house: House) -> None:
+    with pytest.raises(WrongState, match="ERASURE_UNKNOWN"):
+        erase(house.engine, "lindeby", "4711", who="officer")
+    with pytest.raises(WrongState, match="ERASURE_UNKNOWN"):
+        erase(house.engine, "lindeby", "0" * 32, who="officer")
+    with pytest.raises(WrongState, match="nowhere"):
+        ask(house.engine, "nowhere", patron_id="4711")
+
+
+def test_a_partner_whose_yaml_is_broken_keeps_nobody_from_being_erased(lived_in: House) -> None:
+    (lived_in.engine.partners_folder / "lindeby.yaml").write_text("name: [")
+    assert erased(lived_in).partner_name == "lindeby"
+    assert lived_in.traces(TRACES) == []
+
+
+def test_the_command_line_takes_the_number_from_its_input_alone(
+    house: House, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("BINDERY_HOME", str(house.engine.home))
+    monkeypatch.setenv("BINDERY_PARTNERS", str(house.engine.partners_folder))
+    monkeypatch.setenv("AIRFLOW_CONN_BINDERY_MASTER", MASTER)
+    monkeypatch.setattr("sys.stdin", io.StringIO("4711\n"))
+    assert main(["ask", "lindeby"]) == 0
+    assert capsys.readouterr().out.strip() == ask(house.engine, "lindeby", patron_id="4711")
+    monkeypatch.setattr("sys.stdin", io.StringIO("CARD-77\n"))
+    assert main(["ask", "lindeby", "--card"]) == 0
+    monkeypatch.setattr("sys.stdin", io.StringIO("\n"))
+    assert main(["ask", "lindeby"]) == 1
+    assert main(["erase", "lindeby", "f" * 32, "--who", "officer"]) == 1
+    assert "ERASURE_UNKNOWN" in capsys.readouterr().err
