@@ -1,38 +1,81 @@
-"""Named points at which the crash harness ends the process (tests/crash): `BINDERY_DIE_AT=publish.committed` kills it there with -9.
+"""Named points at which the crash harness ends or stops a process (tests/crash). Without its variables a point costs two dictionary look-ups.
 
-Without that variable a point costs one dictionary look-up. A point is named `step.moment`; `POINTS` is what the harness goes through.
+    BINDERY_DIE_AT=publish.committed      the process kills itself there with -9
+    BINDERY_STOP_AT=stage.batch:3         it stops (SIGSTOP) at the third time it gets there, until somebody sends SIGCONT
+    BINDERY_DIE_ONCE=/a/folder            of all processes, one dies at each point: it leaves a file of the point's name there first
+
+Several points are separated by commas. A point is named `where.moment`; `POINTS` is what the harness goes through.
 """
 
 from __future__ import annotations
 
 import os
 import signal
-import time
+from collections import Counter
+from collections.abc import Mapping
+from pathlib import Path
 
-POINTS = (
-    "receive.claimed",
-    "receive.landing",
-    "receive.landed",
-    "stage.batch",
-    "stage.written",
-    "stage.recorded",
-    "gate.split",
-    "gate.bound",
-    "gate.recorded",
-    "publish.before",
-    "publish.table",
-    "publish.committed",
-    "publish.recorded",
-    "acknowledge.before",
-    "acknowledge.receipt",
-    "acknowledge.archived",
-    "acknowledge.purged",
-)
+POINTS: Mapping[str, str] = {
+    "dispatch.listed": "the inboxes were listed, nothing is entered",
+    "dispatch.entered": "deliveries are seen, none is claimed",
+    "dispatch.claimed": "a delivery is claimed, its run is not started",
+    "receive.claimed": "a try has its token, nothing else",
+    "receive.landing": "the source is about to be read",
+    "landing.block": "part of the source is read and sealed",
+    "landing.sealed": "the landed file is whole and durable, under its temporary name",
+    "receive.landed": "the landed file has its name, the ledger does not know it",
+    "stage.batch": "some of the records are read",
+    "spool.written": "a staged file is written, not durable",
+    "spool.synced": "a staged file is durable, under its temporary name",
+    "quarantine.synced": "the records set aside are durable, under a temporary name",
+    "stage.written": "everything is staged, the ledger does not know it",
+    "stage.recorded": "staged, and known",
+    "gate.split": "some of the rows are judged",
+    "gate.bound": "everything is judged and bound, the ledger does not know it",
+    "gate.recorded": "gated, and known",
+    "publish.before": "a try has its token, nothing is written to the lake",
+    "lake.written": "a table's new files are durable, no commit names them",
+    "lake.committed": "a table's commit is made, and not yet known to be durable",
+    "publish.table": "a table is committed, others may not be",
+    "publish.committed": "every table is committed, the ledger does not know it",
+    "publish.recorded": "published and pinned, the task does not know it",
+    "acknowledge.before": "a try has its token, nobody is told",
+    "receipt.put": "a receipt is written, the ledger does not know it",
+    "acknowledge.receipt": "the partner has the receipt, the source is in the inbox",
+    "acknowledge.moved": "the source is archived, its done file is not",
+    "acknowledge.archived": "the source is archived, the staged bytes are there",
+    "acknowledge.purged": "the staged bytes are gone, the ledger does not know it",
+}
+"""Each point, and what is done and what is not when a process is there, in the order of a delivery's life."""
+
+passed: Counter[str] = Counter()
+"""How often this process came to each point, counted while one of the variables is set."""
 
 
 def point(name: str) -> None:
-    """Die here (-9), or stop here for `BINDERY_STOP_SECONDS`, when the environment says so; otherwise nothing."""
-    if os.environ.get("BINDERY_DIE_AT") == name:
+    """Die (-9) or stop here when the environment says so; otherwise nothing."""
+    die, stop = os.environ.get("BINDERY_DIE_AT"), os.environ.get("BINDERY_STOP_AT")
+    if die is None and stop is None:
+        return
+    passed[name] += 1
+    if _meant(die, name) and _first(name):
         os.kill(os.getpid(), signal.SIGKILL)
-    if os.environ.get("BINDERY_STOP_AT") == name:
-        time.sleep(float(os.environ.get("BINDERY_STOP_SECONDS", "5")))
+    if _meant(stop, name):
+        os.kill(os.getpid(), signal.SIGSTOP)
+
+
+def _meant(points: str | None, name: str) -> bool:
+    """Whether `points` names this pass: `name` is the first one, `name:3` the third."""
+    return any((one if ":" in one else f"{one}:1") == f"{name}:{passed[name]}" for one in (points or "").split(","))
+
+
+def _first(name: str) -> bool:
+    """Whether no other process has died here, where only one is to."""
+    folder = os.environ.get("BINDERY_DIE_ONCE")
+    if folder is None:
+        return True
+    try:
+        (Path(folder) / name).touch(exist_ok=False)
+    except FileExistsError:
+        return False
+    return True

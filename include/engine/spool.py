@@ -12,6 +12,7 @@ import pyarrow as pa
 
 from include.engine.crypto.keys import DataKey
 from include.engine.crypto.seal import SealedReader, SealedWriter
+from include.engine.failpoints import point
 
 
 class SpoolWriter:
@@ -46,8 +47,10 @@ class SpoolWriter:
         self._stream.close()
         self._sealed.close()
         self._raw.flush()
+        point("spool.written")
         os.fsync(self._raw.fileno())
         self._raw.close()
+        point("spool.synced")
         self._part.replace(self._path)
 
 

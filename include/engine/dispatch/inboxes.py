@@ -10,6 +10,7 @@ from datetime import datetime, timedelta
 from include.engine.delivery import NewDelivery, delivery_id
 from include.engine.engine import Engine
 from include.engine.errors import BinderyError
+from include.engine.failpoints import point
 from include.engine.ledger import deliveries, inbox
 from include.engine.ledger.inbox import InboxFile, InboxLook
 from include.engine.partner.settings import DeliverySpec, InboxFlow, Partner, Ready, spec_for
@@ -74,6 +75,7 @@ def enter_all(engine: Engine, inboxes: Iterable[Inbox], now: datetime, patience:
             stores[name] = engine.store(one.flow.inbox)
         except BinderyError as error:
             found[name] = error
+    point("dispatch.listed")
     seen = 0
     for name, listing in (found | look_into(stores, seconds=patience)).items():
         one = named[name]

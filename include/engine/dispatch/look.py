@@ -10,6 +10,7 @@ from include.engine.delivery import Delivery, State
 from include.engine.dispatch.inboxes import due, enter_all, watched
 from include.engine.dispatch.schedules import start_due
 from include.engine.engine import Engine
+from include.engine.failpoints import point
 from include.engine.ledger import claims, inbox, notices, queue
 from include.engine.ledger.notices import Notice
 
@@ -39,9 +40,12 @@ def _round(engine: Engine, patience: float) -> list[Delivery]:
     inboxes = due(watched(partners), inbox.looks(engine.ledger), now)
     seen = enter_all(engine, inboxes, now, patience)
     started = start_due(engine, partners, now)
+    point("dispatch.entered")
     log.info("%d inboxes looked into, %d deliveries seen anew, %d schedules due", len(inboxes), seen, started)
     enabled = {(one.id, name) for one in partners for name, flow in one.flows.items() if flow.enabled}
-    return (_lost(engine) + claim_next(engine, enabled))[:MOST]
+    start = (_lost(engine) + claim_next(engine, enabled))[:MOST]
+    point("dispatch.claimed")
+    return start
 
 
 def claim_next(engine: Engine, enabled: set[tuple[str, str]]) -> list[Delivery]:

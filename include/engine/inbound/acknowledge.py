@@ -79,6 +79,7 @@ def _archive(engine: Engine, flow: InboxFlow, delivery: Delivery, token: Token) 
                     store.delete(path)
                 else:
                     store.rename(path, f"archive/{now():%Y/%m}/{delivery.id[-8:]}_{path.rpartition('/')[2]}", overwrite=True)
+                point("acknowledge.moved")
     except Refused as gone:
         log.info("%s: the source is not there any more: %s", delivery.id, gone.code)
     except BinderyError as trouble:

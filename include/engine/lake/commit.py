@@ -17,6 +17,7 @@ from deltalake import CommitProperties, DeltaTable, Transaction
 from deltalake.exceptions import CommitFailedError
 
 from include.engine.errors import Unreachable
+from include.engine.failpoints import point
 from include.engine.lake.files import DataFile, PartitionWriter
 from include.engine.lake.log import FACTS, Commit, first_with, name_of, recorded
 from include.engine.lake.store import TableStore
@@ -76,7 +77,9 @@ def transact(
                 if not whole or time.monotonic() - started > LONGEST_SECONDS:
                     break
                 try:
+                    point("lake.written")
                     _commit(handle, partner, transaction, change, written, once)
+                    point("lake.committed")
                     return _committed(lake, table, store, transaction, since), False
                 except CommitFailedError:
                     handle, old = open_table(lake, table), handle

@@ -18,6 +18,7 @@ from include.engine.crypto.keys import DataKey, KeyStore
 from include.engine.crypto.seal import SealedWriter, open_sealed
 from include.engine.delivery import Delivery
 from include.engine.errors import Unreachable
+from include.engine.failpoints import point
 from include.engine.quarantine.schema import SET_ASIDE, conform
 from include.engine.storage.uri import Location, parse
 
@@ -106,6 +107,7 @@ def _write(home: Path, uri: str, tables: Iterable[pa.Table], key: DataKey) -> No
                     arrow.write_table(conform(table), max_chunksize=65_536)
             raw.flush()
             os.fsync(raw.fileno())
+        point("quarantine.synced")
         part.replace(path)
         _sync(path.parent)
     finally:

@@ -15,6 +15,7 @@ from include.engine.credentials import Connection
 from include.engine.delivery import Delivery
 from include.engine.engine import Engine
 from include.engine.errors import MissingCredential, Unreachable
+from include.engine.failpoints import point
 from include.engine.ledger import receipts
 from include.engine.partner.settings import InboxFlow, Partner
 from include.engine.receipts.compose import Receipt
@@ -59,6 +60,7 @@ def _to_partner(engine: Engine, flow: InboxFlow | None, delivery: Delivery, form
 
 def _put(engine: Engine, store: Store, path: str, body: str, kind: str, receipt: Receipt) -> str:
     store.put(path, body.encode())
+    point("receipt.put")
     uri = store.uri(path)
     receipts.add(engine.ledger, receipt.delivery, kind, uri, receipt.language, sent_at=clock.now())
     return uri

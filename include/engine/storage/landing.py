@@ -16,6 +16,7 @@ from include.engine.credentials import Credentials
 from include.engine.crypto.keys import DataKey, KeyStore
 from include.engine.crypto.seal import SealedReader, SealedWriter, open_sealed
 from include.engine.errors import Refused
+from include.engine.failpoints import point
 from include.engine.storage.drive import BLOCK
 from include.engine.storage.filesystem import Store, open_store
 from include.engine.storage.seen import Seen, shown
@@ -60,6 +61,7 @@ def land(
     try:
         with store.open_read(path) as source:
             sealed_size = kept.put_as_is(temporary, _seal(_watched(source, before.size, digest, sizes), key))
+        point("landing.sealed")
         _unchanged(store, path, before, sizes[0], where)
         name = f"{digest.hexdigest()[:16]}.sealed"
         kept.rename(temporary, name, overwrite=True)  # a second try seals the same bytes with the same key
@@ -104,6 +106,7 @@ def _seal(blocks: Iterator[bytes], key: DataKey) -> Iterator[bytes]:
         for block in blocks:
             writer.write(block)
             yield sealed.take()
+            point("landing.block")
     yield sealed.take()
 
 
