@@ -18,6 +18,9 @@ from include.engine.inbound.connector import Binder, Bound, Read, Work
 from include.engine.lake.plan import Mode
 from include.engine.storage.archive import Member
 
+_WHOLE = frozenset({"bibliographic", "patron"})
+"""Tables whose exports hold all of what they bring along."""
+
 
 @dataclass(frozen=True)
 class _Source:
@@ -54,10 +57,15 @@ def binder(work: Work) -> Binder:
 
 
 def mode(delivery: Delivery, table: str) -> Mode:
-    """A full export deletes what it lacks, in its own table alone, and never a loan: one that is missing was returned or anonymised."""
-    if table != delivery.table or table == "loan":
+    """A full export deletes what it lacks, also of what comes inside it: items in catalogue records, a patron's identity and cards.
+
+    Never a loan, for one that is missing was returned or anonymised; and never the items and patrons that a loan, hold or fee only names.
+    """
+    if delivery.table == "loan" and table == "loan":
         return "append" if delivery.mode == "append" else "delta"
-    return cast(Mode, delivery.mode)
+    if table == delivery.table or delivery.table in _WHOLE:
+        return cast(Mode, delivery.mode)
+    return "delta"
 
 
 def _profile(work: Work) -> Profile:
