@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import gzip
 import io
 import json
 import shutil
@@ -30,13 +31,13 @@ from include.engine.engine import Engine
 from include.engine.erasure import Certificate, ask, erase
 from include.engine.erasure.__main__ import main
 from include.engine.erasure.replays import Erased
-from include.engine.errors import KeyDestroyed, Tampered, Unreachable, WrongState
+from include.engine.errors import KeyDestroyed, Refused, Tampered, Unreachable, WrongState
 from include.engine.inbound.acknowledge import acknowledge
 from include.engine.inbound.gate import gate
 from include.engine.inbound.publish import publish
 from include.engine.inbound.receive import receive
 from include.engine.lake import read as lake_read
-from include.engine.ledger import Ledger, audit, copies, deliveries, quarantined
+from include.engine.ledger import Ledger, audit, copies, deliveries, quarantined, receipts
 from include.engine.ledger.quarantined import Fate
 from include.engine.partner.settings import InboxFlow
 from include.engine.privacy.pseudonym import Pseudonyms
@@ -270,6 +271,31 @@ def test_the_certificate_says_what_was_removed_where_and_names_nobody(lived_in: 
     [entry] = audit.find(lived_in.engine.ledger, action="erase")
     assert (entry.who, entry.subject) == ("privacy officer", certificate.number)
     assert certificate.number in str(certificate)
+
+
+def test_a_receipt_that_shows_the_person_is_overwritten_there_and_an_unreachable_one_is_named(lived_in: House) -> None:
+    [delivery, *_] = deliveries.find(lived_in.engine.ledger, table="patron")
+    [own] = (lived_in.engine.home / "receipts" / "lindeby").glob(f"{delivery.id}.txt")
+    own.write_text(own.read_text() + "row 4: 010190-1234 is no date\n")
+    receipts.add(lived_in.engine.ledger, delivery.id, "partner txt", "sftp://gone_server/receipts/x.txt", "da", sent_at=clock.now())
+    receipts.add(lived_in.engine.ledger, delivery.id, "mail", "mailto:drift@lindeby.example", "da", sent_at=clock.now())
+    certificate = erased(lived_in)
+    assert own.read_text().endswith("row 4: *********** is no date\n")
+    assert {place.place: place.found for place in certificate.places}["receipts"] == 1
+    assert "sftp://gone_server/receipts/x.txt" in certificate.outside
+    assert lived_in.traces(TRACES) == []
+
+
+def test_bytes_that_cannot_be_unpacked_cannot_be_cleared_of_the_person_and_go_too(lived_in: House) -> None:
+    whole = gzip.compress(b"L8;6002;;2026-10-08;\r\n" * 500)
+    (lived_in.engine.home / "inbox" / "lindeby" / "loans_8.csv.gz").write_bytes(whole[:-20])
+    [claimed] = look(lived_in.engine, patience=10)
+    with pytest.raises(Refused):
+        receive(lived_in.engine, claimed.id, people)
+    acknowledge(lived_in.engine, claimed.id, people)
+    certificate = erased(lived_in)
+    assert claimed.id in certificate.deliveries
+    assert "1 could not be unpacked" in certificate.places[0].done
 
 
 def test_asked_again_the_certificate_is_the_same(lived_in: House) -> None:

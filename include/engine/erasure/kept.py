@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import shutil
 from collections import Counter, defaultdict
-from collections.abc import Iterator
-from contextlib import suppress
+from collections.abc import Generator, Iterator
+from contextlib import closing, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import BinaryIO, cast
@@ -27,7 +27,7 @@ from include.engine.ledger import keys as key_rows
 from include.engine.ledger.database import Ledger
 from include.engine.ledger.quarantined import Fate
 from include.engine.quarantine import store
-from include.engine.storage.archive import members
+from include.engine.storage.archive import Member, members
 from include.engine.storage.landing import open_landed
 from include.engine.storage.uri import parse
 
@@ -91,7 +91,9 @@ def _names(home: Path, keys: KeyStore, uri: str, delivery: Delivery, needles: Ne
     wanted = needles.public() if delivery.table in PUBLIC else needles
     try:
         with open_landed(uri, keys, home=home) as raw:
-            return any(wanted.found_in_stream(member.stream) for member in members(Path(delivery.path or "").name, cast(BinaryIO, raw)))
+            found = cast(Generator[Member, None, None], members(Path(delivery.path or "").name, cast(BinaryIO, raw)))
+            with closing(found) as unpacked:  # before its stream is
+                return any(wanted.found_in_stream(member.stream) for member in unpacked)
     except KeyDestroyed:
         return False
     except BinderyError:

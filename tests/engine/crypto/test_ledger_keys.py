@@ -102,3 +102,14 @@ def test_a_row_cannot_be_passed_off_as_another_subjects(keys: LedgerKeyStore, le
         keys.get(made.key_id)
     with pytest.raises(Tampered, match="delivery-404"):
         keys.get("delivery-404")
+
+
+def test_keys_live_and_die_in_postgresql_too(postgres_url: str) -> None:
+    ledger = Ledger(postgres_url)
+    ledger.migrate()
+    keys = LedgerKeyStore(ledger, MASTER)
+    made = keys.ensure("delivery", "lindeby__loan__of_the_crypto_tests")
+    assert keys.ensure("delivery", "lindeby__loan__of_the_crypto_tests") == made == keys.get(made.key_id)
+    keys.destroy(made.key_id, why="retention")
+    with pytest.raises(KeyDestroyed, match="retention"):
+        keys.get(made.key_id)
