@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from connectors.ils.lines import Lines
+from include.engine.reasons import words
 
 #: A record of more bytes than this is no record of any library system, but a quote that was never closed.
 LONGEST = 1 << 20
@@ -137,14 +138,14 @@ def _judge(data: bytes, lines: Lines, first: int, last: int, shape: Shape) -> Ou
     try:
         raw.decode(shape.charset)
     except UnicodeDecodeError:
-        return Outcome(first, last, reason="CHARSET_WRONG", detail=f"not {shape.charset}")
+        return Outcome(first, last, reason="CHARSET_WRONG", detail="")
     fields = fields_of(raw, shape.delimiter, shape.quote)
     if fields is None:
         return Outcome(first, last, reason="QUOTE_UNCLOSED")
     while len(fields) > shape.fields and not fields[-1].strip():
         fields.pop()
     if len(fields) != shape.fields:
-        return Outcome(first, last, reason="ROW_RAGGED", detail=f"{len(fields)} fields, {shape.fields} expected")
+        return Outcome(first, last, reason="ROW_RAGGED", detail=words("ROW_RAGGED", "en", count=len(fields), expected=shape.fields))
     if tuple(field.strip() for field in fields) == shape.header:
         return Outcome(first, last, reason="HEADER_REPEATED")
     warning = ""

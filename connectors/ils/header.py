@@ -54,7 +54,8 @@ def read_header(line: bytes, profile: TableProfile, charset: str, where: str) ->
     for name in sorted(reads):
         places = folded.get(name.casefold(), [])
         if len(places) > 1:
-            raise Refused(f"the column {name} stands {len(places)} times in the header", where=where, code="HEADER_DUPLICATE")
+            what = f"the column {name} stands {len(places)} times in the header"
+            raise Refused(what, where=where, code="HEADER_DUPLICATE", values={"column": name})
         if places:
             index[name] = places[0]
     if not index:

@@ -87,9 +87,10 @@ def check_columns(target: Target, present: frozenset[str], where: str) -> Counte
     for ours, alternatives in target.columns.items():
         if ours in passed or of.available(alternatives, present) or ours not in incoming.fields(target.table):
             continue
-        names = " or ".join("+".join(column.source) for column in alternatives)
+        names = " / ".join("+".join(column.source) for column in alternatives)
         if ours in incoming.required(target.table) - DEFAULTED:
-            raise Refused(f"the column {names} is not in the file: it holds {ours}", where=where, code="COLUMN_MISSING")
+            what = f"the column {names} is not in the file: it holds {ours}"
+            raise Refused(what, where=where, code="COLUMN_MISSING", values={"column": names})
         warnings[f"COLUMN_ABSENT:{names}"] = 1
     return warnings
 
@@ -141,16 +142,22 @@ def _column(
     if found.bad is not None and (count := int(found.bad.sum())):
         given = rows - text.null_count
         if given >= CHANGED_FROM and count > CHANGED_SHARE * given:
-            raise Refused(f"{count} of {given} values of {ours} cannot be read: its type has changed", where=where, code="TYPE_CHANGED")
+            what = f"{count} of {given} values of {ours} cannot be read: its type has changed"
+            raise Refused(what, where=where, code="TYPE_CHANGED", values={"column": _theirs(target, ours)})
         expected = layouts or (target.settings.times if pa.types.is_timestamp(kind) else target.settings.dates)
         trouble.add(found.bad, found.reason, ours, text, _sentence(found.reason, target, ours, expected))
     return found.values
 
 
+def _theirs(target: Target, ours: str) -> str:
+    """What the library itself calls a column of ours, for words that it reads."""
+    return " / ".join("+".join(column.source) for column in target.columns[ours] if column.source) or ours
+
+
 def _sentence(reason: str, target: Target, column: str, layouts: tuple[str, ...]) -> Any:
     """How a value of this column is told of: shown if it is nobody's, else only its shape."""
     public = incoming.shown(target.table, column)
-    return lambda value: say(reason, column=column, value=value, public=public, expected=" or ".join(layouts))
+    return lambda value: say(reason, column=column, value=value, public=public, expected=", ".join(layouts))
 
 
 def _by_table(texts: dict[str, Any], target: Target, rows: int) -> tuple[str, Bools] | None:

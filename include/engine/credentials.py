@@ -65,6 +65,7 @@ class EnvironmentCredentials:
             raise MissingCredential(
                 f"the connection {connection_id} is not set up",
                 do=f"Add it in Airflow (Admin, Connections), or set {PREFIX}{connection_id.upper()}.",
+                values={"value": connection_id},
             )
         return from_json(connection_id, value) if value.startswith("{") else from_uri(connection_id, value)
 

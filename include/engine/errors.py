@@ -5,21 +5,29 @@ Every error carries a `code` from `reasons/`, so that a receipt, a log line and 
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 
 class BinderyError(Exception):
-    """What, where and what to do, in that order; `code` is a reason code of `reasons.yaml`."""
+    """What, where and what to do, in that order; `code` is a reason code of `reasons/`.
+
+    `values` fill the placeholders of that reason's sentence, for the partner, who reads it in their own language.
+    """
 
     code = "INTERNAL"
 
-    def __init__(self, what: str, *, where: str = "", do: str = "", code: str | None = None) -> None:
+    def __init__(
+        self, what: str, *, where: str = "", do: str = "", code: str | None = None, values: Mapping[str, object] | None = None
+    ) -> None:
         self.what, self.where, self.do = what, where, do
+        self.values = {name: str(value) for name, value in (values or {}).items()}
         if code is not None:
             self.code = code
         super().__init__(what, where, do, self.code)
 
     def __reduce__(self) -> tuple[object, ...]:
         """So that an error survives its way between two processes."""
-        return _made_again, (type(self), self.what, self.where, self.do, self.code)
+        return _made_again, (type(self), self.what, self.where, self.do, self.code, self.values)
 
     def __str__(self) -> str:
         place = f"{self.where}: " if self.where else ""
@@ -27,8 +35,8 @@ class BinderyError(Exception):
         return f"{place}{self.what}{advice} [{self.code}]"
 
 
-def _made_again(kind: type[BinderyError], what: str, where: str, do: str, code: str) -> BinderyError:
-    return kind(what, where=where, do=do, code=code)
+def _made_again(kind: type[BinderyError], what: str, where: str, do: str, code: str, values: dict[str, str]) -> BinderyError:
+    return kind(what, where=where, do=do, code=code, values=values)
 
 
 class SettingsError(BinderyError):

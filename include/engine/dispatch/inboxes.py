@@ -16,8 +16,8 @@ from include.engine.ledger.inbox import InboxFile, InboxLook
 from include.engine.partner.settings import DeliverySpec, InboxFlow, Partner, Ready, spec_for
 from include.engine.storage.filesystem import Store
 from include.engine.storage.looks import look_into
-from include.engine.storage.readiness import SETTLED, ready
-from include.engine.storage.seen import Seen, composed, matches, refusals, shown
+from include.engine.storage.readiness import SETTLED, Waiting, ready
+from include.engine.storage.seen import Seen, composed, matches, refusals, remarks, shown
 
 log = logging.getLogger("bindery.dispatch")
 
@@ -91,21 +91,22 @@ def _enter(engine: Engine, one: Inbox, listing: list[Seen], now: datetime) -> in
     place = (one.partner.id, one.name, one.flow.inbox)
     with engine.ledger.begin() as tx:
         waiting = inbox.look(engine.ledger, *place, listing, now, tx=tx)
-        new = _whole(one, waiting, listing, now)
-        deliveries.see_all(engine.ledger, new, tx=tx)
+        new, overdue = _whole(one, waiting, listing, now)
+        deliveries.see_all(engine.ledger, [*new, *overdue], tx=tx)
         for delivery in new:
             inbox.bind_delivery(engine.ledger, *place, str(delivery.path), delivery.id, tx=tx)
     return len(new)
 
 
-def _whole(one: Inbox, waiting: list[InboxFile], listing: list[Seen], now: datetime) -> list[NewDelivery]:
-    """The files that are whole, or never will be, as deliveries in the order in which they were written."""
+def _whole(one: Inbox, waiting: list[InboxFile], listing: list[Seen], now: datetime) -> tuple[list[NewDelivery], list[NewDelivery]]:
+    """The files that are whole, or never will be, as deliveries in the order in which they were written; and word of those that wait too long."""
     refused, present = refusals(listing), {file.path for file in listing}
     groups: dict[DeliverySpec | None, list[InboxFile]] = {}
     for file in waiting:
         groups.setdefault(spec_for(one.flow, composed(file.path.rpartition("/")[2])), []).append(file)
     undeclared = groups.pop(None, [])
     found: list[tuple[InboxFile, DeliverySpec | None, str | None]] = []
+    overdue: dict[str, NewDelivery] = {}
     for spec, files in groups.items():
         assert spec is not None
         judged = ready(
@@ -115,14 +116,14 @@ def _whole(one: Inbox, waiting: list[InboxFile], listing: list[Seen], now: datet
         found += [(file, spec, None) for file in judged.ready if file in own]
         found += [(file, spec, code) for file, code in judged.refused if file in own]
         for wait in judged.waiting:
-            if wait.overdue and wait.file in own:
-                log.warning("%s: %s waits for too long: %s %s", one, shown(wait.file.path), wait.code, wait.expected)
+            if wait.overdue and (wait.file in own or wait.code == "FILE_DATA_MISSING"):
+                overdue[wait.file.path] = _overdue(one, wait, now)
     strangers = [file for file in undeclared if not _is_marker(one.flow, file.path)]
     judged = ready(strangers, Ready(stable_for=SETTLED), now, refusals=refused)
     found += [(file, None, refused.get(file.path, "FILE_UNDECLARED")) for file in [*judged.ready, *(file for file, _ in judged.refused)]]
     found.sort(key=lambda entry: (entry[0].mtime_ns, entry[0].path))
     # One look has one moment: a microsecond each keeps their order.
-    return [_delivery(one, *entry, at=now + timedelta(microseconds=number)) for number, entry in enumerate(found)]
+    return [_delivery(one, *entry, at=now + timedelta(microseconds=number)) for number, entry in enumerate(found)], list(overdue.values())
 
 
 def _is_marker(flow: InboxFlow, path: str) -> bool:
@@ -150,5 +151,30 @@ def _delivery(one: Inbox, file: InboxFile, spec: DeliverySpec | None, refused: s
         size=file.size,
         mtime_ns=file.mtime_ns,
         after_block="continue" if spec is None else one.flow.after_block,
-        facts={"refused": refused} if refused else {},
+        facts={"refused": refused}
+        if refused
+        else {"remarks": notes}
+        if (notes := remarks(Seen(file.path, file.size, file.mtime_ns), at))
+        else {},
+    )
+
+
+def _overdue(one: Inbox, wait: Waiting[InboxFile], now: datetime) -> NewDelivery:
+    """Word to the partner that a file waits for its marker, or a marker for its file: a delivery of its own, once, that ends refused.
+
+    The file itself goes on waiting, and is delivered when what it waits for comes.
+    """
+    file = wait.file
+    return NewDelivery(
+        id=delivery_id(one.partner.id, "overdue", file.first_seen_at, file.path, file.size, file.mtime_ns, salt=wait.code),
+        partner=one.partner.id,
+        flow=one.name,
+        table="overdue",
+        seen_at=now,
+        status=one.partner.status,
+        path=file.path,
+        size=file.size,
+        mtime_ns=file.mtime_ns,
+        after_block="continue",
+        facts={"refused": wait.code, "expected": shown(wait.expected.rpartition("/")[2])},
     )

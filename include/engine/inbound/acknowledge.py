@@ -38,7 +38,7 @@ def acknowledge(engine: Engine, delivery_id: str, _connector: Inbound) -> Outcom
     told = State.ACKNOWLEDGED if rehearsed or delivery.state == State.PUBLISHED else delivery.state
     went: list[str] = []
     if partner is not None:
-        went = send(engine, partner, flow, delivery, compose(engine, delivery, told, partner.language))
+        went = send(engine, partner, flow, delivery, compose(engine, delivery, told, partner.language, partner.timezone))
         point("acknowledge.receipt")
         if flow is not None and delivery.state != State.FAILED and delivery.origin is None:
             _archive(engine, flow, delivery, token)

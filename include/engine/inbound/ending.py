@@ -34,10 +34,10 @@ def ending(
         with engine.ledger.begin() as tx:
             if record is not None:
                 record(tx)
-            claims.advance(engine.ledger, token, to, tx=tx, reason=stop.code, message=str(stop), counts=stopped(counts()))
+            claims.advance(engine.ledger, token, to, tx=tx, reason=stop.code, message=str(stop), told=stop.values, counts=stopped(counts()))
         raise
     except BinderyError as trouble:
-        claims.note(engine.ledger, token, reason=trouble.code, message=str(trouble))
+        claims.note(engine.ledger, token, reason=trouble.code, message=str(trouble), told=trouble.values)
         raise
     except Exception as error:
         claims.note(

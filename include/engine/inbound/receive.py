@@ -36,7 +36,8 @@ def receive(engine: Engine, delivery_id: str, connector: Inbound) -> Outcome:
     point("receive.claimed")
     with ending(engine, token):
         if code := delivery.facts.get("refused"):
-            raise Refused(words(code, "en", value=delivery.path), where=delivery.id, code=code)
+            values = {"value": delivery.path, "expected": delivery.facts.get("expected", "")}
+            raise Refused(words(code, "en", **values), where=delivery.id, code=code, values=values)
         delivery = _landed(engine, delivery, token)
         same = deliveries.duplicate_of(engine.ledger, delivery, delivery.content_hash or "")
         if same is not None:
@@ -72,4 +73,7 @@ def _landed(engine: Engine, delivery: Delivery, token: Token) -> Delivery:
     point("receive.landed")
     inside = Path(parse(landed.uri).path).relative_to(engine.home)  # relative: the home may be moved
     kept = {**asdict(landed), "uri": str(Location("file", "", str(inside)))}
-    return claims.note(engine.ledger, token, content_hash=landed.content_hash, landed=kept)
+    noted = claims.note(engine.ledger, token, content_hash=landed.content_hash, landed=kept)
+    if deliveries.other_bytes_before(engine.ledger, noted):
+        return claims.note(engine.ledger, token, remarks=[*noted.facts.get("remarks", []), "FILE_REDELIVERED"])
+    return noted

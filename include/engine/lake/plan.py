@@ -75,6 +75,7 @@ def brake(planned: Plan, contract: Contract, partner: str) -> None:
             where=f"partner {partner}, table {contract.table}",
             do="Approve it if it is meant; else deliver a whole export again.",
             code="MASS_DELETION",
+            values={"count": f"{planned.deleted:,}", "limit": f"{contract.delete_above:.0%}"},
         )
 
 
@@ -157,6 +158,7 @@ def conformed(reader: pa.RecordBatchReader, schema: pa.Schema, contract: Contrac
                     where=where,
                     do="The gate sets such rows aside: the rows were changed behind it.",
                     code="LAKE_ROW_INCOMPLETE",
+                    values={"column": name},
                 )
         content = {name: own[name] for name in columns if name in own}
         own["_row_hash"] = row_hash(pa.RecordBatch.from_pydict(content), list(content))
@@ -178,6 +180,7 @@ def refuse_repeated(rows: pa.Table, contract: Contract, partner: str) -> None:
             where=f"table {contract.table}, partner {partner}",
             do="The gate sets such rows aside: the rows were changed behind it.",
             code="LAKE_KEY_TWICE",
+            values={"count": again},
         )
 
 

@@ -117,6 +117,15 @@ def duplicate_of(ledger: Ledger, one: Delivery, content_hash: str, *, tx: sa.Con
         return from_row(row) if row is not None and row.content_hash == content_hash else None
 
 
+def other_bytes_before(ledger: Ledger, one: Delivery, *, tx: sa.Connection | None = None) -> bool:
+    """Whether a delivery of the same partner, flow and path was taken in before `one`, with other bytes."""
+    c = delivery.c
+    query = sa.select(c.id).where(c.partner == one.partner, c.flow == one.flow, c.path == one.path, c.arrival < one.arrival)
+    query = query.where(c.state.in_([State.PUBLISHED, State.ACKNOWLEDGED]), c.content_hash != one.content_hash, c.origin.is_(None))
+    with ledger.reading(tx) as tx:
+        return tx.execute(query.limit(1)).first() is not None
+
+
 def events(ledger: Ledger, id: str, *, tx: sa.Connection | None = None) -> list[DeliveryEvent]:
     """What happened to the delivery `id`, in the order in which it happened."""
     e = delivery_event.c

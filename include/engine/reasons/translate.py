@@ -11,29 +11,46 @@ from functools import cache
 
 from include.engine.reasons import reason, words
 
+# What may follow a sentence: further reasons (the gate's) or further columns (a reader's) of the same record.
+_MORE = re.compile(r"(?:; also (?P<codes>[A-Z_, ]+)| \(also unreadable: (?P<columns>[^()]*)\))$")
+_ALSO = {
+    "en": ("; also {}", " (also unreadable: {})"),
+    "da": ("; også {}", " (også ulæselig: {})"),
+    "sv": ("; även {}", " (även oläslig: {})"),
+    "nl": ("; ook {}", " (ook onleesbaar: {})"),
+}
+_HOLE = re.compile(r"\{[a-z_]+\}")
+
 
 def translate(code: str, sentence: str, language: str) -> str:
-    """`sentence`, which `words(code, "en", ...)` made, in `language`. One that the template does not fit keeps its English after the general words."""
-    if language == "en":
-        return sentence
-    found = _pattern(code).match(sentence)
-    if found is None:
-        return f"{bare(code, language)} ({sentence})"
-    return words(code, language, **found.groupdict()) + sentence[found.end() :]
+    """`sentence`, which `words(code, "en", ...)` made, in `language`. One that the template does not fit is told without its values.
+
+    Readers add which detail of a record they stumbled over (`no end of the directory`): that helps who mends the reader, and stays in the
+    quarantine; a librarian is told the reason.
+    """
+    more = _MORE.search(sentence)
+    found = _pattern(code).fullmatch(sentence[: more.start()] if more else sentence)
+    told = bare(code, language) if found is None else words(code, language, **found.groupdict())
+    if more is None:
+        return told
+    codes, columns = _ALSO[language]
+    return told + (codes.format(more["codes"]) if more["codes"] else columns.format(more["columns"]))
 
 
 def bare(code: str, language: str) -> str:
-    """The words for `code` without any value: what stands before the first colon, or the whole when it has no placeholder."""
-    text = reason(code).text[language]
-    return re.sub(r"\s*\{[a-z_]+\}\s*", " … ", text).strip()
+    """The words for `code` without any value: without a bracket that holds one, and of two halves at a colon the one that needs none."""
+    text = re.sub(r"\s*\([^()]*\{[^()]*\)", "", reason(code).text[language])
+    if not _HOLE.search(text):
+        return text
+    halves = [half for half in text.split(": ") if not _HOLE.search(half)]
+    return halves[-1] if halves else re.sub(r"\s+", " ", _HOLE.sub("…", text))
 
 
 @cache
 def _pattern(code: str) -> re.Pattern[str]:
-    pieces = re.split(r"\{([a-z_]+)\}", reason(code).text["en"])
     seen: set[str] = set()
     pattern = ""
-    for number, piece in enumerate(pieces):
+    for number, piece in enumerate(re.split(r"\{([a-z_]+)\}", reason(code).text["en"])):
         if number % 2 == 0:
             pattern += re.escape(piece)
         elif piece in seen:
@@ -41,4 +58,4 @@ def _pattern(code: str) -> re.Pattern[str]:
         else:
             seen.add(piece)
             pattern += f"(?P<{piece}>.*?)"
-    return re.compile(pattern + ("$" if pieces[-1] == "" and len(pieces) > 1 else ""), re.DOTALL)
+    return re.compile(pattern, re.DOTALL)

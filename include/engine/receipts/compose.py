@@ -6,6 +6,7 @@ from collections import defaultdict
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from include.engine.delivery import Counts, Delivery, State
 from include.engine.engine import Engine
@@ -14,7 +15,8 @@ from include.engine.ledger import quarantined
 from include.engine.ledger.quarantined import Quarantined
 from include.engine.quarantine import store
 from include.engine.reasons import advice, table, words
-from include.engine.reasons.translate import translate
+from include.engine.reasons.translate import bare, translate
+from include.engine.storage.seen import shown
 
 EXAMPLES = 20
 """Records that a receipt shows for each reason; the JSON form lists up to `LISTED`."""
@@ -45,6 +47,16 @@ class Group:
 
 
 @dataclass(frozen=True)
+class Counted:
+    """How often something happened that set nothing aside: a warning, or records left out on purpose."""
+
+    reason: str
+    words: str
+    advice: str
+    count: int
+
+
+@dataclass(frozen=True)
 class Receipt:
     """Everything a receipt says. `why` and `advice` are for a delivery that was not taken in; `would` for a partner in status `test`."""
 
@@ -62,48 +74,47 @@ class Receipt:
     advice: str
     duplicate_of: str
     groups: tuple[Group, ...]
-    warnings: tuple[tuple[str, str, int], ...]
-    filtered: tuple[tuple[str, str, int], ...]
+    warnings: tuple[Counted, ...]
+    filtered: tuple[Counted, ...]
     tables: dict[str, dict[str, int]]
 
 
-def compose(engine: Engine, delivery: Delivery, state: State, language: str) -> Receipt:
-    """The receipt of a delivery that ends in `state`, in `language`."""
+def compose(engine: Engine, delivery: Delivery, state: State, language: str, zone: str = "UTC") -> Receipt:
+    """The receipt of a delivery that ends in `state`, in `language`, by the clock of the IANA time zone `zone`."""
     reason = delivery.reason if state != State.FAILED else delivery.reason or "INTERNAL"
     known = reason if reason in table() else None
     tables: dict[str, Any] = delivery.facts.get("would") or delivery.facts.get("published") or {}
     kept = ("added", "changed", "deleted", "unchanged")
+    remarks = dict.fromkeys(delivery.facts.get("remarks", []), 1)
     return Receipt(
         delivery=delivery.id,
         partner=delivery.partner,
-        file=(delivery.path or delivery.id).rpartition("/")[2],
+        file=shown((delivery.path or delivery.id).rpartition("/")[2]),
         table=delivery.table,
         language=language,
-        received=delivery.seen_at,
+        received=delivery.seen_at.astimezone(ZoneInfo(zone)),
         state=state,
         test=delivery.status == "test",
         counts=delivery.counts,
         reason=known,
-        why=_why(known, delivery.message or "", language) if state in {State.BLOCKED, State.HELD, State.FAILED} else "",
+        why=_why(delivery, known, language) if state in {State.BLOCKED, State.HELD, State.FAILED} else "",
         advice=advice(known, language) if known else "",
         duplicate_of=(delivery.message or "").rpartition(" ")[2] if state == State.DUPLICATE else "",
         groups=tuple(_groups(engine, delivery, language)),
-        warnings=_counted(delivery.facts.get("warnings", {}), language),
+        warnings=_counted({**remarks, **delivery.facts.get("warnings", {})}, language),
         filtered=_counted(delivery.facts.get("filtered", {}), language),
         tables={name: {figure: counts[figure] for figure in kept} for name, counts in tables.items()},
     )
 
 
-def _why(reason: str | None, message: str, language: str) -> str:
-    """The reason in the partner's language; its values are those of our own sentence, where that can be read back."""
+def _why(delivery: Delivery, reason: str | None, language: str) -> str:
+    """The reason in the partner's language, with the values that the error told; our own message where the table has no word for it."""
+    message = delivery.message or ""
     if reason is None:
         return message
-    return translate(reason, _sentence(message, reason), language)
-
-
-def _sentence(message: str, reason: str) -> str:
-    """The message without its place in front and its code behind (errors.BinderyError.__str__)."""
-    return message.removesuffix(f" [{reason}]").partition(": ")[2]
+    if told := delivery.facts.get("told"):
+        return words(reason, language, **told)
+    return translate(reason, message.removesuffix(f" [{reason}]").partition(": ")[2], language)
 
 
 def _groups(engine: Engine, delivery: Delivery, language: str) -> list[Group]:
@@ -115,10 +126,10 @@ def _groups(engine: Engine, delivery: Delivery, language: str) -> list[Group]:
     details = _details(engine, found)
     for one in sorted(found, key=lambda row: (row.member, row.record)):
         said = details.get((one.blob_uri, one.blob_row))
-        sentence = translate(one.reason, said, language) if said else words(one.reason, language, column=one.column or "")
+        sentence = translate(one.reason, said, language) if said else bare(one.reason, language)
         lines[one.reason].append(Line(one.member, one.record, one.offset, one.reason, one.column, sentence))
     ordered = sorted(totals, key=lambda code: (-totals[code], code))
-    return [Group(code, words(code, language), advice(code, language), totals[code], tuple(lines[code])) for code in ordered]
+    return [Group(code, bare(code, language), advice(code, language), totals[code], tuple(lines[code])) for code in ordered]
 
 
 def _details(engine: Engine, found: list[Quarantined]) -> dict[tuple[str, int], str]:
@@ -138,5 +149,13 @@ def _details(engine: Engine, found: list[Quarantined]) -> dict[tuple[str, int], 
     return sentences
 
 
-def _counted(counts: dict[str, int], language: str) -> tuple[tuple[str, str, int], ...]:
-    return tuple((code, words(code, language) if code in table() else code, count) for code, count in counts.items())
+def _counted(counts: dict[str, int], language: str) -> tuple[Counted, ...]:
+    """Counts by reason; a code may name its column behind a colon (`COLUMN_NEW:note`)."""
+    return tuple(_told(*code.partition(":")[::2], count, language) for code, count in counts.items())
+
+
+def _told(code: str, column: str, count: int, language: str) -> Counted:
+    if code not in table():
+        return Counted(code, code, "", count)
+    said = words(code, language, column=column) if column else bare(code, language)
+    return Counted(code, said, advice(code, language), count)

@@ -7,12 +7,13 @@ from collections import defaultdict
 from dataclasses import asdict
 from functools import cache
 from pathlib import Path
+from textwrap import wrap
 from typing import Any
 
 import yaml
 
 from include.engine.delivery import State
-from include.engine.receipts.compose import EXAMPLES, Receipt
+from include.engine.receipts.compose import EXAMPLES, Group, Receipt
 
 WIDTH = 100
 
@@ -25,8 +26,7 @@ def _words() -> dict[str, dict[str, str]]:
 
 def say(language: str, what: str, **values: Any) -> str:
     """One of the receipt's own phrases; counts get the language's thousands separator."""
-    separator = {"en": ",", "da": ".", "nl": ".", "sv": "\u202f"}[language]
-    filled = {name: f"{value:,}".replace(",", separator) if isinstance(value, int) else value for name, value in values.items()}
+    filled = {name: number(value, language) if isinstance(value, int) else value for name, value in values.items()}
     return _words()[language][what].format_map(defaultdict(str, filled))
 
 
@@ -43,20 +43,38 @@ def as_text(receipt: Receipt) -> str:
     language = receipt.language
     lines = [f"{receipt.file}   {summary(receipt)}", "", *_outcome(receipt)]
     for group in receipt.groups:
-        lines.append("")
-        for line in group.lines[:EXAMPLES]:
-            place = say(language, "record", record=line.record) + (f" ({line.member})" if line.member else "")
-            lines.append(f"  {place:<16} {line.words:<{WIDTH - 18}} {line.reason}")
-        if group.count > min(EXAMPLES, len(group.lines)):
-            left = group.count - min(EXAMPLES, len(group.lines))
-            lines.append(f"  {'':<16} ({say(language, 'more', count=left)})")
-        lines.append(f"  {'':<16} {group.advice}")
+        lines += ["", *_group(group, language)]
     for heading, counted in (("warnings", receipt.warnings), ("filtered_why", receipt.filtered)):
         if counted:
             lines += ["", say(language, heading)]
-            lines += [f"  {count:>8,}  {words}   {code}" for code, words, count in counted]
-    lines += ["", f"{say(language, 'delivery')} {receipt.delivery}", f"{say(language, 'received')} {receipt.received:%Y-%m-%d %H:%M} UTC"]
+        for one in counted:
+            lines.append(f"  {number(one.count, language):>8}  {one.words}   {one.reason}")
+            lines += _wrapped(one.advice, 12) if heading == "warnings" else []
+    zone = getattr(receipt.received.tzinfo, "key", "UTC")
+    received = f"{receipt.received:%Y-%m-%d %H:%M} ({zone})"
+    lines += ["", f"{say(language, 'delivery')} {receipt.delivery}", f"{say(language, 'received')} {received}"]
     return "\n".join(line.rstrip() for line in lines) + "\n"
+
+
+def _group(group: Group, language: str) -> list[str]:
+    """Its first records, a line each, how many more there are, and what to do."""
+    lines = []
+    for line in group.lines[:EXAMPLES]:
+        place = say(language, "record", record=line.record) + (f" ({line.member})" if line.member else "")
+        lines.append(f"  {place:<16} {line.words:<{WIDTH - 18}} {line.reason}")
+    left = group.count - min(EXAMPLES, len(group.lines))
+    if left > 0:
+        lines.append(f"  {'':<16} ({say(language, 'more', count=left)})")
+    return lines + _wrapped(say(language, "what_to_do", words=group.advice), 19)
+
+
+def _wrapped(text: str, indent: int) -> list[str]:
+    return wrap(text, WIDTH + 20, initial_indent=" " * indent, subsequent_indent=" " * indent)
+
+
+def number(value: int, language: str) -> str:
+    """The count with the language's thousands separator."""
+    return f"{value:,}".replace(",", {"en": ",", "da": ".", "nl": ".", "sv": "\u202f"}[language])
 
 
 def _outcome(receipt: Receipt) -> list[str]:
@@ -69,7 +87,9 @@ def _outcome(receipt: Receipt) -> list[str]:
         return lines + ([say(language, "what_to_do", words=receipt.advice)] if receipt.advice else [])
     lines = [say(language, "test")] if receipt.test else []
     lines += [say(language, "taken_in_part" if receipt.groups else "taken_in")] if not receipt.test else []
-    return lines + ["  " + say(language, "tables", table=table, **counts) for table, counts in receipt.tables.items()]
+    return lines + [
+        "  " + say(language, "tables", table=_words()[language].get(table, table), **counts) for table, counts in receipt.tables.items()
+    ]
 
 
 def as_json(receipt: Receipt) -> str:

@@ -6,6 +6,7 @@ Sending is at least once: a try that died after a mail left sends it again, with
 from __future__ import annotations
 
 import logging
+import re
 import smtplib
 import ssl
 from email.message import EmailMessage
@@ -47,7 +48,7 @@ def _to_partner(engine: Engine, flow: InboxFlow | None, delivery: Delivery, form
     if flow is None or (flow.after == "leave" and flow.receipts is None):
         return []
     folder, prefix = (flow.receipts, "") if flow.receipts else (flow.inbox, f"{FOLDER}/")
-    name = f"{receipt.file}.{delivery.id[-8:]}"
+    name = f"{plain_name(receipt.file)}.{delivery.id[-8:]}"
     try:
         with engine.store(folder) as store:
             return [_put(engine, store, f"{prefix}{name}.{suffix}", body, f"partner {suffix}", receipt) for suffix, body in forms.items()]
@@ -56,6 +57,11 @@ def _to_partner(engine: Engine, flow: InboxFlow | None, delivery: Delivery, form
             raise
         log.warning("%s: the receipt could not be written into the partner's folder: %s", delivery.id, trouble)
         return []
+
+
+def plain_name(file: str) -> str:
+    """The file's name as far as every store takes it: a delivery may be refused for its very name, and still gets its receipt."""
+    return re.sub(r'[\\/:*?"<>|\x00-\x1f\x7f]', "_", file).encode()[:160].decode(errors="ignore").lstrip(".") or "delivery"
 
 
 def _put(engine: Engine, store: Store, path: str, body: str, kind: str, receipt: Receipt) -> str:

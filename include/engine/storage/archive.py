@@ -65,7 +65,7 @@ def members(name: str, stream: BinaryIO, limits: Limits | None = None) -> Iterat
                 blocks = (gunzip if kind == "gzip" else unzstd)(cast(BinaryIO, counted))
                 yield _member(name, "", _Guard(limits, lambda: counted.count).watch(blocks))
             elif kind:
-                raise Refused(f"it is packed as {kind}", do="Deliver it as ZIP, gzip or Zstandard.", code="ARCHIVE_UNKNOWN")
+                raise _unknown(f"it is packed as {kind}", kind)
             else:
                 yield Member("", _stream(_chain(head, start)))
     finally:
@@ -101,11 +101,16 @@ class _Guard:
 
     def judge(self, out: int) -> None:
         """ARCHIVE_BOMB for `out` unpacked bytes that are too many."""
-        limits, do = self._limits, "Deliver the export as the library system writes it, or agree a higher limit with us."
+        limits = self._limits
         if out > limits.max_bytes:
-            raise Refused(f"it unpacks to more than {limits.max_bytes} bytes", do=do, code="ARCHIVE_BOMB")
+            raise _bomb(f"it unpacks to more than {limits.max_bytes} bytes", limits.max_bytes)
         if out > limits.ratio_from and out > limits.ratio * self._packed():
-            raise Refused(f"it unpacks to more than {limits.ratio:g} times its size", do=do, code="ARCHIVE_BOMB")
+            raise _bomb(f"it unpacks to more than {limits.ratio:g} times its size", limits.ratio * self._packed())
+
+
+def _bomb(what: str, most_bytes: float) -> Refused:
+    do = "Deliver the export as the library system writes it, or agree a higher limit with us."
+    return Refused(what, do=do, code="ARCHIVE_BOMB", values={"limit": f"{most_bytes / 1e6:,.1f} MB"})
 
 
 def _unzip(name: str, stream: BinaryIO, limits: Limits) -> Iterator[Member]:
@@ -115,7 +120,7 @@ def _unzip(name: str, stream: BinaryIO, limits: Limits) -> Iterator[Member]:
     except (zipfile.BadZipFile, struct.error, EOFError):  # no directory at its end
         raise truncated() from None
     except NotImplementedError as error:
-        raise Refused(str(error), do="Deliver it as ZIP, gzip or Zstandard.", code="ARCHIVE_UNKNOWN") from None
+        raise _unknown(str(error), "ZIP") from None
     guard = _Guard(limits, lambda: size)
     files = _files(archive, limits)
     guard.judge(sum(info.file_size for _, info in files))
@@ -127,7 +132,12 @@ def _files(archive: zipfile.ZipFile, limits: Limits) -> list[tuple[str, zipfile.
     """The files of the directory by safe name, sorted; what a Mac adds to an archive is left out."""
     found: dict[str, zipfile.ZipInfo] = {}
     if len(archive.filelist) > limits.members:
-        raise Refused(f"it holds more than {limits.members} files", do="Deliver fewer files in one archive.", code="ARCHIVE_BOMB")
+        raise Refused(
+            f"it holds more than {limits.members} files",
+            do="Deliver fewer files in one archive.",
+            code="ARCHIVE_BOMB",
+            values={"limit": f"{limits.members:,} files"},
+        )
     for info in archive.filelist:
         path = _safe(info)
         if info.flag_bits & _ENCRYPTED or info.compress_type == 99:  # 99: AES, by WinZip's extension
@@ -137,13 +147,17 @@ def _files(archive: zipfile.ZipFile, limits: Limits) -> list[tuple[str, zipfile.
         if path in found:
             raise _unsafe(path, "is there twice")
         if info.compress_type not in _READ:
-            raise Refused(f"{shown(path)} uses method {info.compress_type}", do="Use the usual method, deflate.", code="ARCHIVE_UNKNOWN")
+            raise _unknown(f"{shown(path)} uses method {info.compress_type}", f"ZIP {info.compress_type}")
         found[path] = info
     if "[Content_Types].xml" in found:  # ECMA-376-2: every .xlsx and .docx
-        raise Refused("it is an office document", do="Export it as CSV.", code="ARCHIVE_UNKNOWN")
+        raise _unknown("it is an office document: export it as CSV", "Office Open XML")
     if not found:
         raise Refused("the archive holds no file", do="Pack the file anew and deliver it again.", code="ARCHIVE_EMPTY")
     return sorted(found.items())
+
+
+def _unknown(what: str, kind: str) -> Refused:
+    return Refused(what, do="Deliver it unpacked, or as ZIP, gzip or Zstandard.", code="ARCHIVE_UNKNOWN", values={"value": kind})
 
 
 def _safe(info: zipfile.ZipInfo) -> str:
@@ -162,7 +176,12 @@ def _safe(info: zipfile.ZipInfo) -> str:
 
 
 def _unsafe(path: str, why: str) -> Refused:
-    return Refused(f"{shown(path)[:200]!r} {why}", do="Pack plain files under plain names.", code="ARCHIVE_UNSAFE_NAME")
+    return Refused(
+        f"{shown(path)[:200]!r} {why}",
+        do="Pack plain files under plain names.",
+        code="ARCHIVE_UNSAFE_NAME",
+        values={"value": shown(path)[:200]},
+    )
 
 
 def _extract(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> Iterator[bytes]:
@@ -209,7 +228,8 @@ def _member(archive: str, path: str, blocks: Iterator[bytes]) -> Member:
     while len(head) < HEAD and (block := next(blocks, None)) is not None:
         head += block
     if kind := packing(head):
-        raise Refused(f"{shown(path) or shown(archive)} holds another archive ({kind})", do="Pack it once only.", code="ARCHIVE_NESTED")
+        inner = shown(path) or shown(archive)
+        raise Refused(f"{inner} holds another archive ({kind})", do="Pack it once only.", code="ARCHIVE_NESTED", values={"value": inner})
 
     def whole() -> Iterator[bytes]:
         with _placed(f"{archive}, member {path}" if path else archive):
