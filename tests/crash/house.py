@@ -1,0 +1,99 @@
+"""Installations for the harness: one is prepared for each target and seed, up to the claim of the delivery; each case gets a copy of it."""
+
+from __future__ import annotations
+
+import base64
+import shutil
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+import yaml
+
+from connectors import flow_models
+from include.engine.credentials import EnvironmentCredentials
+from include.engine.engine import ROOT, Engine
+from include.engine.privacy.pseudonym import Pseudonyms
+from include.sandbox.world import Answer, Sheet, make
+from tests.crash.processes import Zygote
+from tests.crash.targets import Target
+from tests.crash.task import DONE, STEPS
+
+MASTER = '{"conn_type": "generic", "password": "' + base64.b64encode(bytes(range(32))).decode() + '"}'
+LOANS, BAD = 1_000, 0.03
+
+
+@dataclass(frozen=True)
+class House:
+    """A home with its partners, and the delivery it is about (its id is empty until dispatch has seen it)."""
+
+    home: Path
+    delivery: str
+    answer: Answer
+
+    @property
+    def env(self) -> dict[str, str]:
+        return {"BINDERY_HOME": str(self.home), "BINDERY_PARTNERS": str(self.home / "partners"), "AIRFLOW_CONN_BINDERY_MASTER": MASTER}
+
+    @cached_property
+    def engine(self) -> Engine:
+        """For looking on from the harness's own process."""
+        return Engine.open(EnvironmentCredentials(self.env), flow_models(), self.env)
+
+    def copy(self, to: Path) -> House:
+        """The same again, in a home of its own."""
+        shutil.copytree(self.home, to / "home")
+        return House(to / "home", self.delivery, self.answer)
+
+    def drop(self, library: str, file: Path) -> None:
+        """Deliver a file as the library does: havnsund says with a done file that it is whole."""
+        inbox = self.home / "inbox" / library
+        inbox.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(file, inbox / file.name)
+        if library == "havnsund":
+            (inbox / f"{file.name}.done").touch()
+
+
+def prepare(zygote: Zygote, folder: Path, target: Target, seed: int, *, claimed: bool = True) -> House:
+    """The target's deliveries before it taken in whole, its own dropped and (with `claimed`) claimed by dispatch."""
+    sheet = make(target.library, LOANS, folder / "world", seed=seed, bad=BAD, two_days=target.two_days)
+    house = House(folder / "home", "", _answer(sheet, *target.file))
+    _partners(house.home / "partners")
+    Pseudonyms(house.engine.keys, target.library, "lake").key_id  # noqa: B018  (made now, so that each copy has the same pseudonyms)
+    for before in target.before:
+        answer = _answer(sheet, *before)
+        house.drop(target.library, folder / "world" / target.library / f"day{answer.day}" / answer.file)
+        [id] = look(zygote, house)
+        for step in STEPS:
+            done = zygote.start(step, id, home=house.home, env=house.env)
+            if done.wait() != DONE:
+                raise RuntimeError(f"{target.name}: {step} of {answer.file} ended with {done.code}: {done.log}")
+    house.drop(target.library, folder / "world" / target.library / f"day{house.answer.day}" / house.answer.file)
+    if not claimed:
+        return house
+    [id] = look(zygote, house)
+    return House(house.home, id, house.answer)
+
+
+def look(zygote: Zygote, house: House, hours: float = 0) -> list[str]:
+    """A round of dispatch in a process of its own."""
+    process = zygote.start("look", str(hours), home=house.home, env=house.env)
+    if process.wait() != DONE:
+        raise RuntimeError(f"dispatch ended with {process.code}: {process.log}")
+    return list(process.said())
+
+
+def _answer(sheet: Sheet, table: str, day: int) -> Answer:
+    return next(one for one in sheet.files if (one.table, one.day) == (table, day) and one.outcome == "published")
+
+
+def _partners(folder: Path) -> None:
+    """The demo's partners with local inboxes that are looked into at each round."""
+    folder.mkdir(parents=True)
+    for file in (ROOT / "include" / "partners").glob("*.yaml"):
+        settings = yaml.safe_load(file.read_text())
+        for flow in settings["flows"].values():
+            flow |= {"inbox": f"file:inbox/{file.stem}", "every": "0s"}
+            if "stable_for" in flow.get("ready", {}):
+                flow["ready"] = {"stable_for": "0s"}
+        (folder / file.name).write_text(yaml.safe_dump(settings, allow_unicode=True))
