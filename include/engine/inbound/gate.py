@@ -111,8 +111,11 @@ class _Run:
 
     def facts(self) -> dict[str, object]:
         """For the receipt and the board."""
+        before = Counter(self.delivery.facts.get("derived_aside", {}))
         derived = {
-            table: {"rows": self.rows[table], "set_aside": self.derived[table]} for table in self.rows if table != self.delivery.table
+            table: {"rows": self.rows[table] + before[table], "set_aside": self.derived[table] + before[table]}
+            for table in self.rows
+            if table != self.delivery.table
         }
         return {"warnings": json_counts(self.warnings), "derived": derived, "tables": self.tables, "read_aside": self.read_aside}
 

@@ -8,6 +8,8 @@ from contextlib import ExitStack
 
 from include.engine.delivery import Counts, Delivery, State, Token
 from include.engine.engine import Engine
+from include.engine.erasure.replays import REASON as ERASED
+from include.engine.erasure.replays import Erased
 from include.engine.errors import Held
 from include.engine.failpoints import point
 from include.engine.inbound.aside import Aside
@@ -23,18 +25,23 @@ MANIFEST = "manifest.json"
 
 
 class _Tally:
-    """What has been read so far, in source records: those of the delivery's own table."""
+    """What has been read so far, in source records: those of the delivery's own table. An item inside a record is no record of its own."""
 
     def __init__(self, table: str, aside: Aside) -> None:
         self.table, self.aside = table, aside
         self.rows: Counter[str] = Counter()
+        self.set_aside: Counter[str] = Counter()
         self.filtered: Counter[str] = Counter()
         self.warnings: Counter[str] = Counter()
 
     def counts(self) -> Counts:
         filtered = self.filtered.total()
-        read = self.rows[self.table] + self.aside.rows + filtered
-        return Counts(in_=read, quarantined=self.aside.rows, filtered=filtered, warnings=self.warnings.total())
+        own = self.set_aside[self.table]
+        return Counts(in_=self.rows[self.table] + own + filtered, quarantined=own, filtered=filtered, warnings=self.warnings.total())
+
+    def derived(self) -> dict[str, int]:
+        """What was set aside of other tables, such as items inside a bibliographic record."""
+        return {table: count for table, count in self.set_aside.items() if table != self.table and count}
 
 
 def stage(engine: Engine, delivery: Delivery, token: Token, connector: Inbound) -> Outcome:
@@ -44,13 +51,16 @@ def stage(engine: Engine, delivery: Delivery, token: Token, connector: Inbound) 
     folder = staging(engine, delivery, token.value)
     aside = Aside(engine, delivery, token, key)
     tally = _Tally(delivery.table, aside)
-    chosen = Chosen.of(engine, delivery)
+    chosen, gone = Chosen.of(engine, delivery), Erased(engine.ledger, engine.keys, delivery)
     with ending(engine, token, tally.counts, aside.enter):
         with ExitStack() as stack:
             writers: dict[str, SpoolWriter] = {}
             for read in connector.read(work):
                 _take(chosen.only(read), tally)
                 rows = read.rows if chosen.everything else chosen.rows(read.rows)
+                if rows is not None:
+                    rows, erased = gone.without(rows)
+                    tally.filtered.update({ERASED: erased} if erased else {})
                 if rows is not None and rows.num_rows:
                     if read.table not in writers:
                         writers[read.table] = stack.enter_context(SpoolWriter(folder / f"{read.table}.staged", rows.schema, key))
@@ -76,6 +86,7 @@ def stage(engine: Engine, delivery: Delivery, token: Token, connector: Inbound) 
                 message=None,
                 filtered=json_counts(tally.filtered),
                 warnings=json_counts(tally.warnings),
+                derived_aside=tally.derived(),
             )
     point("stage.recorded")
     return Outcome(
@@ -86,6 +97,7 @@ def stage(engine: Engine, delivery: Delivery, token: Token, connector: Inbound) 
 def _take(read: Read, tally: _Tally) -> None:
     if read.set_aside is not None:
         tally.aside.add(read.set_aside)
+        tally.set_aside[read.table] += read.set_aside.num_rows
     tally.filtered.update(read.filtered)
     tally.warnings.update(read.warnings)
 
