@@ -57,14 +57,15 @@ class BindContext:
         """Row numbers at which a key first appears that the lake's `table` does not have and this delivery has not brought either."""
         if table not in self._kept:
             self._kept[table] = self.lookup(table, [key]).column(key).combine_chunks().cast(pa.string())
-        unknown = pc.and_(values.is_valid(), pc.invert(pc.is_in(values, value_set=self._kept[table])))
-        rows = np.flatnonzero(np.asarray(unknown))
-        if not len(rows):
+        coded = values.dictionary_encode()
+        unknown = pc.invert(pc.is_in(coded.dictionary, value_set=self._kept[table]))
+        if not pc.any(unknown).as_py():
             return pa.array([], pa.int64())
-        coded = values.take(pa.array(rows)).dictionary_encode()
-        _, first = np.unique(np.asarray(coded.indices), return_index=True)
-        self._kept[table] = pa.concat_arrays([self._kept[table], coded.dictionary])
-        return pa.array(np.sort(rows[first]))
+        self._kept[table] = pa.concat_arrays([self._kept[table], coded.dictionary.filter(unknown)])
+        # Codes are given in the order in which values first appear: one stands first where the codes reach a new height.
+        height = np.maximum.accumulate(pc.fill_null(coded.indices, -1).to_numpy(zero_copy_only=False))
+        first = np.flatnonzero(np.diff(height, prepend=-1))
+        return pa.array(first[np.asarray(unknown)])
 
 
 @dataclass(frozen=True)

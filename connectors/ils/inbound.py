@@ -16,6 +16,7 @@ from connectors.ils.settings import IlsImport
 from include.engine.delivery import Delivery
 from include.engine.inbound.connector import Binder, Bound, Read, Work
 from include.engine.lake.plan import Mode
+from include.engine.privacy.loans import without_old_links
 from include.engine.storage.archive import Member
 
 _WHOLE = frozenset({"bibliographic", "patron"})
@@ -48,10 +49,13 @@ def incoming(table: str) -> str:
 def binder(work: Work) -> Binder:
     """Lake rows of an export's rows: patrons become pseudonyms, unknown items get a placeholder."""
     context = BindContext(work.partner.id, work.pseudonyms, work.lookup, work.today)
+    linked_since = work.today - work.partner.retention.loan_patron_link
 
     def bind_batch(table: str, rows: pa.RecordBatch) -> Iterator[Bound]:
         for bound in bind(table, rows, context):
-            yield Bound(bound.table, bound.rows, bound.warnings)
+            # A library that still exports the patrons of old loans does not bring back what retention took out.
+            kept = without_old_links(bound.rows, linked_since) if bound.table == "loan" else bound.rows
+            yield Bound(bound.table, kept, bound.warnings)
 
     return bind_batch
 

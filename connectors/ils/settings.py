@@ -31,7 +31,6 @@ class IlsImport(InboxFlow):
     profile: str
     overrides: dict[str, Any] = Field(default_factory=dict, description="settings of the profile that are otherwise in this library")
     deliveries: tuple[IlsDelivery, ...] = Field(min_length=1)
-    legal_basis: str | None = Field(None, description="why loans keep their patron here after the library system has forgotten it")
 
     @model_validator(mode="after")
     def _profile_can_be_used(self) -> Self:

@@ -29,7 +29,7 @@ LOANS, SEED, BAD = 3_000, 1, 0.02
 _ORDER = ("bibliographic", "authority", "item", "patron", "loan", "hold", "fee")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Drop:
     """One file to deliver. `path` is where it lies now; `file` the name it gets in the inbox."""
 

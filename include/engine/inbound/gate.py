@@ -1,7 +1,7 @@
 """Gate and bind: rows that came in are held against the incoming contract, bound by the connector, and held against the lake's contract.
 
-Two passes, so that a delivery of any size fits: what the first gate accepts is spooled, what only the whole shows (a key that comes twice) is
-taken out on the way into the second.
+Two passes over the staged rows, so that a delivery of any size fits: the first gate says which rows go no further, also by what only the whole
+shows (a key that comes twice), and the second pass leaves them out. The next rows are read and bound while Great Expectations judges these.
 """
 
 from __future__ import annotations
@@ -17,23 +17,25 @@ import numpy.typing as npt
 import pyarrow as pa
 import sqlalchemy as sa
 
+from include.engine.ahead import ahead
 from include.engine.contract.model import Contract
 from include.engine.crypto.keys import DataKey
 from include.engine.delivery import Counts, Delivery, State
 from include.engine.engine import Engine
 from include.engine.errors import Refused
 from include.engine.failpoints import point
-from include.engine.gate.gate import Gate
+from include.engine.gate.gate import CHUNK, Gate
 from include.engine.gate.result import Verdict
 from include.engine.inbound.aside import Aside
 from include.engine.inbound.connector import Inbound, Work
 from include.engine.inbound.ending import ending
+from include.engine.inbound.gather import Gather, gathered
 from include.engine.inbound.originals import with_originals
 from include.engine.inbound.stage import MANIFEST
 from include.engine.inbound.work import Outcome, json_counts, key_of, nothing_to_do, partner_rows, staging, work_on
 from include.engine.lake.plan import brake, plan
 from include.engine.ledger import claims, deliveries, gate_results
-from include.engine.privacy.guard import guard
+from include.engine.privacy.guard import Guarded, guard
 from include.engine.spool import SpoolWriter, open_spool
 
 LATE = "late.json"
@@ -81,7 +83,7 @@ class _Run:
         self.staged = engine.home / str(delivery.staged_uri)
         self.rows: dict[str, int] = json.loads((self.staged / MANIFEST).read_text())
         self.verdicts: list[tuple[str, Contract, Verdict]] = []
-        self.late: dict[str, npt.NDArray[np.int64]] = {}
+        self.out: dict[str, npt.NDArray[np.int64]] = {}  # positions of staged rows that the first gate did not let through
         self.tables: dict[str, int] = {}
         self.own = 0  # source records that the gates set aside: rows of the delivery's own table
         self.derived: Counter[str] = Counter()  # rows of other tables that were set aside, such as items inside a bibliographic record
@@ -120,41 +122,37 @@ class _Run:
         return {"warnings": json_counts(self.warnings), "derived": derived, "tables": self.tables, "read_aside": self.read_aside}
 
     def incoming(self) -> None:
-        """First gate: staged -> accepted."""
+        """First gate: which staged rows go no further."""
         for table in self.rows:
             contract = self.engine.contract(self.connector.incoming(table))
             judge = self._judge(contract)
-            with ExitStack() as stack:
-                reader = stack.enter_context(open_spool(self.staged / f"{table}.staged", self.key))
-                writer = stack.enter_context(SpoolWriter(self.folder / f"{table}.accepted", reader.schema, self.key))
-                for batch in reader:
+            out, start = [np.empty(0, np.int64)], 0
+            with open_spool(self.staged / f"{table}.staged", self.key) as reader, ahead(gathered(reader, CHUNK)) as batches:
+                for batch in batches:
                     split = judge.split(batch)
-                    writer.write(split.accepted)
+                    out.append(start + split.positions)
+                    start += batch.num_rows
                     self._set_aside(table, split.set_aside)
                     point("gate.split")
             before = self.read_aside if table == self.delivery.table else 0
-            self.late[table] = self._decide("incoming", contract, judge.verdict(set_aside_before=before), table)
+            late = self._decide("incoming", contract, judge.verdict(set_aside_before=before), table)
+            self.out[table] = _both(np.concatenate(out), late, start)
 
     def lake(self) -> None:
-        """Bind what was accepted, second gate, brakes: accepted -> gated."""
+        """Bind what was accepted, second gate, brakes: staged -> gated."""
         judges: dict[str, tuple[Contract, Gate]] = {}
         with ExitStack() as stack:
             writers: dict[str, SpoolWriter] = {}
-            for source, bound_table, rows, warned in self._bound():
-                self.warnings.update(warned)
+            for source, bound_table, batch in self._gathered(stack.enter_context(ahead(self._guarded()))):
                 if bound_table not in judges:
                     contract = self.engine.contract(bound_table)
                     judges[bound_table] = contract, self._judge(contract)
-                contract, judge = judges[bound_table]
-                guarded = guard(rows, contract)
-                self._set_aside(source, guarded.set_aside, own=bound_table == self.delivery.table)
-                for batch in guarded.rows.combine_chunks().to_batches():
-                    split = judge.split(batch)
-                    self._set_aside(source, split.set_aside, own=bound_table == self.delivery.table)
-                    if bound_table not in writers:
-                        path = self.folder / f"{bound_table}.gated"
-                        writers[bound_table] = stack.enter_context(SpoolWriter(path, split.accepted.schema, self.key))
-                    writers[bound_table].write(split.accepted)
+                split = judges[bound_table][1].split(batch)
+                self._set_aside(source, split.set_aside, own=bound_table == self.delivery.table)
+                if bound_table not in writers:
+                    path = self.folder / f"{bound_table}.gated"
+                    writers[bound_table] = stack.enter_context(SpoolWriter(path, split.accepted.schema, self.key))
+                writers[bound_table].write(split.accepted)
             self.tables = {table: writer.rows for table, writer in writers.items()}
         late = {}
         for table, (contract, judge) in judges.items():
@@ -166,6 +164,20 @@ class _Run:
         if not self.delivery.facts.get("approved"):
             self._brakes(late)
 
+    def _gathered(self, guarded: Iterator[tuple[str, str, Guarded, dict[str, int]]]) -> Iterator[tuple[str, str, pa.RecordBatch]]:
+        """(source table, bound table, rows): what the guard let through, a bound table's rows in batches of even size."""
+        waiting: dict[tuple[str, str], Gather] = {}
+        for source, bound_table, found, warned in guarded:
+            self.warnings.update(warned)
+            self._set_aside(source, found.set_aside, own=bound_table == self.delivery.table)
+            gather = waiting.setdefault((source, bound_table), Gather(CHUNK))
+            for rows in found.rows.combine_chunks().to_batches():
+                for batch in gather.add(rows):
+                    yield source, bound_table, batch
+        for (source, bound_table), gather in waiting.items():
+            for batch in gather.rest():
+                yield source, bound_table, batch
+
     def _brakes(self, late: dict[str, list[int]]) -> None:
         """Hold a full export that would delete too much. Only a full export deletes what it does not name."""
         partner = self.delivery.partner
@@ -176,14 +188,15 @@ class _Run:
                 rows = GatedRows(self.folder, table, self.key, np.asarray(late.get(table, []), dtype=np.int64))
                 brake(plan(self.engine.lake, contract, partner, rows.reader, mode), contract, partner)
 
-    def _bound(self) -> Iterator[tuple[str, str, pa.Table, dict[str, int]]]:
+    def _guarded(self) -> Iterator[tuple[str, str, Guarded, dict[str, int]]]:
+        """(source table, bound table, its rows, warnings): bound, and looked through for identity numbers."""
         bind = self.connector.binder(self.work)
         # The delivery's own table first: what it brings along (items inside a record) refers to it.
         for table in sorted(self.rows, key=lambda name: name != self.delivery.table):
-            with open_spool(self.folder / f"{table}.accepted", self.key) as reader:
-                for batch in without(reader, self.late[table]):
+            with open_spool(self.staged / f"{table}.staged", self.key) as reader:
+                for batch in gathered(without(reader, self.out[table]), CHUNK):
                     for bound in bind(table, batch):
-                        yield table, bound.table, bound.rows, dict(bound.warnings)
+                        yield table, bound.table, guard(bound.rows, self.engine.contract(bound.table)), dict(bound.warnings)
 
     def _judge(self, contract: Contract) -> Gate:
         wanted = {name for rule in contract.rules for name in rule.references}
@@ -238,11 +251,20 @@ class GatedRows:
         return pa.RecordBatchReader.from_batches(stream.schema, batches())
 
 
+def _both(out: npt.NDArray[np.int64], late: npt.NDArray[np.int64], rows: int) -> npt.NDArray[np.int64]:
+    """Of `rows` rows the positions `out`, and those at the positions `late` among the others, ascending."""
+    if not len(out) or not len(late):
+        return late if not len(out) else out
+    others = np.delete(np.arange(rows, dtype=np.int64), out)
+    return np.sort(np.concatenate([out, others[late]]))
+
+
 def without(batches: Iterator[pa.RecordBatch] | pa.RecordBatchReader, positions: npt.NDArray[np.int64]) -> Iterator[pa.RecordBatch]:
     """The batches without the rows at `positions` (from 0, ascending, over all batches)."""
     start = 0
     for batch in batches:
-        inside = positions[(positions >= start) & (positions < start + batch.num_rows)] - start
+        first, last = np.searchsorted(positions, [start, start + batch.num_rows])
+        inside = positions[first:last] - start
         start += batch.num_rows
         if len(inside):
             keep = np.ones(batch.num_rows, bool)

@@ -12,13 +12,14 @@ from types import FrameType
 from rich.console import Console
 
 from include.sandbox.airflow import Airflow, running
-from include.sandbox.demo.drops import Drop, drop, prepared, waves
+from include.sandbox.deliveries import Drop
+from include.sandbox.demo.drops import drop, prepared, waves
 from include.sandbox.demo.installation import Installation, installed
 from include.sandbox.demo.report import report
 from include.sandbox.demo.verdict import Verdict, judge
 from include.sandbox.demo.watch import Watch
 
-console = Console()
+console = Console(width=None if sys.stdout.isatty() else 120)
 LIMIT_SECONDS = 600.0
 """How long one wave of deliveries may take before the demo says that it is stuck."""
 
@@ -27,7 +28,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """0 when every figure is as it must be; 1 when one is not; 130 when it was interrupted."""
     parser = argparse.ArgumentParser(prog="make demo", description=__doc__)
     parser.add_argument("--once", action="store_true", help="end by itself, with exit status 0 only if every figure is as it must be")
-    parser.add_argument("--loans", type=int, default=2000, help="loans of each library (default 2000)")
+    parser.add_argument("--loans", type=int, default=3000, help="loans of each library (default 3000)")
     asked = parser.parse_args(arguments)
     for number in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, _interrupt)

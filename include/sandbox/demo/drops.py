@@ -1,19 +1,17 @@
-"""What the libraries deliver in the demo, in which order, and how it gets into their inboxes: over each one's own transport."""
+"""How the demo's files get into the inboxes: in waves, each library over its own transport and in its own way."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
-from pathlib import Path
+from datetime import timedelta
+from typing import Literal
 
+from include.engine import clock
 from include.engine.credentials import EnvironmentCredentials
 from include.engine.storage.filesystem import Store, open_store
+from include.sandbox.deliveries import Drop, prepare
 from include.sandbox.demo.installation import Installation
-from include.sandbox.world import make
-from include.sandbox.world.answers import Answer
 
-BAD = 0.02
-"""Share of records that are broken on purpose."""
 INBOXES = {
     "lindeby": "file:inbox/lindeby",
     "havnsund": "file:inbox/havnsund",
@@ -25,52 +23,41 @@ _LINDEBY_ALONE = ("authority", "hold", "fee")
 _PEOPLE_AND_STOCK = ("bibliographic", "authority", "item", "patron")
 
 
-@dataclass(frozen=True)
-class Drop:
-    """One file to deliver, and what must come of it. Files of one `wave` are dropped together, once those of the wave before are done."""
-
-    library: str
-    source: Path
-    answer: Answer
-    wave: int
-
-    @property
-    def name(self) -> str:
-        return self.answer.file
-
-
 def prepared(installation: Installation, loans: int) -> list[Drop]:
-    """Everything that the libraries whose inbox is there will deliver: two days, and yesterday's bytes under another name in between."""
-    out = installation.home / "world"
-    drops = []
-    for library in installation.inboxes:
-        for answer in make(library, loans, out, bad=BAD).files:
-            if library == "lindeby" or answer.table not in _LINDEBY_ALONE:
-                drops.append(Drop(library, out / library / f"day{answer.day}" / answer.file, answer, _wave(answer)))
-    # Yesterday's bytes go before today's: after them they would be news again.
-    return sorted(drops, key=lambda one: (one.wave, one.answer.outcome != "duplicate"))
+    """Everything that the libraries whose inbox is there will deliver on two days, the latter today."""
+    last, folder = clock.now().date() - timedelta(days=1), installation.home / "world"
+    days: tuple[Literal[1, 2], ...] = (1, 2)
+    drops = [one for day in days for one in prepare(folder, day=day, loans=loans, last=last) if one.library in installation.inboxes]
+    wanted = [one for one in drops if one.library == "lindeby" or one.answer.outcome == "blocked" or one.answer.table not in _LINDEBY_ALONE]
+    # Yesterday's bytes go before today's: after them they would be news again. What is refused goes last: others would wait for it.
+    order = {"duplicate": 0, "published": 1, "held": 1, "blocked": 2}
+    return sorted(wanted, key=lambda one: (_wave(one), order[one.answer.outcome]))
 
 
-def _wave(answer: Answer) -> int:
-    """Catalogue and patrons before loans, so that the figures of the answer sheet hold; files of one table go in order in any case."""
-    return 2 * answer.day + (0 if answer.table in _PEOPLE_AND_STOCK or answer.outcome == "duplicate" else 1)
+def _wave(one: Drop) -> int:
+    """Catalogue and patrons before loans, so that every figure is certain; files of one table go in order in any case."""
+    early = one.answer.table in _PEOPLE_AND_STOCK or one.answer.outcome == "duplicate"
+    return 2 * one.answer.day + (0 if early else 1)
 
 
 def waves(drops: Iterable[Drop]) -> list[list[Drop]]:
-    """The drops, wave by wave."""
+    """The drops, wave by wave: those of one are dropped together, once those of the wave before are done."""
     found: dict[int, list[Drop]] = {}
     for one in drops:
-        found.setdefault(one.wave, []).append(one)
+        found.setdefault(_wave(one), []).append(one)
     return [found[wave] for wave in sorted(found)]
 
 
 def drop(installation: Installation, one: Drop) -> None:
-    """Deliver a file as its library does: under a temporary name first, and with its done file where that is agreed."""
+    """Deliver a file as its library does: as it is, with its done file, or under a temporary name first."""
     with _inbox(installation, one.library) as store:
-        with one.source.open("rb") as source:
-            store.put(one.name, source)
-        if one.library == "havnsund":
-            store.put(f"{one.name}.done", b"done\n")
+        name = f"{one.file}.part" if one.way == "rename" else one.file
+        with one.path.open("rb") as source:
+            store.put(name, source)
+        if one.way == "rename":
+            store.rename(name, one.file, overwrite=True)
+        elif one.way == "done_file":
+            store.put(f"{one.file}.done", b"done\n")
 
 
 def _inbox(installation: Installation, library: str) -> Store:

@@ -2,42 +2,43 @@
 
 from __future__ import annotations
 
-import json
 from collections import Counter
 from pathlib import Path
 
+from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table
 
 from include.sandbox.airflow import Airflow
-from include.sandbox.demo.drops import Drop
+from include.sandbox.deliveries import Drop
 from include.sandbox.demo.installation import ROOT, Installation
+from include.sandbox.demo.reading import snapshot, ways_to_read
 from include.sandbox.demo.verdict import Verdict
 
 
 def report(console: Console, installation: Installation, airflow: Airflow, drops: list[Drop], verdict: Verdict) -> None:
     """A table of the deliveries, the reasons, the places and the verdict."""
-    table = Table(title="What came in", title_justify="left", header_style="bold")
+    table = Table(title="What came in", title_justify="left", header_style="bold", box=SIMPLE_HEAD)
     for name in ("library", "file", "over"):
-        table.add_column(name, no_wrap=name != "over")
+        table.add_column(name, no_wrap=True)
     for name in ("records", "published", "set aside", "filtered"):
-        table.add_column(name, justify="right")
+        table.add_column(name, justify="right", no_wrap=True)
     table.add_column("became")
     reasons: Counter[str] = Counter()
     for drop in drops:
         one = verdict.deliveries.get(drop)
         if one is None:
-            table.add_row(drop.library, drop.name, "", "", "", "", "", "[red]nothing")
+            table.add_row(drop.library, drop.file, "", "", "", "", "", "[red]nothing")
             continue
         reasons.update(verdict.aside[drop])
-        counts, right = one.counts, not any(words.startswith(f"{drop.library}/{drop.name}:") for words in verdict.wrong)
+        counts, right = one.counts, not any(words.startswith(f"{drop.library}/{drop.file}:") for words in verdict.wrong)
         table.add_row(
-            drop.library, drop.name, installation.transports[drop.library].partition(",")[0],
+            drop.library, drop.file, drop.transport,
             *(f"{count:,}" if count else "" for count in (counts.in_, counts.published, counts.quarantined, counts.filtered)),
             f"[{'green' if right else 'red'}]{one.state}" + (f" {one.reason}" if one.reason else ""),
         )  # fmt: skip
     console.print(table)
-    why = Table(title="Set aside, with its bytes, because", title_justify="left", header_style="bold")
+    why = Table(title="Set aside, with its bytes, because", title_justify="left", header_style="bold", box=SIMPLE_HEAD)
     why.add_column("reason")
     why.add_column("records", justify="right")
     for reason, count in reasons.most_common():
@@ -53,9 +54,7 @@ def report(console: Console, installation: Installation, airflow: Airflow, drops
 
 
 def _places(console: Console, installation: Installation, airflow: Airflow) -> None:
-    bi = installation.home / "bi"
-    snapshot = bi / json.loads((bi / "latest.json").read_text())["path"]
-    here = _shown(snapshot)
+    here = _shown(snapshot(installation))
     console.print(f"Lake (Delta)      {_shown(installation.home / 'lake')}", highlight=False)
     console.print(f"BI (Parquet)      {here}", highlight=False)
     console.print(
@@ -63,19 +62,8 @@ def _places(console: Console, installation: Installation, airflow: Airflow) -> N
     )
     console.print(f"Airflow           {airflow.url}/dags/ils_import", highlight=False)
     console.print("\nRead it:")
-    console.print(
-        f"  duckdb.sql(\"SELECT month, sum(loans), sum(renewals) FROM '{here}/fact_loan/**/*.parquet' GROUP BY month ORDER BY month\")",
-        markup=False,
-        highlight=False,
-    )
-    console.print(
-        f"  duckdb.sql(\"SELECT language, count(*) FROM '{here}/dim_title/**/*.parquet' GROUP BY language\")", markup=False, highlight=False
-    )
-    console.print(
-        f"  pandas.read_parquet('{here}/fact_loan').groupby('kind')[['loans', 'renewals', 'returns']].sum()\n",
-        markup=False,
-        highlight=False,
-    )
+    for line in (*ways_to_read(here), ""):
+        console.print(f"  {line}", markup=False, highlight=False, soft_wrap=True)
 
 
 def _shown(path: Path) -> str:

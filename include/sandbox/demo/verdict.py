@@ -5,10 +5,15 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import dataclass, field
 
+import pyarrow.dataset as ds
+
 from include.engine.delivery import Delivery, State
+from include.engine.lake.read import read
+from include.engine.lake.table import Lake
 from include.engine.ledger import Ledger, deliveries, quarantined
-from include.sandbox.demo.drops import Drop
+from include.sandbox.deliveries import Drop
 from include.sandbox.demo.installation import Installation
+from include.sandbox.demo.reading import loans_read
 
 OUTCOMES = {
     "published": State.ACKNOWLEDGED,
@@ -39,17 +44,25 @@ def judge(installation: Installation, drops: list[Drop]) -> Verdict:
     if len(found) != len(drops):
         verdict.wrong.append(f"{len(drops)} files were dropped, and {len(found)} deliveries came of them")
     for drop in drops:
-        same = [one for one in found if (one.partner, one.path) == (drop.library, drop.name)]
+        same = [one for one in found if (one.partner, one.path) == (drop.library, drop.file)]
         one = same[0] if same and (drop.answer.day == 1 or len(same) == 1) else same[-1] if same else None
         if one is None:
-            verdict.wrong.append(f"{drop.library}/{drop.name}: no delivery came of it")
+            verdict.wrong.append(f"{drop.library}/{drop.file}: no delivery came of it")
             continue
         aside: Counter[str] = Counter()
         for (reason, _), count in quarantined.counts(ledger, one.id).items():
             aside[reason] += count
         verdict.deliveries[drop], verdict.aside[drop] = one, dict(aside)
-        verdict.wrong += [f"{drop.library}/{drop.name}: {words}" for words in _differences(drop, one, dict(aside))]
+        verdict.wrong += [f"{drop.library}/{drop.file}: {words}" for words in _differences(drop, one, dict(aside))]
+    verdict.wrong += _what_analysts_see(installation)
     return verdict
+
+
+def _what_analysts_see(installation: Installation) -> list[str]:
+    """The loans in the BI snapshot are those of the lake, whichever way they are read."""
+    lake = Lake(installation.home / "lake")
+    due = read(lake, "loan", columns=["event"], where=ds.field("event") == "loan").num_rows
+    return [f"BI: {found:,} loans, and {due:,} are in the lake" for found in loans_read(installation) if found != due]
 
 
 def _differences(drop: Drop, one: Delivery, aside: dict[str, int]) -> list[str]:

@@ -13,7 +13,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from include.engine.delivery import FINISHED, IN_FLIGHT, Delivery
 from include.engine.ledger import Ledger, deliveries, manifests
 from include.sandbox.airflow import Airflow
-from include.sandbox.demo.drops import Drop
+from include.sandbox.deliveries import Drop
 from include.sandbox.demo.installation import Installation
 
 
@@ -85,5 +85,5 @@ class Watch:
 
     def _stuck(self, wave: list[Drop]) -> str:
         found = {one.path: one for one in deliveries.find(self._ledger, limit=10_000) if one.id not in self._before}
-        lines = [f"{drop.library}/{drop.name}: {found[drop.name].state if drop.name in found else 'not seen'}" for drop in wave]
+        lines = [f"{drop.library}/{drop.file}: {found[drop.file].state if drop.file in found else 'not seen'}" for drop in wave]
         return "not everything has ended: " + "; ".join(lines)

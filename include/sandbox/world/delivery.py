@@ -110,6 +110,7 @@ class Clerk:
             self.bad if bad is None else bad,
             tally,
             self.stock.corrected(number),
+            repairable=self.stock.day == 1,
         )
         if self.id == "lindeby":
             body = _framed(body)

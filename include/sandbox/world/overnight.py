@@ -12,7 +12,7 @@ from include.sandbox.world.answers import Answer, Changes
 from include.sandbox.world.chance import Index
 from include.sandbox.world.delivery import Clerk, chosen
 from include.sandbox.world.loans import LONGEST, Flags, Loans, loans
-from include.sandbox.world.people import keeps_history, protected
+from include.sandbox.world.people import protected
 from include.sandbox.world.stock import Stock
 from include.sandbox.world.world import World
 
@@ -56,8 +56,8 @@ def _havnsund(clerk: Clerk, first: list[Answer], source: Path) -> list[Answer]:
     old = next(answer for answer in first if answer.table == "loan")
     return [
         replace(bib, changes={"bibliographic": Changes(added=len(touched) - changed, changed=changed), "item": items_}),
-        replace(people, changes={"patron": _patron_changes(stock, deleted=False, untouched=False)}),
-        replace(loans_, changes={"loan": _loan_changes(clerk.world, stock.on, anonymised=False, untouched=False)}),
+        replace(people, changes={"patron_identity": _patron_changes(stock, deleted=False, untouched=False)}),
+        replace(loans_, changes={"loan": _loan_changes(clerk.world, stock.on, untouched=False)}),
         clerk.again(old, clerk.name("loans", "_igen.csv", day=1), source),
     ]
 
@@ -73,11 +73,10 @@ def _almvik(clerk: Clerk, first: list[Answer], source: Path) -> list[Answer]:
     repaired = next(answer.repaired for answer in first if answer.table == "bibliographic")
     titles = clerk.stock.title_changes(with_items=True)
     titles = replace(titles, deleted=titles.deleted + repaired)
-    # Items that came inside records are not deleted for being absent: only what a delivery is of can be whole.
-    items_ = replace(clerk.stock.item_changes(with_count=False), deleted=0)
+    items_ = clerk.stock.item_changes(with_count=False)
     return [
         replace(bib, changes={"bibliographic": titles, "item": items_}),
-        replace(people, changes={"patron": _patron_changes(clerk.stock)}),
+        replace(people, changes={"patron_identity": _patron_changes(clerk.stock)}),
         replace(open_, changes={"loan": _open_changes(clerk.world, on)}),
         replace(history, changes={"loan": _returned_changes(clerk.world, on)}),
     ]
@@ -89,7 +88,7 @@ def _molendal(clerk: Clerk, first: list[Answer], source: Path) -> list[Answer]:
     loans_, people = clerk.loans(loans="history"), clerk.patrons()
     return [
         replace(half, outcome="held", reason="MASS_DELETION", rows={}, note="half of the catalogue is missing"),
-        replace(people, changes={"patron": _patron_changes(clerk.stock)}),
+        replace(people, changes={"patron_identity": _patron_changes(clerk.stock)}),
         replace(loans_, changes={"loan": _loan_changes(clerk.world, clerk.stock.on)}),
     ]
 
@@ -122,17 +121,14 @@ def _touched(world: World, found: Loans, on: int) -> Flags:
     return touched
 
 
-def _loan_changes(world: World, on: int, anonymised: bool = True, untouched: bool = True) -> Changes:
-    """What a history of the second day changes; those just anonymised are in it when it is whole."""
+def _loan_changes(world: World, on: int, untouched: bool = True) -> Changes:
+    """What a history of the second day changes. That a loan has lost its patron changes nothing: the lake had cut that link by itself."""
     added = changed = total = 0
     for found in loans(world, last=on):
         old = found.where(chosen(found.day < on))
         total += len(old)
         added += int((found.day == on).sum())
-        differs = _differs(world, old, on)
-        if anonymised:
-            differs |= (old.end == on - 31) & ~keeps_history(world, old.patron)
-        changed += int(differs.sum())
+        changed += int(_differs(world, old, on).sum())
     return Changes(added=added, changed=changed, unchanged=total - changed if untouched else 0)
 
 

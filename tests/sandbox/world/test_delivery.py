@@ -149,6 +149,8 @@ def test_a_second_history_of_loans_changes_what_the_sheet_says(tmp_path: Path, l
     before = {row[key]: row for row in rows(library, tmp_path / library / "day1" / one.file)}
     after = {row[key]: row for row in rows(library, tmp_path / library / "day2" / two.file)}
     changes = two.changes["loan"]
+    for row in (*before.values(), *after.values()):  # the lake cuts the link to the patron before the library does
+        row.update({"lener": "", "pasnummer": "", "borrowernumber": ""})
     assert changes.added == len(after.keys() - before.keys()) > 0
     assert changes.changed == sum(before[number] != after[number] for number in before.keys() & after.keys())
     assert changes.unchanged == (len(before) - changes.changed if library == "molendal" else 0)
@@ -160,7 +162,7 @@ def test_patrons_of_the_second_day_change_as_the_sheet_says(tmp_path: Path) -> N
         one, two = (next(answer for answer in sheet.files if answer.table == "patron" and answer.day == day) for day in (1, 2))
         before = {row[key]: row for row in rows(library, tmp_path / library / "day1" / one.file)}
         after = {row[key]: row for row in rows(library, tmp_path / library / "day2" / two.file)}
-        changes = two.changes["patron"]
+        changes = two.changes["patron_identity"]
         assert changes.changed == sum(before[number] != after[number] for number in before.keys() & after.keys())
         assert (changes.added, changes.deleted) == (len(after.keys() - before.keys()), len(before.keys() - after.keys()))
 

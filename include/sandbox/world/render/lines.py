@@ -75,6 +75,10 @@ def header(layout: Layout, columns: Columns) -> bytes:
     return (b"\xef\xbb\xbf" if layout.bom else b"") + text.encode(layout.charset)
 
 
+_OWN = ("Kortnumre",)
+"""Columns that no two rows share: a copy of a row goes without."""
+
+
 def written(
     chunks: Iterator[tuple[Columns, Fresh]], layout: Layout, key: str, faults: list[Fault], bad: float, tally: Tally, mended: bool = False
 ) -> Iterator[bytes | memoryview]:
@@ -120,6 +124,7 @@ def _spoilt(
         copy = {name: values.take(pa.array(rows)) for name, values in columns.items()}
         if not fault.again:
             copy[key] = fresh(rows)
+            copy |= {name: pa.nulls(len(rows), pa.string()) for name in _OWN if name in copy}
         if not mended:
             copy |= {name: pa.array([value] * len(rows), pa.string()) for name, value in fault.sets.items()}
         extra.append(_lines(copy, layout) if mended else _broken(_lines(copy, layout), fault, layout))
