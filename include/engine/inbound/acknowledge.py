@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-import shutil
+from dataclasses import replace
 
 from include.engine.clock import now
 from include.engine.delivery import Delivery, State, Token
@@ -12,6 +12,7 @@ from include.engine.errors import BinderyError, Refused, SettingsError
 from include.engine.failpoints import point
 from include.engine.inbound.connector import Inbound
 from include.engine.inbound.ending import stopped
+from include.engine.inbound.leftovers import sweep
 from include.engine.inbound.work import Outcome, flow_of
 from include.engine.ledger import claims, deliveries
 from include.engine.partner.settings import After, InboxFlow, Partner, spec_for
@@ -36,6 +37,8 @@ def acknowledge(engine: Engine, delivery_id: str, _connector: Inbound) -> Outcom
     if delivery.state in _UNFINISHED and not rehearsed:
         delivery = claims.advance(engine.ledger, token, State.FAILED, counts=stopped(delivery.counts))
     told = State.ACKNOWLEDGED if rehearsed or delivery.state == State.PUBLISHED else delivery.state
+    if told == State.ACKNOWLEDGED:  # what an earlier try had trouble with is over
+        delivery = replace(delivery, reason=None, message=None)
     went: list[str] = []
     if partner is not None:
         went = send(engine, partner, flow, delivery, compose(engine, delivery, told, partner.language, partner.timezone))
@@ -43,10 +46,10 @@ def acknowledge(engine: Engine, delivery_id: str, _connector: Inbound) -> Outcom
         if flow is not None and delivery.state != State.FAILED and delivery.origin is None:
             _archive(engine, flow, delivery, token)
         point("acknowledge.archived")
-    shutil.rmtree(engine.home / "staging" / delivery.partner / delivery.id, ignore_errors=True)
+    sweep(engine, delivery)
     point("acknowledge.purged")
     if told == State.ACKNOWLEDGED:
-        delivery = claims.advance(engine.ledger, token, State.ACKNOWLEDGED)
+        delivery = claims.advance(engine.ledger, token, State.ACKNOWLEDGED, reason=None, message=None)
     return Outcome(delivery.id, delivery.state, f"receipt in {', '.join(went) or 'nothing but the ledger'}")
 
 
@@ -74,7 +77,8 @@ def _archive(engine: Engine, flow: InboxFlow, delivery: Delivery, token: Token) 
                 return
             claims.check(engine.ledger, token)
             marker = marker_of(delivery.path, (spec.ready if spec else None) or flow.ready)
-            for path in [delivery.path, marker] if marker and store.exists(marker) else [delivery.path]:
+            # The marker first: without its data it would never be looked for again.
+            for path in [marker, delivery.path] if marker and store.exists(marker) else [delivery.path]:
                 if after == "delete":
                     store.delete(path)
                 else:

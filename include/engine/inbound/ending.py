@@ -11,6 +11,7 @@ import sqlalchemy as sa
 from include.engine.delivery import Counts, State, Token
 from include.engine.engine import Engine
 from include.engine.errors import BinderyError, Held, Refused, StaleToken
+from include.engine.inbound.leftovers import sweep_try
 from include.engine.ledger import claims
 
 log = logging.getLogger("bindery")
@@ -18,19 +19,37 @@ log = logging.getLogger("bindery")
 
 @contextmanager
 def ending(
-    engine: Engine, token: Token, counts: Callable[[], Counts] = Counts, record: Callable[[sa.Connection], None] | None = None
+    engine: Engine,
+    token: Token,
+    counts: Callable[[], Counts] = Counts,
+    record: Callable[[sa.Connection], None] | None = None,
+    seal: Callable[[], None] = lambda: None,
 ) -> Iterator[None]:
     """Turn a refusal into `blocked` and a hold into `held`, with `counts()` of what was read until then and whatever `record` enters beside
-    it in one transaction (what was set aside, what the rules said); all errors go on to the caller.
+    it in one transaction (what was set aside, what the rules said); all errors go on to the caller. `seal` brings to disk what `record`
+    names: nobody waits for the ledger meanwhile. A try that was overtaken takes its own files away.
 
     An error from outside the family is noted by its kind only: its text may hold a person's data.
     """
+    try:
+        with _told(engine, token, counts, record, seal):
+            yield
+    except StaleToken:
+        sweep_try(engine, token)
+        raise
+
+
+@contextmanager
+def _told(
+    engine: Engine, token: Token, counts: Callable[[], Counts], record: Callable[[sa.Connection], None] | None, seal: Callable[[], None]
+) -> Iterator[None]:
     try:
         yield
     except StaleToken:
         raise
     except (Refused, Held) as stop:
         to = State.BLOCKED if isinstance(stop, Refused) else State.HELD
+        seal()
         with engine.ledger.begin() as tx:
             if record is not None:
                 record(tx)

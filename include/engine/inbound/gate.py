@@ -50,9 +50,10 @@ def gate(engine: Engine, delivery_id: str, connector: Inbound) -> Outcome:
     run = _Run(
         engine, delivery, connector, Aside(engine, delivery, token, key_of(engine, delivery)), staging(engine, delivery, token.value)
     )
-    with ending(engine, token, run.counts, run.record):
+    with ending(engine, token, run.counts, run.record, run.aside.seal):
         run.incoming()
         run.lake()
+        run.aside.seal()
         point("gate.bound")
         with engine.ledger.begin() as tx:
             run.record(tx)
@@ -87,7 +88,7 @@ class _Run:
         self.tables: dict[str, int] = {}
         self.own = 0  # source records that the gates set aside: rows of the delivery's own table
         self.derived: Counter[str] = Counter()  # rows of other tables that were set aside, such as items inside a bibliographic record
-        self.warnings: Counter[str] = Counter(delivery.facts.get("warnings", {}))
+        self.warnings: Counter[str] = Counter(delivery.facts.get("read_warnings", {}))
 
     def counts(self) -> Counts:
         """What is known until now, in source records."""

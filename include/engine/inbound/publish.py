@@ -55,7 +55,9 @@ def publish(engine: Engine, delivery_id: str, connector: Inbound) -> Outcome:
                 engine.ledger, delivery.id, {table: Versions(one.version_before, one.version_after) for table, one in done.items()}, tx=tx
             )
             facts = {table: asdict(one) for table, one in done.items()}
-            published = claims.advance(engine.ledger, token, State.PUBLISHED, tx=tx, counts=counts, published=facts)
+            published = claims.advance(
+                engine.ledger, token, State.PUBLISHED, tx=tx, counts=counts, published=facts, reason=None, message=None
+            )
             if delivery.origin:
                 _resolve(engine, delivery, tx)
     point("publish.recorded")

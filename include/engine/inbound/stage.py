@@ -52,7 +52,7 @@ def stage(engine: Engine, delivery: Delivery, token: Token, connector: Inbound) 
     aside = Aside(engine, delivery, token, key)
     tally = _Tally(delivery.table, aside)
     chosen, gone = Chosen.of(engine, delivery), Erased(engine.ledger, engine.keys, delivery)
-    with ending(engine, token, tally.counts, aside.enter):
+    with ending(engine, token, tally.counts, aside.enter, aside.seal):
         with ExitStack() as stack:
             writers: dict[str, SpoolWriter] = {}
             for read in connector.read(work):
@@ -86,6 +86,8 @@ def stage(engine: Engine, delivery: Delivery, token: Token, connector: Inbound) 
                 message=None,
                 filtered=json_counts(tally.filtered),
                 warnings=json_counts(tally.warnings),
+                read_aside=counts.quarantined,  # a second try of the gate begins from these, not from what the first one found
+                read_warnings=json_counts(tally.warnings),
                 derived_aside=tally.derived(),
             )
     point("stage.recorded")

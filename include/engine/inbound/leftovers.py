@@ -1,0 +1,41 @@
+"""What tries leave behind that died or were overtaken: sealed files that nothing names. They go when the delivery ends."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+from include.engine.delivery import Delivery, Token
+from include.engine.engine import Engine
+from include.engine.ledger import deliveries, quarantined
+from include.engine.quarantine.store import FOLDER
+from include.engine.storage.uri import parse
+
+
+def sweep(engine: Engine, delivery: Delivery) -> None:
+    """Staged bytes, all of them; half-landed copies; set-aside records that the ledger does not name."""
+    shutil.rmtree(_staging(engine, delivery), ignore_errors=True)
+    landed = {parse(delivery.facts["landed"]["uri"]).local(engine.home)} if "landed" in delivery.facts else set()
+    _clear(engine.home / "landing" / delivery.partner / delivery.id, landed)
+    found = quarantined.find(engine.ledger, delivery_id=delivery.id, limit=10_000_000)
+    named = {parse(uri).local(engine.home) for uri in {one.blob_uri for one in found}}
+    _clear(engine.home / FOLDER / delivery.partner / delivery.id, named)
+
+
+def sweep_try(engine: Engine, token: Token) -> None:
+    """What one try wrote that was overtaken: the delivery may have ended meanwhile, and nobody comes to sweep again."""
+    delivery = deliveries.get(engine.ledger, token.delivery_id)
+    shutil.rmtree(_staging(engine, delivery) / f"{token.value:06d}", ignore_errors=True)
+    for path in (engine.home / FOLDER / delivery.partner / delivery.id).glob(f"{token.value:06d}-*.sealed"):
+        path.unlink(missing_ok=True)
+
+
+def _staging(engine: Engine, delivery: Delivery) -> Path:
+    return engine.home / "staging" / delivery.partner / delivery.id
+
+
+def _clear(folder: Path, keep: set[Path]) -> None:
+    if folder.is_dir():
+        for path in folder.iterdir():
+            if path not in keep:
+                path.unlink(missing_ok=True)
