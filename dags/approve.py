@@ -1,4 +1,4 @@
-"""A person's yes or no to a held delivery: docs/flows/replay.md"""
+"""Airflow DAG: a person's yes or no to a held delivery: docs/flows/replay.md"""
 
 from airflow.sdk import Param
 
@@ -15,8 +15,7 @@ from dags.house.operations import operation, text
 )
 def approve(delivery: str, answer: str, who: str) -> object:
     """Yes starts a new delivery from the kept bytes, linked to the held one, that no brake holds; no lets those that wait behind it go on."""
-    from include.engine.replay import answer as answered
-
     from dags.house.engine import engine
+    from include.engine.replay import answer as answered
 
     return answered(engine(), delivery, yes=answer == "yes", who=who)

@@ -1,14 +1,10 @@
-"""The lake as a star schema for analysts: docs/flows/bi_feeds.md"""
+"""Airflow DAG: the lake as a star schema for analysts: docs/flows/bi_feeds.md"""
 
-from airflow.sdk import AssetAny
-
+from dags.house.assets import STAR, any_of
 from dags.house.operations import operation
-from dags.house.steps import asset
-
-LAKE = [asset(table) for table in ("bibliographic", "item", "patron", "patron_alias", "loan")]
 
 
-@operation("bi_feeds", schedule=AssetAny(*LAKE))
+@operation("bi_feeds", schedule=any_of(*STAR))
 def bi_feeds() -> object:
     """A new snapshot of plain Parquet whenever the lake has changed; nothing at an unchanged version."""
     from connectors.bi.feed import feed

@@ -1,4 +1,4 @@
-"""Every minute: which inbox has a whole file, which partner's schedule is due, what got stuck: docs/flows/dispatch.md"""
+"""Airflow DAG: every minute: which inbox has a whole file, which partner's schedule is due, what got stuck: docs/flows/dispatch.md"""
 
 from __future__ import annotations
 
@@ -6,9 +6,9 @@ import os
 from datetime import timedelta
 
 from airflow.providers.standard.operators.trigger_dagrun import TriggerDagRunOperator
-from airflow.sdk import DAG, AssetAny, AssetOrTimeSchedule, DeltaTriggerTimetable, task
+from airflow.sdk import DAG, AssetOrTimeSchedule, DeltaTriggerTimetable, task
 
-from dags.bi_feeds import LAKE
+from dags.house.assets import STAR, any_of
 from dags.house.flow import task_defaults
 
 EVERY = timedelta(seconds=float(os.environ.get("BINDERY_DISPATCH_SECONDS", "60")))
@@ -25,7 +25,7 @@ def look() -> list[dict[str, object]]:
 
 with DAG(
     "dispatch",
-    schedule=AssetOrTimeSchedule(timetable=DeltaTriggerTimetable(EVERY), assets=AssetAny(*LAKE)),
+    schedule=AssetOrTimeSchedule(timetable=DeltaTriggerTimetable(EVERY), assets=any_of(*STAR)),
     catchup=False,
     max_active_runs=1,
     tags=["bindery", "operations"],

@@ -1,4 +1,4 @@
-"""Airflow DAG: One person's data taken out everywhere: docs/flows/erasure.md"""
+"""Airflow DAG: one person's data taken out everywhere: docs/flows/erasure.md"""
 
 from dags.house.operations import operation, text
 
@@ -13,8 +13,7 @@ from dags.house.operations import operation, text
 )
 def erasure(partner: str, subject: str, who: str) -> object:
     """Lake and its history, BI snapshots, landing, quarantine, receipts and outbound copies; then a certificate of what was removed where."""
-    from include.engine.erasure import erase
-
     from dags.house.engine import engine
+    from include.engine.erasure import erase
 
     return erase(engine(), partner, subject, who=who)

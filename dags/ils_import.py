@@ -1,4 +1,4 @@
-"""Airflow DAG: The library system's own exports, gated into the lake: docs/flows/ils_import.md"""
+"""Airflow DAG: the library system's own exports, gated into the lake: docs/flows/ils_import.md"""
 
 from dags.house.flow import flow
 from dags.house.steps import acknowledge, gate, publish, receive

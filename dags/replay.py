@@ -1,4 +1,4 @@
-"""Airflow DAG: A delivery again, from its kept bytes: docs/flows/replay.md"""
+"""Airflow DAG: a delivery again, from its kept bytes: docs/flows/replay.md"""
 
 from dags.house.operations import operation, text
 
@@ -11,8 +11,7 @@ from dags.house.operations import operation, text
 )
 def replay(delivery: str, reason: str, record: str) -> object:
     """Start a new delivery, linked to an old one, from the bytes that were kept: with today's settings and contract."""
-    from include.engine.replay import replay
-
     from dags.house.engine import engine
+    from include.engine.replay import replay
 
     return replay(engine(), delivery, reason=reason or None, record=int(record) if record else None, who="airflow")

@@ -1,4 +1,4 @@
-"""Airflow DAG: What has been kept long enough goes: docs/flows/retention.md"""
+"""Airflow DAG: what has been kept long enough goes: docs/flows/retention.md"""
 
 from dags.house.operations import operation
 

@@ -1,4 +1,4 @@
-"""Airflow DAG: A published delivery taken out again: docs/flows/replay.md"""
+"""Airflow DAG: a published delivery taken out again: docs/flows/replay.md"""
 
 from dags.house.operations import operation, text
 
@@ -10,8 +10,7 @@ from dags.house.operations import operation, text
 )
 def retract(delivery: str, who: str) -> object:
     """Bring each table back to what it was without this delivery, as a new version; what later deliveries changed stays as they left it."""
-    from include.engine.retract import retract
-
     from dags.house.engine import engine
+    from include.engine.retract import retract
 
     return retract(engine(), delivery, who=who)

@@ -10,16 +10,12 @@ import logging
 from importlib import import_module
 from typing import Any
 
-from airflow.sdk import Asset, AssetAlias, task
+from airflow.sdk import task
 from airflow.sdk.exceptions import AirflowFailException
 
-LAKE = AssetAlias("lake")
+from dags.house.assets import LAKE, asset
+
 log = logging.getLogger("bindery")
-
-
-def asset(table: str) -> Asset:
-    """A table of the lake as Airflow sees it: for lineage, and to wake whatever is scheduled on it."""
-    return Asset(name=f"lake.{table}", uri=f"bindery://lake/{table}")
 
 
 def receive(delivery: str, connector: str) -> Any:

@@ -1,0 +1,80 @@
+"""The DAG files as Airflow sees them: they parse, they are short, and each flow is four tasks with an acknowledgement that always runs."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from include.engine.engine import ROOT
+
+pytestmark = pytest.mark.airflow
+SCREEN = 45  # lines
+
+
+@pytest.fixture(scope="module")
+def dags(tmp_path_factory: pytest.TempPathFactory):
+    home = tmp_path_factory.mktemp("airflow")
+    os.environ |= {
+        "AIRFLOW_HOME": str(home),
+        "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": f"sqlite:///{home}/airflow.db",
+        "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
+    }
+    from airflow.dag_processing.dagbag import DagBag
+
+    bag = DagBag(str(ROOT / "dags"))
+    assert bag.import_errors == {}
+    return bag.dags
+
+
+def test_every_dag_file_gives_the_dag_of_its_name(dags) -> None:
+    assert set(dags) == {path.stem for path in (ROOT / "dags").glob("*.py") if path.stem != "__init__"}
+
+
+def test_every_dag_file_fits_on_a_screen() -> None:
+    for path in (ROOT / "dags").glob("*.py"):
+        assert len(path.read_text().splitlines()) <= SCREEN, path.name
+
+
+def test_a_flow_is_receive_gate_publish_acknowledge_and_the_last_always_runs(dags) -> None:
+    flow = dags["ils_import"]
+    assert [task.task_id for task in flow.topological_sort()] == ["receive", "gate", "publish", "acknowledge"]
+    assert flow.get_task("acknowledge").is_teardown
+    assert {task.pool for task in flow.tasks} == {"flows"}
+    assert flow.schedule is None
+
+
+def test_a_flow_started_by_hand_asks_for_its_delivery(dags) -> None:
+    with pytest.raises(Exception, match="delivery"):
+        dags["ils_import"].params.validate()
+
+
+def test_operations_ask_for_what_they_need(dags) -> None:
+    assert {name: set(dags[name].params) for name in ("replay", "approve", "retract", "erasure")} == {
+        "replay": {"delivery", "reason", "record"},
+        "approve": {"delivery", "answer", "who"},
+        "retract": {"delivery", "who"},
+        "erasure": {"partner", "subject", "who"},
+    }
+
+
+def test_dispatch_has_a_pool_of_its_own_and_never_overlaps_itself(dags) -> None:
+    dispatch = dags["dispatch"]
+    assert {task.pool for task in dispatch.tasks} == {"dispatch"}
+    assert dispatch.max_active_runs == 1
+
+
+def test_every_dag_tells_what_it_is_for_and_points_to_its_page(dags) -> None:
+    for name, dag in dags.items():
+        assert dag.doc_md, name
+        first = Path(dag.fileloc).read_text().splitlines()[0]
+        page = first.rpartition(" ")[2].strip('"')
+        assert (ROOT / page).is_file(), f"{name}: {first}"
+
+
+def test_the_pools_that_tasks_use_are_made_at_set_up(dags) -> None:
+    import json
+
+    pools = json.loads((ROOT / "dags" / "house" / "pools.json").read_text())
+    assert {task.pool for dag in dags.values() for task in dag.tasks} <= set(pools)
