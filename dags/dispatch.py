@@ -23,6 +23,17 @@ def look() -> list[dict[str, object]]:
     return [{"trigger_dag_id": one.flow, "trigger_run_id": one.id, "conf": {"delivery": one.id}} for one in look(engine())]
 
 
+@task
+def partners() -> None:
+    """Red while a partner's YAML has a mistake: that partner alone is out, and this task's log says where and what is allowed."""
+    from airflow.sdk.exceptions import AirflowFailException
+
+    from dags.house.engine import engine
+
+    if mistakes := engine().partners().mistakes:
+        raise AirflowFailException("\n".join(str(mistake) for mistake in mistakes))
+
+
 with DAG(
     "dispatch",
     schedule=AssetOrTimeSchedule(timetable=DeltaTriggerTimetable(EVERY), assets=any_of(*STAR)),
@@ -33,3 +44,4 @@ with DAG(
     default_args=task_defaults("dispatch") | {"retries": 0},
 ) as dispatch:
     TriggerDagRunOperator.partial(task_id="start", logical_date=None, skip_when_already_exists=True).expand_kwargs(look())
+    partners()

@@ -102,3 +102,8 @@ def test_the_schema_for_editors_knows_every_flow_and_its_fields() -> None:
     made = schema(flow_models())
     assert "profile" in json.dumps(made["properties"]["flows"]["properties"]["ils_import"])
     assert "id" not in made["properties"]
+
+
+def test_the_schema_that_editors_use_is_the_one_that_the_code_makes() -> None:
+    kept = Path(__file__).parents[3] / "include" / "partners" / "partner.schema.json"
+    assert json.loads(kept.read_text()) == schema(flow_models()), "make schema"
