@@ -10,7 +10,7 @@ import pytest
 from include.engine.engine import ROOT
 
 pytestmark = pytest.mark.airflow
-SCREEN = 45  # lines
+SCREEN = 50  # lines
 
 
 @pytest.fixture(scope="module")

@@ -60,7 +60,7 @@ def test_the_first_matching_glob_counts_whatever_the_letters_case(written) -> No
         (("profile: cicero", "profil: cicero"), 7, "did you mean 'profile'?"),
         (("profile: cicero", "profil: cicero"), 6, "flows.ils_import.profile: is missing"),
         (("stable_for: 30s", "stable_for: soon"), 9, "no length of time"),
-        (("loans: events, ", ""), 12, "belongs to a delivery of table loan"),
+        (("loans: events, ", ""), 12, "a delivery of loans says loans"),
         (("5000..40000", "40000..5000"), 12, "no range"),
         (("table: bibliographic", "table: books"), 11, "'bibliographic'"),
         (("sunday 04:00", "now and then"), 11, "no schedule"),
