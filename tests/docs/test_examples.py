@@ -92,10 +92,19 @@ def test_python_in_the_docs_imports_only_what_is_there(block: Block, doors: Path
             assert [name.name for name in node.names if not hasattr(module, name.name)] == []
 
 
+def test_questions_to_the_ledger_in_the_docs_can_be_asked(ledger: Ledger) -> None:
+    [block] = blocks(ROOT / "docs" / "users" / "integration-engineers.md", "sql")
+    with ledger.read() as tx:
+        for question in block.text.strip().split(";\n"):
+            assert tx.exec_driver_sql(question.rstrip(";")).fetchall() == []
+
+
 def test_the_flow_of_the_worked_example_uses_the_steps_that_there_are() -> None:
     flow = next(block for block in blocks(CONNECTOR, "python") if block.file == "dags/doors_import.py")
     real = (ROOT / "dags" / "ils_import.py").read_text(encoding="utf-8")
-    assert [line for line in flow.text.splitlines() if line.startswith("from ")] == [line for line in real.splitlines() if line.startswith("from ")]
+    assert [line for line in flow.text.splitlines() if line.startswith("from ")] == [
+        line for line in real.splitlines() if line.startswith("from ")
+    ]
     assert "airflow" in flow.text.lower() and "dag" in flow.text.lower()
 
 
@@ -111,7 +120,11 @@ def test_the_worked_example_takes_a_file_in(doors: Path, ledger: Ledger, monkeyp
     house = House(Engine(home, ledger, EnvironmentCredentials(MASTER), flow_models(), partners, doors / "data_contracts"))
     inbox = home / "inbox" / "lindeby_doors"
     inbox.mkdir(parents=True)
-    (inbox / "doors_20261121.csv").write_text("hb;2026-11-21T14;37\nhb;2026-11-21T14;37\nhb;yesterday;4\nhb;2026-11-21\n;2026-11-21T15;41\nhb;2026-11-21T15;x\nhb;2026-11-21T15;41\n")
+    good, bad = (
+        ["hb;2026-11-21T14;37", "hb;2026-11-21T15;41"],
+        ["hb;2026-11-21T14;37", "hb;yesterday;4", "hb;2026-11-21", ";2026-11-21T15;41", "hb;2026-11-21T15;x"],
+    )
+    (inbox / "doors_20261121.csv").write_text("\n".join(good + bad) + "\n")
     [claimed] = house.claimed()
     done = house.run(claimed.id, inbound)
     assert done.state == State.ACKNOWLEDGED, done.message
