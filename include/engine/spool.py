@@ -10,13 +10,17 @@ from types import TracebackType
 
 import pyarrow as pa
 
+from include.engine.ahead import Behind
 from include.engine.crypto.keys import DataKey
 from include.engine.crypto.seal import SealedReader, SealedWriter
 from include.engine.failpoints import point
 
 
 class SpoolWriter:
-    """One sealed Arrow stream; the file has its name only once it is whole (written beside, fsynced, renamed)."""
+    """One sealed Arrow stream; the file has its name only once it is whole (written beside, fsynced, renamed).
+
+    Rows are compressed and sealed in a thread of their own: an error there is raised by the next call.
+    """
 
     def __init__(self, path: Path, schema: pa.Schema, key: DataKey) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -24,12 +28,14 @@ class SpoolWriter:
         self._raw = self._part.open("wb")
         self._sealed = SealedWriter(self._raw, key)
         self._stream = pa.ipc.new_stream(self._sealed, schema, options=pa.ipc.IpcWriteOptions(compression="lz4"))
+        self._behind = Behind()
         self.schema, self.rows = schema, 0
 
     def write(self, rows: pa.RecordBatch | pa.Table) -> None:
         """Append rows; their columns are brought into the schema's order."""
         for batch in rows.to_batches() if isinstance(rows, pa.Table) else [rows]:
-            self._stream.write_batch(pa.RecordBatch.from_arrays([batch.column(name) for name in self.schema.names], schema=self.schema))
+            ordered = pa.RecordBatch.from_arrays([batch.column(name) for name in self.schema.names], schema=self.schema)
+            self._behind.do(self._stream.write_batch, ordered)
             self.rows += batch.num_rows
 
     def __enter__(self) -> SpoolWriter:
@@ -39,11 +45,14 @@ class SpoolWriter:
         if kind is None:
             self.close()
         else:
+            self._behind.end()
             self._raw.close()
             self._part.unlink(missing_ok=True)
 
     def close(self) -> None:
         """Finish the file: after this it is there, whole and durable."""
+        self._behind.wait()
+        self._behind.end()
         self._stream.close()
         self._sealed.close()
         self._raw.flush()

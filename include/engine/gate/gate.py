@@ -64,7 +64,8 @@ class Gate:
             return splits[0]
         set_aside = pa.concat_tables([one.set_aside for one in splits]) if splits else NOTHING
         accepted = pa.concat_batches([one.accepted for one in splits]) if splits else batch
-        return Split(accepted, set_aside)
+        positions = [number * CHUNK + one.positions for number, one in enumerate(splits)]
+        return Split(accepted, set_aside, np.concatenate(positions) if positions else np.empty(0, dtype=np.int64))
 
     def verdict(self, *, set_aside_before: int = 0) -> Verdict:
         """What becomes of the delivery, after its last batch. `set_aside_before` rows that a reader set aside count among the bad ones."""
@@ -84,7 +85,7 @@ class Gate:
         accepted = batch if not len(bad) else batch.filter(pa.array(_without(bad, batch.num_rows)))
         self._tally.divide(batch.num_rows, len(bad))
         self._whole.add(accepted)
-        return Split(accepted, set_aside)
+        return Split(accepted, set_aside, bad)
 
     def _set_aside(self, batch: pa.RecordBatch, answers: Mapping[str, Answer]) -> tuple[Positions, pa.Table]:
         """Positions, ascending, of the rows that do not go on, and their rows of SET_ASIDE without raw."""

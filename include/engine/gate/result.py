@@ -31,10 +31,14 @@ class RuleResult:
 
 @dataclass(frozen=True)
 class Split:
-    """One batch, divided: the rows that go on, with all their columns, and those set aside, each once, with its first reason."""
+    """One batch, divided: the rows that go on, with all their columns, and those set aside, each once, with its first reason.
+
+    `positions`: where in the batch the rows set aside stood (from 0, ascending).
+    """
 
     accepted: pa.RecordBatch
     set_aside: pa.Table
+    positions: npt.NDArray[np.int64]
 
 
 @dataclass(frozen=True)

@@ -14,6 +14,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
+from include.engine.ahead import Behind
 from include.engine.contract.arrow import SOURCE_COLUMNS
 from include.engine.contract.model import Contract, Rule
 from include.engine.gate.result import FOUND, NOTHING
@@ -32,7 +33,10 @@ class Late:
 
 
 class Whole:
-    """Follows one delivery; `references` are the other tables that queries name, as the partner's own rows of them."""
+    """Follows one delivery; `references` are the other tables that queries name, as the partner's own rows of them.
+
+    DuckDB counts in a thread of its own while Great Expectations judges the next rows; what it finds is waited for when it is asked for.
+    """
 
     def __init__(self, contract: Contract, references: Mapping[str, pa.Table]) -> None:
         self._contract = contract
@@ -44,11 +48,14 @@ class Whole:
         self._counts = {rule.id: 0 for rule in self._queries}
         self._places: list[pa.Table] = []
         self._members: dict[str, int] = {}
+        self._behind = Behind()
 
     def add(self, accepted: pa.RecordBatch) -> None:
         """Takes in the next accepted rows."""
-        if accepted.num_rows == 0 or not (self._queries or self._unique):
-            return
+        if accepted.num_rows and (self._queries or self._unique):
+            self._behind.do(self._add, accepted)
+
+    def _add(self, accepted: pa.RecordBatch) -> None:
         self._connection.register(BATCH, pa.table(accepted))
         for rule in self._queries:
             self._counts[rule.id] += int(self._one(str(rule.query).replace("{table}", BATCH)))
@@ -58,10 +65,12 @@ class Whole:
 
     def counted(self, rule: Rule) -> int | None:
         """The query's count over all rows so far; None when a table that it needs was not given."""
+        self._behind.wait()
         return self._counts.get(rule.id)
 
     def late(self) -> Late:
         """Every row whose key came before, in order. The first stays."""
+        self._behind.wait()
         rule = self._unique
         if rule is None or not self._places:
             return Late(np.empty(0, dtype=np.int64), NOTHING)

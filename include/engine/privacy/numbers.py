@@ -43,6 +43,7 @@ _SIGNED = (
 )
 _PERHAPS = f"[0-9]{{9}}|{_SIGNED}"
 _LINE = (pa.scalar("", pa.large_string()), pa.scalar("\n", pa.large_string()))
+_SHORTEST, _SHORTEST_SIGNED = 9, 11  # bytes of the shortest shapes: a BSN, and one with its signs (a CPR with its sign too)
 _LOOK_BACK = 24  # bytes in which a word before a number counts
 
 
@@ -92,9 +93,13 @@ def find(values: pa.Array | pa.ChunkedArray, kinds: Collection[str] = KINDS, *, 
     870970-1234 is DBC's agency number and something more).
     """
     text = plain(values)
-    perhaps = np.flatnonzero(
-        pc.fill_null(pc.match_substring_regex(text, _SIGNED if signed else _PERHAPS), False).to_numpy(zero_copy_only=False)
-    )
+    length = pc.binary_length(text)
+    enough = _SHORTEST_SIGNED if signed else _SHORTEST
+    if (pc.max(length).as_py() or 0) < enough:
+        return _found([])
+    long = np.flatnonzero(pc.greater_equal(length, enough).fill_null(False).to_numpy(zero_copy_only=False))
+    matches = pc.match_substring_regex(text if len(long) == len(text) else text.take(pa.array(long)), _SIGNED if signed else _PERHAPS)
+    perhaps = long[matches.to_numpy(zero_copy_only=False)]
     if not len(perhaps):
         return _found([])
     candidates = pc.binary_join_element_wise(normal(text.take(pa.array(perhaps))), *_LINE)  # a line each: no run of digits crosses rows

@@ -1,0 +1,39 @@
+"""Batches of even size: each question to Great Expectations costs a tenth of a second whatever its rows, so small batches wait for company."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+import pyarrow as pa
+
+
+class Gather:
+    """Holds back rows until there are `size` of them, in their order."""
+
+    def __init__(self, size: int) -> None:
+        self._size, self._held, self._rows = size, list[pa.RecordBatch](), 0
+
+    def add(self, batch: pa.RecordBatch) -> Iterator[pa.RecordBatch]:
+        """Take rows in; batches of exactly `size` rows as they come full."""
+        while self._rows + batch.num_rows >= self._size:
+            missing = self._size - self._rows
+            self._held.append(batch.slice(0, missing))
+            batch = batch.slice(missing)
+            yield from self.rest()
+        if batch.num_rows:
+            self._held.append(batch)
+            self._rows += batch.num_rows
+
+    def rest(self) -> Iterator[pa.RecordBatch]:
+        """What is held, as one batch."""
+        held, self._held, self._rows = self._held, [], 0
+        if held:
+            yield held[0] if len(held) == 1 else pa.concat_batches(held)
+
+
+def gathered(batches: Iterable[pa.RecordBatch], size: int) -> Iterator[pa.RecordBatch]:
+    """The same rows in batches of `size`, the last one smaller."""
+    gather = Gather(size)
+    for batch in batches:
+        yield from gather.add(batch)
+    yield from gather.rest()
