@@ -14,7 +14,7 @@ from include.engine.inbound.ending import ending
 from include.engine.inbound.gate import GatedRows
 from include.engine.inbound.work import Outcome, nothing_to_do
 from include.engine.lake.plan import plan
-from include.engine.lake.publish import Published
+from include.engine.lake.publish import Published, published_before
 from include.engine.lake.publish import publish as publish_table
 from include.engine.ledger import claims, deliveries, manifests, quarantined
 from include.engine.ledger.manifests import Versions
@@ -31,7 +31,7 @@ def publish(engine: Engine, delivery_id: str, connector: Inbound) -> Outcome:
     with ending(engine, token, lambda: delivery.counts):
         if delivery.status == "test":
             return _rehearse(engine, delivery, token, connector)
-        done: dict[str, Published] = {}
+        done = _done_before(engine, delivery, token)
         # What the delivery brings along goes first: a reader that sees a loan sees the item that stands in for it.
         for table in sorted(delivery.facts["tables"], key=lambda name: name == delivery.table):
             done[table] = publish_table(
@@ -64,6 +64,15 @@ def publish(engine: Engine, delivery_id: str, connector: Inbound) -> Outcome:
     changed = tuple(table for table, one in done.items() if one.added or one.changed or one.deleted)
     words = "; ".join(f"{table}: {one.added:,} added, {one.changed:,} changed, {one.deleted:,} deleted" for table, one in done.items())
     return Outcome(delivery.id, published.state, words or "nothing to publish", changed)
+
+
+def _done_before(engine: Engine, delivery: Delivery, token: Token) -> dict[str, Published]:
+    """Tables that an earlier try committed to and that this one has no rows for: what is unknown to the lake is known when it is judged
+    again (a placeholder is there already). They belong to the manifest; so each try first notes where it is going to commit."""
+    begun = set(delivery.facts.get("publishing", ())) - set(delivery.facts["tables"])
+    found = {table: published_before(engine.lake, table, delivery.id) for table in sorted(begun)}
+    claims.note(engine.ledger, token, publishing=sorted({*begun, *delivery.facts["tables"]}))
+    return {table: one for table, one in found.items() if one is not None}
 
 
 def _rehearse(engine: Engine, delivery: Delivery, token: Token, connector: Inbound) -> Outcome:

@@ -14,11 +14,11 @@ from deltalake import DeltaTable
 from include.engine.contract.model import Contract
 from include.engine.lake.commit import Change, transact
 from include.engine.lake.files import DataFile, PartitionWriter, files_of, kept
-from include.engine.lake.log import Commit
+from include.engine.lake.log import Commit, recorded
 from include.engine.lake.migrate import ensure
 from include.engine.lake.plan import Mode, Rows, conformed, differences, placeholders_in, refuse_repeated
 from include.engine.lake.store import TableStore
-from include.engine.lake.table import PLACEHOLDER, Lake, data_schema, key_of
+from include.engine.lake.table import PLACEHOLDER, Lake, data_schema, exists, key_of, open_table, store_of
 
 
 @dataclass(frozen=True)
@@ -72,6 +72,14 @@ def publish(
 
     commit, before = transact(lake, contract.table, partner, transaction_of(delivery_id), prepare, check, key_of(contract))
     return published(commit, before)
+
+
+def published_before(lake: Lake, table: str, delivery_id: str) -> Published | None:
+    """What the delivery's publish into `table` did, None when it never happened."""
+    if not exists(lake, table):
+        return None
+    commit = recorded(store_of(lake, table), open_table(lake, table), transaction_of(delivery_id))
+    return None if commit is None else published(commit, True)
 
 
 def published(commit: Commit, was_recorded: bool) -> Published:
