@@ -23,7 +23,7 @@ from include.engine.partner.loading import load_partner
 from include.engine.partner.settings import Partner
 from include.engine.reasons import LANGUAGES
 from tests.docs.pages import ROOT, Block, blocks, every
-from tests.engine.inbound.conftest import MASTER, House
+from tests.house import MASTER, House
 
 PARTNER = {"name": "A library", "timezone": "Europe/Copenhagen"}
 CONNECTOR = ROOT / "docs" / "add-a-connector.md"
@@ -117,7 +117,9 @@ def test_the_worked_example_takes_a_file_in(doors: Path, ledger: Ledger, monkeyp
     yaml_file = partners / "lindeby.yaml"
     yaml_file.write_text(yaml_file.read_text().replace("status: test", "status: live").replace("stable_for: 30s", "stable_for: 0s"))
     home = doors / "home"
-    house = House(Engine(home, ledger, EnvironmentCredentials(MASTER), flow_models(), partners, doors / "data_contracts"))
+    house = House(
+        Engine(home, ledger, EnvironmentCredentials(MASTER), flow_models(), partners, doors / "data_contracts"), inbound, "lindeby"
+    )
     inbox = home / "inbox" / "lindeby_doors"
     inbox.mkdir(parents=True)
     good, bad = (
@@ -126,6 +128,6 @@ def test_the_worked_example_takes_a_file_in(doors: Path, ledger: Ledger, monkeyp
     )
     (inbox / "doors_20261121.csv").write_text("\n".join(good + bad) + "\n")
     [claimed] = house.claimed()
-    done = house.run(claimed.id, inbound)
+    done = house.run(claimed.id)
     assert done.state == State.ACKNOWLEDGED, done.message
     assert (done.counts.in_, done.counts.published, done.counts.quarantined) == (7, 2, 5)
