@@ -19,7 +19,7 @@ def main() -> int:
     parser.add_argument("--seeds", type=int, default=5, help="how many worlds; each kills once at each point")
     parser.add_argument("--first", type=int, default=1, help="the first seed")
     parser.add_argument("--point", choices=POINTS, help="this point only")
-    parser.add_argument("--kind", choices=["kill", "later", "overlap", "dispatch"], help="this kind only")
+    parser.add_argument("--kind", choices=["kill", "later", "overlap", "give up", "dispatch", "two dispatches"], help="this kind only")
     given = parser.parse_args()
     points = {given.point: POINTS[given.point]} if given.point else POINTS
     folder = Path(tempfile.mkdtemp(prefix="bindery_crash_"))

@@ -68,7 +68,11 @@ def prepare(zygote: Zygote, folder: Path, target: Target, seed: int, *, claimed:
             done = zygote.start(step, id, home=house.home, env=house.env)
             if done.wait() != DONE:
                 raise RuntimeError(f"{target.name}: {step} of {answer.file} ended with {done.code}: {done.log}")
-    house.drop(target.library, folder / "world" / target.library / f"day{house.answer.day}" / house.answer.file)
+    world = folder / "world"
+    if target.apart:
+        world = folder / "other world"
+        make(target.library, LOANS, world, seed=seed + target.apart, bad=BAD, two_days=target.two_days)
+    house.drop(target.library, world / target.library / f"day{house.answer.day}" / house.answer.file)
     if not claimed:
         return house
     [id] = look(zygote, house)

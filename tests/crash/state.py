@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections import Counter
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -82,9 +82,12 @@ def left(engine: Engine, id: str) -> Left:
     )
 
 
-def differences(found: Left, wanted: Left) -> list[str]:
-    """In words, where two endings differ; `ends` may hold states that a second try went through again."""
+def differences(found: Left, wanted: Left, *, judged_again: bool = False) -> list[str]:
+    """In words, where two endings differ; `ends` may hold states that a second try went through again. With `judged_again` warnings and the
+    tables that have rows may differ, and so may what receipts say of them."""
     said = []
+    if judged_again:
+        found, wanted = _without_warnings(found), _without_warnings(wanted)
     for field in fields(Left):
         one, other = getattr(found, field.name), getattr(wanted, field.name)
         if field.name == "ends":
@@ -92,6 +95,16 @@ def differences(found: Left, wanted: Left) -> list[str]:
         if one != other:
             said.append(f"{field.name}: {_short(one, other)}")
     return said
+
+
+def _without_warnings(one: Left) -> Left:
+    nameless = {
+        folder: Counter({name if "archive/" in name else name.split(" ")[0]: count for name, count in names.items()})
+        for folder, names in one.files.items()
+    }
+    ends = Counter({state: count for state, count in one.ends.items() if state != "failed"})
+    told = {name: value for name, value in one.told.items() if name not in {"warnings", "counts", "tables"}}
+    return replace(one, counts=one.counts | {"warnings": 0}, facts={}, ends=ends, told=told, files=nameless)
 
 
 _ONCE = ("published", "acknowledged", "blocked", "held", "failed", "duplicate")
@@ -152,7 +165,7 @@ def _files(folder: Path, engine: Engine, id: str) -> Counter[str]:
         if path.is_dir():
             continue
         if folder.name == "quarantine":
-            seen["known" if name in known else f"unknown {name}"] += not (name in known)
+            seen["known" if name in known else f"unknown {name}"] += name not in known
         elif folder.name == "landing":
             seen[name] += 1
         else:

@@ -13,6 +13,8 @@ class Target:
     library: str
     file: tuple[str, int]
     before: tuple[tuple[str, int], ...] = ()
+    apart: int = 0
+    """The file is of a world whose seed is that much higher than that of the files before it."""
 
     @property
     def two_days(self) -> bool:
@@ -27,6 +29,9 @@ TARGETS = (
     Target("loan events in an archive, upon items", "lindeby", ("loan", 1), (("item", 1),)),
     Target("patrons, Latin-1", "molendal", ("patron", 1)),
 )
+
+FRAGMENTS = Target("loan events upon two deliveries of them", "lindeby", ("loan", 1), (("loan", 1), ("loan", 2)), apart=500)
+"""For whom a compaction has something to do."""
 
 
 def target_of(seed: int) -> Target:

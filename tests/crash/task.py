@@ -59,8 +59,12 @@ def forget(engine: Engine, partner: str, table: str, column: str, value: str) ->
     import pyarrow.dataset as ds
 
     from include.engine.lake.maintenance import history_without
+    from include.engine.ledger import manifests
+    from include.engine.ledger.manifests import Versions
 
-    return history_without(engine.lake, table, partner, ds.field(column) == value, erasure=f"crash-{value[:8]}").rows
+    gone = history_without(engine.lake, table, partner, ds.field(column) == value, erasure="crash")
+    manifests.pin(engine.ledger, None, {table: Versions(gone.version_before, gone.version_after)})
+    return gone.rows
 
 
 def erase(engine: Engine, partner: str, patron_id: str) -> str:
