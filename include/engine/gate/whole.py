@@ -1,7 +1,7 @@
 """What only the whole delivery shows: duplicates, rows whose partner in another table is missing, counts and shares. DuckDB counts.
 
-Nothing of a row is kept from batch to batch but its place and two hashes (28 bytes), so that five million rows fit easily: a query's counts
-add up over the batches.
+Nothing of a row is kept from batch to batch but its place and two hashes (some 22 bytes), so that five million rows fit easily: a query's
+counts add up over the batches.
 """
 
 from __future__ import annotations
@@ -32,6 +32,32 @@ class Late:
     rows: pa.Table
 
 
+class _Numbers:
+    """Numbers of a batch as what they have above the smallest, in as few bytes as that takes."""
+
+    def __init__(self, numbers: npt.NDArray[np.int64]) -> None:
+        self._least = int(numbers.min()) if len(numbers) else 0
+        above = numbers - self._least
+        self._above = above.astype(np.min_scalar_type(int(above.max(initial=0))))
+
+    def at(self, rows: Positions) -> Positions:
+        """The numbers at these rows."""
+        return self._least + self._above[rows].astype(np.int64)
+
+
+@dataclass(frozen=True)
+class _Places:
+    """Of each row of a batch: a hash of its key, one of the whole row, and where it came from."""
+
+    key: npt.NDArray[np.uint64]
+    row: npt.NDArray[np.uint32]
+    source: Mapping[str, _Numbers]
+
+    def at(self, rows: Positions) -> pa.Table:
+        """All that is known of these rows."""
+        return pa.table({"key": self.key[rows], "row": self.row[rows], **{name: found.at(rows) for name, found in self.source.items()}})
+
+
 class Whole:
     """Follows one delivery; `references` are the other tables that queries name, as the partner's own rows of them.
 
@@ -46,7 +72,7 @@ class Whole:
         self._queries = [rule for rule in contract.rules if rule.query is not None and set(rule.references) <= set(references)]
         self._unique = next((rule for rule in contract.rules if rule.metric == "duplicateValues"), None)
         self._counts = {rule.id: 0 for rule in self._queries}
-        self._places: list[pa.Table] = []
+        self._places: list[_Places] = []
         self._members: dict[str, int] = {}
         self._behind = Behind()
 
@@ -74,14 +100,19 @@ class Whole:
         rule = self._unique
         if rule is None or not self._places:
             return Late(np.empty(0, dtype=np.int64), NOTHING)
-        places = pa.concat_tables(self._places)
-        keys = places.column("key").to_numpy()
+        keys = np.concatenate([places.key for places in self._places])
         ordered = np.sort(keys)
         twice = np.unique(ordered[1:][ordered[1:] == ordered[:-1]])
         candidates = np.flatnonzero(np.isin(keys, twice)) if len(twice) else np.empty(0, dtype=np.int64)
         if not len(candidates):
             return Late(candidates, NOTHING)
-        found = places.take(pa.array(candidates)).append_column("position", pa.array(candidates))
+        starts = np.cumsum([0, *(len(places.key) for places in self._places)])
+        cuts = np.searchsorted(candidates, starts)
+        parts = [
+            places.at(candidates[first:last] - start)
+            for places, start, first, last in zip(self._places, starts, cuts, cuts[1:], strict=False)
+        ]
+        found = pa.concat_tables(parts).append_column("position", pa.array(candidates))
         self._connection.register("candidates", found)
         later = self._table(
             "SELECT *, row_number() OVER (PARTITION BY key, row ORDER BY position) > 1 AS same FROM candidates "
@@ -104,35 +135,27 @@ class Whole:
         }
         return pa.table(columns).cast(FOUND)
 
-    def _place(self, accepted: pa.RecordBatch, rule: Rule) -> pa.Table:
+    def _place(self, accepted: pa.RecordBatch, rule: Rule) -> _Places:
         """Key hash, row hash and place of each row. Two keys of five million share a 64-bit hash once in 1.5 million deliveries."""
         key = ", ".join(f'"{name}"' for name in rule.columns)
         every = ", ".join(f'"{name}"' for name in self._contract.names)
         sql = f"SELECT hash({key}) AS key, (hash({every}) & 4294967295)::UINTEGER AS row FROM {BATCH}"  # noqa: S608  names of a contract
-        hashes = self._table(sql)
-        columns = dict(zip(hashes.column_names, hashes.columns, strict=True))
-        return pa.table({**columns, **self._source(accepted)})
+        hashes = self._connection.execute(sql).fetchnumpy()
+        source = {name: _Numbers(numbers) for name, numbers in self._source(accepted).items()}
+        return _Places(np.asarray(hashes["key"], np.uint64), np.asarray(hashes["row"], np.uint32), source)
 
-    def _source(self, accepted: pa.RecordBatch) -> dict[str, pa.Array]:
-        present = set(accepted.schema.names)
-        if not set(SOURCE_COLUMNS.names) <= present:
+    def _source(self, accepted: pa.RecordBatch) -> dict[str, Positions]:
+        if not set(SOURCE_COLUMNS.names) <= set(accepted.schema.names):
             self._members.setdefault("", 0)
             nothing = np.zeros(accepted.num_rows, dtype=np.int64)
-            return {
-                "member": pa.array(nothing.astype(np.int32)),
-                "record": pa.array(nothing),
-                "offset": pa.array(nothing),
-                "length": pa.array(nothing - 1, pa.int32()),
-            }
+            return {"member": nothing, "record": nothing, "offset": nothing, "length": nothing - 1}
         encoded = accepted.column("_member").dictionary_encode()
         numbers = [self._members.setdefault(member or "", len(self._members)) for member in encoded.dictionary.to_pylist()]
-        member = pa.array(np.asarray(numbers, dtype=np.int32)).take(encoded.indices)
-        return {
-            "member": member,
-            "record": accepted.column("_record"),
-            "offset": accepted.column("_offset"),
-            "length": accepted.column("_length"),
+        member = np.asarray(numbers, dtype=np.int64)[encoded.indices.to_numpy(zero_copy_only=False)]
+        places = {
+            name: accepted.column(f"_{name}").to_numpy(zero_copy_only=False).astype(np.int64) for name in ("record", "offset", "length")
         }
+        return {"member": member, **places}
 
     def _table(self, sql: str) -> pa.Table:
         return self._connection.sql(sql).to_arrow_table()

@@ -16,6 +16,7 @@ import pyarrow.parquet as pq
 from deltalake import DeltaTable
 from deltalake.transaction import AddAction, RemoveAction
 
+from include.engine.ahead import Behind
 from include.engine.lake.store import TableStore
 from include.engine.lake.table import PARTITION
 
@@ -85,7 +86,10 @@ def kept(store: TableStore, file: DataFile, schema: pa.Schema, drop: npt.NDArray
 
 
 class PartitionWriter:
-    """New data files of one partner, at most FILE_ROWS rows each. They count for nothing until a commit names them."""
+    """New data files of one partner, at most FILE_ROWS rows each. They count for nothing until a commit names them.
+
+    Rows are encoded in a thread of their own: an error there is raised by a later call.
+    """
 
     def __init__(self, store: TableStore, schema: pa.Schema, partner: str, keys: Sequence[str] = ()) -> None:
         self.store, self.schema, self.partner = store, schema, partner
@@ -98,6 +102,7 @@ class PartitionWriter:
         self._path, self._rows, self._held = "", 0, 0
         self._waiting: list[pa.RecordBatch] = []
         self._writer: pq.ParquetWriter | None = None
+        self._behind = Behind()
 
     def write(self, batch: pa.RecordBatch) -> None:
         """Add rows; small batches are gathered into one row group."""
@@ -118,6 +123,7 @@ class PartitionWriter:
         """Finish; the files that were written, durable on a local disk."""
         self._flush()
         self._finish()
+        self._behind.end()
         return self._files
 
     @property
@@ -127,6 +133,7 @@ class PartitionWriter:
 
     def discard(self) -> None:
         """Delete what was written: nothing names it. What cannot be deleted now is left to vacuum."""
+        self._behind.end()
         with contextlib.suppress(Exception):
             self._finish()
         for file in self._files:
@@ -142,13 +149,15 @@ class PartitionWriter:
             self._writer = pq.ParquetWriter(
                 self._stream, self.schema, compression="zstd", compression_level=1, use_dictionary=self._dictionary
             )
-        self._writer.write_table(pa.Table.from_batches(self._waiting, schema=self.schema), row_group_size=GROUP_ROWS)
+        rows = pa.Table.from_batches(self._waiting, schema=self.schema)
+        self._behind.do(self._writer.write_table, rows, GROUP_ROWS)
         self._rows += self._held
         self._waiting, self._held = [], 0
 
     def _finish(self) -> None:
         if self._writer is None or self._stream is None:
             return
+        self._behind.wait()
         self._writer.close()
         self._stream.close()
         self._writer = self._stream = None

@@ -16,7 +16,8 @@ from include.engine.lake.commit import Change, transact
 from include.engine.lake.files import DataFile, PartitionWriter, files_of, kept
 from include.engine.lake.log import Commit, recorded
 from include.engine.lake.migrate import ensure
-from include.engine.lake.plan import Mode, Rows, conformed, differences, placeholders_in, refuse_repeated
+from include.engine.lake.plan import Mode, Rows, conformed, differences, narrowed, placeholders_in, refuse_repeated
+from include.engine.lake.rows import KeysSeen
 from include.engine.lake.store import TableStore
 from include.engine.lake.table import PLACEHOLDER, Lake, data_schema, exists, key_of, open_table, store_of
 
@@ -104,17 +105,21 @@ def rewrite(store: TableStore, writer: PartitionWriter, files: Sequence[DataFile
 def _first(
     handle: DeltaTable, writer: PartitionWriter, contract: Contract, partner: str, delivery_id: str, mode: Mode, rows: Rows
 ) -> Change:
-    """The partner has nothing yet: write as it comes, in one pass; only the keys are held, to see that none comes twice."""
-    schema = data_schema(handle)
-    seen, placeholders = [], 0
+    """The partner has nothing yet: write as it comes, in one pass; of each key a hash is held, to see that none comes twice."""
+    schema, keys = data_schema(handle), key_of(contract)
+    narrow = pa.schema([schema.field(name) for name in [*keys, *({PLACEHOLDER} & set(schema.names))]])
+    seen, count, placeholders = KeysSeen(keys), 0, 0
     for batch in conformed(rows(), schema, contract, partner):
         writer.write(_stamped(batch, delivery_id))
-        narrow = pa.Table.from_batches([batch]).select([*key_of(contract), *([PLACEHOLDER] if PLACEHOLDER in schema.names else [])])
-        placeholders += int(placeholders_in(narrow).sum())
-        seen.append(narrow.select(list(key_of(contract))))
-    keys = pa.concat_tables(seen) if seen else pa.schema([schema.field(key) for key in key_of(contract)]).empty_table()
-    refuse_repeated(keys, contract, partner)
-    return Change([], _facts(handle, delivery_id, mode, keys.num_rows, 0, 0, 0, placeholders))
+        part = narrowed(batch, narrow)
+        seen.add(part)
+        count += part.num_rows
+        placeholders += int(placeholders_in(pa.table(part)).sum())
+    twice = seen.twice()
+    if len(twice):
+        again = (narrowed(batch, narrow) for batch in conformed(rows(), schema, contract, partner))
+        refuse_repeated(pa.Table.from_batches([seen.among(batch, twice) for batch in again]), contract, partner)
+    return Change([], _facts(handle, delivery_id, mode, count, 0, 0, 0, placeholders))
 
 
 def _write_taken(

@@ -187,6 +187,34 @@ def repeated(rows: pa.Table, keys: Sequence[str]) -> int:
     return int(rows.num_rows) - distinct
 
 
+class KeysSeen:
+    """Which keys of a stream of rows may have come twice: a hash is kept of each row, 8 bytes."""
+
+    def __init__(self, keys: Sequence[str]) -> None:
+        self._hash = "hash(" + ", ".join(f'"{key}"' for key in keys) + ")"
+        self._seen: list[npt.NDArray[np.uint64]] = []
+        self._connection = session()
+
+    def add(self, rows: pa.RecordBatch) -> None:
+        """Take in the next rows."""
+        self._seen.append(self._of(rows))
+
+    def twice(self) -> npt.NDArray[np.uint64]:
+        """The hashes that came more than once: equal keys, or very rarely two keys of one hash."""
+        ordered = np.sort(np.concatenate(self._seen)) if self._seen else np.empty(0, np.uint64)
+        return np.unique(ordered[1:][ordered[1:] == ordered[:-1]])
+
+    def among(self, rows: pa.RecordBatch, hashes: npt.NDArray[np.uint64]) -> pa.RecordBatch:
+        """Those of `rows` whose key has one of these hashes."""
+        return rows.filter(pa.array(np.isin(self._of(rows), hashes)))
+
+    def _of(self, rows: pa.RecordBatch) -> npt.NDArray[np.uint64]:
+        with self._connection.cursor() as connection:
+            connection.register("incoming_rows", pa.table(rows))
+            found = connection.execute(f"SELECT {self._hash} AS h FROM incoming_rows").fetchnumpy()["h"]  # noqa: S608
+        return np.asarray(found, np.uint64)
+
+
 def session(engine: Any = None) -> Any:
     """A context that gives a DuckDB connection: `engine`'s own cursor, or a new one in memory that loads no extension."""
     if engine is not None:
