@@ -15,7 +15,7 @@ import time_machine
 
 from include.engine import clock
 from include.engine.credentials import EnvironmentCredentials
-from include.engine.delivery import Delivery
+from include.engine.delivery import Delivery, State
 from include.engine.dispatch.look import look
 from include.engine.engine import Engine
 from include.engine.errors import BinderyError
@@ -23,13 +23,17 @@ from include.engine.inbound.acknowledge import acknowledge
 from include.engine.inbound.gate import gate
 from include.engine.inbound.publish import publish
 from include.engine.inbound.receive import receive
+from include.engine.inbound.work import landed_of
 from include.engine.lake import read as lake_read
 from include.engine.lake.table import exists
 from include.engine.ledger import Ledger, deliveries, quarantined
 from include.engine.partner.settings import FlowSettings
 from include.engine.quarantine import store
-from include.engine.reasons import advice
+from include.engine.reasons import LANGUAGES, advice
 from include.engine.reasons.translate import bare
+from include.engine.receipts.compose import compose
+from include.engine.receipts.layout import as_text
+from include.engine.storage.landing import open_landed
 
 MASTER = {"AIRFLOW_CONN_BINDERY_MASTER": '{"conn_type": "generic", "password": "' + base64.b64encode(bytes(32)).decode() + '"}'}
 
@@ -122,6 +126,23 @@ class House:
         )
         return found
 
+    def receipt_in(self, delivery: Delivery, language: str) -> str:
+        """The receipt as a partner of another language would have got it."""
+        return as_text(compose(self.engine, delivery, delivery.state, language))
+
+    def landed(self, delivery: Delivery) -> bytes:
+        """The delivered bytes as they are kept."""
+        with open_landed(landed_of(delivery), self.engine.keys, home=self.engine.home) as kept:
+            return kept.read()
+
+    def all_taken(self, later: float = 0) -> dict[str, Delivery]:
+        """Everything that is in the inbox, taken all the way; by file name."""
+        done: dict[str, Delivery] = {}
+        while claimed := self.claimed(later):
+            done |= {str(one.path): self.run(one.id) for one in claimed}
+            later = 0
+        return done
+
     def kept(self, delivery: Delivery) -> dict[str, list[bytes]]:
         """The original bytes of what was set aside, by reason."""
         found: dict[str, list[bytes]] = {}
@@ -136,3 +157,12 @@ def tells(receipt: str, code: str, language: str) -> bool:
     said = " ".join(receipt.split())
     pieces = [piece for piece in bare(code, language).split("…") if piece.strip()]
     return all(piece.strip() in said for piece in pieces) and " ".join(advice(code, language).split()) in said
+
+
+def refused(house: House, delivery: Delivery, code: str) -> None:
+    """Checks a refusal: its state and reason, balanced counts, and a receipt that says why and what to do in every language."""
+    assert (delivery.state, delivery.reason) == (State.BLOCKED, code)
+    assert delivery.counts.balanced()
+    for language in LANGUAGES:
+        receipt = house.receipt_in(delivery, language)
+        assert tells(receipt, code, language), receipt

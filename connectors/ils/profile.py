@@ -8,6 +8,7 @@ assumed; a library that differs overrides single settings in its own partner fil
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, Literal
 
@@ -190,10 +191,16 @@ def load(name: str, overrides: Mapping[str, Any] | None = None, *, folder: Path 
         known = ", ".join(sorted(path.stem for path in folder.glob("*.yaml")))
         raise SettingsError(f"there is no profile {name}", where=str(file.name), do=f"Choose one of: {known}.")
     try:
-        settings = yaml.safe_load(file.read_text(encoding="utf-8"))
+        settings = _parsed(file, file.stat().st_mtime_ns)
     except yaml.YAMLError as error:
         raise SettingsError(f"the profile is no readable YAML: {error}", where=file.name) from error
     return build(merged(settings, overrides or {}), file.name)
+
+
+@lru_cache(maxsize=64)
+def _parsed(file: Path, _changed: int) -> Any:
+    """The file's YAML, read anew only when it has changed: hundreds of partners share a profile, and dispatch reads them all every minute."""
+    return yaml.safe_load(file.read_text(encoding="utf-8"))
 
 
 def assumptions(profile: Profile) -> list[tuple[str, str]]:

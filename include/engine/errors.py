@@ -20,7 +20,7 @@ class BinderyError(Exception):
         self, what: str, *, where: str = "", do: str = "", code: str | None = None, values: Mapping[str, object] | None = None
     ) -> None:
         self.what, self.where, self.do = what, where, do
-        self.values = {name: str(value) for name, value in (values or {}).items()}
+        self.values = {name: value if isinstance(value, int) else str(value) for name, value in (values or {}).items()}
         if code is not None:
             self.code = code
         super().__init__(what, where, do, self.code)
@@ -35,7 +35,7 @@ class BinderyError(Exception):
         return f"{place}{self.what}{advice} [{self.code}]"
 
 
-def _made_again(kind: type[BinderyError], what: str, where: str, do: str, code: str, values: dict[str, str]) -> BinderyError:
+def _made_again(kind: type[BinderyError], what: str, where: str, do: str, code: str, values: dict[str, str | int]) -> BinderyError:
     return kind(what, where=where, do=do, code=code, values=values)
 
 

@@ -13,7 +13,14 @@ from include.engine.storage.landing import Landed, open_landed
 
 
 def replay(
-    engine: Engine, origin_id: str, *, reason: str | None = None, record: int | None = None, member: str = "", who: str, approved: bool = False
+    engine: Engine,
+    origin_id: str,
+    *,
+    reason: str | None = None,
+    record: int | None = None,
+    member: str = "",
+    who: str,
+    approved: bool = False,
 ) -> Delivery:
     """Enter a new delivery, linked to `origin_id`, that dispatch starts at its next look: with today's settings and contract.
 

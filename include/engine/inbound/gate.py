@@ -136,7 +136,7 @@ class _Run:
                     self._set_aside(table, split.set_aside)
                     point("gate.split")
             before = self.read_aside if table == self.delivery.table else 0
-            late = self._decide("incoming", contract, judge.verdict(set_aside_before=before), table)
+            late = self._decide("incoming", contract, judge.verdict(set_aside_before=before), table, before)
             self.out[table] = _both(np.concatenate(out), late, start)
 
     def lake(self) -> None:
@@ -213,7 +213,7 @@ class _Run:
         else:
             self.derived[table] += rows.num_rows
 
-    def _decide(self, handoff: str, contract: Contract, verdict: Verdict, table: str) -> npt.NDArray[np.int64]:
+    def _decide(self, handoff: str, contract: Contract, verdict: Verdict, table: str, before: int = 0) -> npt.NDArray[np.int64]:
         """Note the verdict; Refused when it blocks. Returns the positions of accepted rows to be taken out again."""
         self.verdicts.append((handoff, contract, verdict))
         self._set_aside(table, verdict.late, own=table == self.delivery.table)
@@ -221,7 +221,9 @@ class _Run:
             if result.severity == "warn" and result.failed:
                 self.warnings[result.reason] += result.failed
         if not verdict.passed:
-            raise Refused(verdict.message, where=self.delivery.id, code=verdict.reason or "DELIVERY_REFUSED")
+            bad, seen = verdict.quarantined + before, verdict.rows_in + before
+            values = {"count": bad, "value": seen, "limit": f"{contract.block_above:.0%}"}
+            raise Refused(verdict.message, where=self.delivery.id, code=verdict.reason or "DELIVERY_REFUSED", values=values)
         return verdict.late_positions
 
 
@@ -245,7 +247,8 @@ class GatedRows:
 
         def batches() -> Iterator[pa.RecordBatch]:
             try:
-                yield from without(stream, self._late)
+                with ahead(without(stream, self._late)) as rows:
+                    yield from rows
             finally:
                 opened.__exit__(None, None, None)
 

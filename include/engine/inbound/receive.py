@@ -67,9 +67,8 @@ def _landed(engine: Engine, delivery: Delivery, token: Token) -> Delivery:
     expect = Seen(path, delivery.size or 0, delivery.mtime_ns or 0)
     point("receive.landing")
     with engine.store(delivery.source_uri or flow.inbox) as store:
-        landed = land(
-            store, path, root=engine.home / "landing" / delivery.partner / delivery.id, key=key_of(engine, delivery), expect=expect
-        )
+        root, key = engine.home / "landing" / delivery.partner / delivery.id, key_of(engine, delivery)
+        landed = land(store, path, root=root, key=key, expect=expect, most_bytes=flow.largest)
     point("receive.landed")
     inside = Path(parse(landed.uri).path).relative_to(engine.home)  # relative: the home may be moved
     kept = {**asdict(landed), "uri": str(Location("file", "", str(inside)))}

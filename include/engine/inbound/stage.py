@@ -108,6 +108,6 @@ def _in_range(records: tuple[int, int] | None, counts: Counts, delivery: Deliver
     """Hold a delivery that is far smaller or larger than the partner's YAML says, unless a person has approved it."""
     if records and not records[0] <= counts.in_ <= records[1] and not delivery.facts.get("approved"):
         limit = f"{records[0]:,}..{records[1]:,}"
-        values = {"count": f"{counts.in_:,}", "limit": limit}
+        values = {"count": counts.in_, "limit": limit}
         code = "RECORDS_OUT_OF_RANGE"
         raise Held(words(code, "en", **values), where=delivery.id, code=code, values=values)

@@ -75,7 +75,7 @@ def brake(planned: Plan, contract: Contract, partner: str) -> None:
             where=f"partner {partner}, table {contract.table}",
             do="Approve it if it is meant; else deliver a whole export again.",
             code="MASS_DELETION",
-            values={"count": f"{planned.deleted:,}", "limit": f"{contract.delete_above:.0%}"},
+            values={"count": planned.deleted, "limit": f"{contract.delete_above:.0%}"},
         )
 
 

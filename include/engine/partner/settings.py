@@ -14,6 +14,7 @@ from zoneinfo import available_timezones
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, SerializeAsAny, WithJsonSchema, model_validator
 
+from include.engine.partner.size import Size
 from include.engine.partner.when import Duration, Schedule
 from include.engine.retention import Retention
 
@@ -104,6 +105,7 @@ class InboxFlow(FlowSettings):
     every: Duration = Field(timedelta(minutes=1), description="how often to look")
     ready: Ready = Ready(stable_for=timedelta(seconds=30))
     after: After = Field("archive", description="what becomes of the source once it is acknowledged; 'leave' for a read-only inbox")
+    largest: Size = Field(20 * 10**9, description="a file above this is refused before it is read")
     receipts: str | None = Field(None, description="URI of the receipts' folder; by default receipts/ in the inbox")
     deliveries: tuple[SerializeAsAny[DeliverySpec], ...] = Field(min_length=1)
 

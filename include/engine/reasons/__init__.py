@@ -15,6 +15,7 @@ from typing import Any, Literal
 import yaml
 
 LANGUAGES = ("en", "da", "sv", "nl")
+_THOUSANDS = {"en": ",", "da": ".", "nl": ".", "sv": "\u202f"}
 Kind = Literal["file", "record", "engine"]
 
 
@@ -47,9 +48,18 @@ def reason(code: str) -> Reason:
 
 
 def words(code: str, language: str, **values: Any) -> str:
-    """The sentence for `code` in `language` (English when unknown), with its placeholders filled; one that is not given reads as "?"."""
+    """The sentence for `code` in `language` (English when unknown), with its placeholders filled; one that is not given reads as "?".
+
+    Numbers get the language's thousands separator.
+    """
     text = reason(code).text
-    return text.get(language, text["en"]).format_map(defaultdict(lambda: "?", {name: str(value) for name, value in values.items()}))
+    filled = {name: number(value, language) if isinstance(value, int) else str(value) for name, value in values.items()}
+    return text.get(language, text["en"]).format_map(defaultdict(lambda: "?", filled))
+
+
+def number(value: int, language: str) -> str:
+    """The number with the language's thousands separator: 1,203 in English, 1.203 in Danish and Dutch, 1 203 in Swedish."""
+    return f"{value:,}".replace(",", _THOUSANDS.get(language, ","))
 
 
 def advice(code: str, language: str) -> str:

@@ -13,6 +13,7 @@ from typing import Any
 import yaml
 
 from include.engine.delivery import State
+from include.engine.reasons import number
 from include.engine.receipts.compose import EXAMPLES, Group, Receipt
 
 WIDTH = 100
@@ -70,11 +71,6 @@ def _group(group: Group, language: str) -> list[str]:
 
 def _wrapped(text: str, indent: int) -> list[str]:
     return wrap(text, WIDTH + 20, initial_indent=" " * indent, subsequent_indent=" " * indent)
-
-
-def number(value: int, language: str) -> str:
-    """The count with the language's thousands separator."""
-    return f"{value:,}".replace(",", {"en": ",", "da": ".", "nl": ".", "sv": "\u202f"}[language])
 
 
 def _outcome(receipt: Receipt) -> list[str]:

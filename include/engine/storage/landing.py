@@ -53,7 +53,7 @@ def land(
     if before.size == 0:
         raise Refused("it is empty", where=where, do="Deliver it again.", code="FILE_EMPTY")
     if most_bytes is not None and before.size > most_bytes:
-        values = {"limit": f"{most_bytes:,}"}
+        values = {"limit": most_bytes}
         raise Refused(f"it is larger than {most_bytes} bytes", where=where, do="Deliver it in parts.", code="FILE_TOO_LARGE", values=values)
     kept = _home(root)
     digest, sizes = hashlib.sha256(), [0]
@@ -128,7 +128,7 @@ class _Sealed:
 
 def _unchanged(store: Store, path: str, before: Seen, read: int, where: str) -> None:
     if read < before.size:
-        what, values = f"it ended after {read} of {before.size} bytes", {"count": f"{read:,}", "expected": f"{before.size:,}"}
+        what, values = f"it ended after {read} of {before.size} bytes", {"count": read, "expected": before.size}
         raise Refused(what, where=where, do="Deliver it again, whole.", code="FILE_TRUNCATED", values=values)
     after = store.stat(path)  # FILE_GONE: what was taken back while we read it was not meant to stay
     if read > before.size or (after.size, after.mtime_ns) != (before.size, before.mtime_ns):
