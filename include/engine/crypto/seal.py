@@ -15,6 +15,7 @@ that was put in another one's place is refused even where both have the same dat
 
 from __future__ import annotations
 
+import errno
 import io
 import os
 import struct
@@ -199,7 +200,7 @@ class SealedReader(io.RawIOBase):
     def seek(self, offset: int, whence: int = io.SEEK_SET, /) -> int:
         at = offset + {io.SEEK_SET: 0, io.SEEK_CUR: self._at, io.SEEK_END: self._size}[whence]
         if at < 0:
-            raise ValueError(f"seek to {at}: before the file's beginning")
+            raise OSError(errno.EINVAL, f"seek to {at}: before the file's beginning")  # as files do: zipfile counts on it
         self._at = at
         return at
 

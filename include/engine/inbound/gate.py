@@ -123,7 +123,11 @@ class _Run:
         return {"warnings": json_counts(self.warnings), "derived": derived, "tables": self.tables, "read_aside": self.read_aside}
 
     def incoming(self) -> None:
-        """First gate: which staged rows go no further."""
+        """First gate: which staged rows go no further. A delivery of which nothing could be read is judged too: all of it is bad."""
+        own = self.delivery.table
+        if own not in self.rows and self.read_aside:
+            contract = self.engine.contract(self.connector.incoming(own))
+            self._decide("incoming", contract, self._judge(contract).verdict(set_aside_before=self.read_aside), own, self.read_aside)
         for table in self.rows:
             contract = self.engine.contract(self.connector.incoming(table))
             judge = self._judge(contract)
@@ -161,6 +165,7 @@ class _Run:
             late[table] = positions.tolist()
             if table in self.tables:
                 self.tables[table] -= len(positions)
+        self.folder.mkdir(parents=True, exist_ok=True)  # nothing was written yet where nothing was accepted
         (self.folder / LATE).write_text(json.dumps(late))
         if not self.delivery.facts.get("approved"):
             self._brakes(late)

@@ -205,7 +205,7 @@ def test_a_closed_writer_and_reader_refuse_use_and_close_twice() -> None:
         writer.write(b"x")
     reader = SealedReader(io.BytesIO(raw.getvalue()), KEY)
     assert reader.readable() and reader.seekable()
-    with pytest.raises(ValueError, match="before the file's beginning"):
+    with pytest.raises(OSError, match="before the file's beginning"):
         reader.seek(-1)
     reader.close()
     reader.close()
