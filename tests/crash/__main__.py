@@ -11,6 +11,7 @@ from pathlib import Path
 
 from include.engine.failpoints import POINTS
 from tests.crash.cases import Found, Stage, cases, play
+from tests.crash.meetings import meetings
 from tests.crash.processes import zygote
 
 
@@ -19,7 +20,9 @@ def main() -> int:
     parser.add_argument("--seeds", type=int, default=5, help="how many worlds; each kills once at each point")
     parser.add_argument("--first", type=int, default=1, help="the first seed")
     parser.add_argument("--point", choices=POINTS, help="this point only")
-    parser.add_argument("--kind", choices=["kill", "later", "overlap", "give up", "dispatch", "two dispatches"], help="this kind only")
+    parser.add_argument(
+        "--kind", choices=["kill", "later", "overlap", "give up", "dispatch", "two dispatches", "met"], help="this kind only"
+    )
     given = parser.parse_args()
     points = {given.point: POINTS[given.point]} if given.point else POINTS
     folder = Path(tempfile.mkdtemp(prefix="bindery_crash_"))
@@ -35,6 +38,11 @@ def main() -> int:
                     all_found.append(found)
                     wrong += [f"{case}: {text}" for text in found.wrong]
                     print(f"  {'.' if not found.wrong else 'WRONG'} {case} {found.seconds:.1f} s {'; '.join(found.wrong)}", flush=True)
+            if given.kind in (None, "met") and not given.point:
+                for found in meetings(warm, folder / f"meetings {seed}", seed):
+                    all_found.append(found)
+                    wrong += [f"{found.case}: {text}" for text in found.wrong]
+            shutil.rmtree(stage.folder / "base", ignore_errors=True)
     table(all_found)
     print(*wrong, sep="\n")
     if wrong:

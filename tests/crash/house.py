@@ -14,9 +14,9 @@ from connectors import flow_models
 from include.engine.credentials import EnvironmentCredentials
 from include.engine.engine import ROOT, Engine
 from include.engine.privacy.pseudonym import Pseudonyms
-from include.sandbox.world import Answer, Sheet, make
+from include.sandbox.world import Answer, load, make
 from tests.crash.processes import Zygote
-from tests.crash.targets import Target
+from tests.crash.targets import Part, Target
 from tests.crash.task import DONE, STEPS
 
 MASTER = '{"conn_type": "generic", "password": "' + base64.b64encode(bytes(range(32))).decode() + '"}'
@@ -56,27 +56,30 @@ class House:
 
 def prepare(zygote: Zygote, folder: Path, target: Target, seed: int, *, claimed: bool = True) -> House:
     """The target's deliveries before it taken in whole, its own dropped and (with `claimed`) claimed by dispatch."""
-    sheet = make(target.library, LOANS, folder / "world", seed=seed, bad=BAD, two_days=target.two_days)
-    house = House(folder / "home", "", _answer(sheet, *target.file))
+    parts = {part: _rendered(folder / "world", target, part, seed) for part in (*target.before, target.file)}
+    house = House(folder / "home", "", parts[target.file][0])
     _partners(house.home / "partners")
     Pseudonyms(house.engine.keys, target.library, "lake").key_id  # noqa: B018  (made now, so that each copy has the same pseudonyms)
     for before in target.before:
-        answer = _answer(sheet, *before)
-        house.drop(target.library, folder / "world" / target.library / f"day{answer.day}" / answer.file)
+        house.drop(target.library, parts[before][1])
         [id] = look(zygote, house)
         for step in STEPS:
             done = zygote.start(step, id, home=house.home, env=house.env)
             if done.wait() != DONE:
-                raise RuntimeError(f"{target.name}: {step} of {answer.file} ended with {done.code}: {done.log}")
-    world = folder / "world"
-    if target.apart:
-        world = folder / "other world"
-        make(target.library, LOANS, world, seed=seed + target.apart, bad=BAD, two_days=target.two_days)
-    house.drop(target.library, world / target.library / f"day{house.answer.day}" / house.answer.file)
+                raise RuntimeError(f"{target.name}: {step} of {before} ended with {done.code}: {done.log}")
+    house.drop(target.library, parts[target.file][1])
     if not claimed:
         return house
     [id] = look(zygote, house)
     return House(house.home, id, house.answer)
+
+
+def _rendered(world: Path, target: Target, part: Part, seed: int) -> tuple[Answer, Path]:
+    """The answer and the file of a part, rendered when it is not there yet."""
+    answers = world / target.library / "answers.json"
+    sheet = load(answers) if answers.exists() else make(target.library, LOANS, world, seed=seed, bad=BAD)
+    answer = next(one for one in sheet.files if (one.table, one.day) == (part.table, part.day) and one.outcome == "published")
+    return answer, world / target.library / f"day{part.day}" / answer.file
 
 
 def look(zygote: Zygote, house: House, hours: float = 0) -> list[str]:
@@ -85,10 +88,6 @@ def look(zygote: Zygote, house: House, hours: float = 0) -> list[str]:
     if process.wait() != DONE:
         raise RuntimeError(f"dispatch ended with {process.code}: {process.log}")
     return list(process.said())
-
-
-def _answer(sheet: Sheet, table: str, day: int) -> Answer:
-    return next(one for one in sheet.files if (one.table, one.day) == (table, day) and one.outcome == "published")
 
 
 def _partners(folder: Path) -> None:

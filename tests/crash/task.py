@@ -54,7 +54,7 @@ def compact(engine: Engine, *tables: str) -> int:
     return sum(compact_table(engine.lake, table) for table in tables)
 
 
-def forget(engine: Engine, partner: str, table: str, column: str, value: str) -> int:
+def forget(engine: Engine, partner: str, table: str, row_hash: str) -> int:
     """What an erasure does to one table of the lake, whatever is at work; returns the rows that went."""
     import pyarrow.dataset as ds
 
@@ -62,7 +62,7 @@ def forget(engine: Engine, partner: str, table: str, column: str, value: str) ->
     from include.engine.ledger import manifests
     from include.engine.ledger.manifests import Versions
 
-    gone = history_without(engine.lake, table, partner, ds.field(column) == value, erasure="crash")
+    gone = history_without(engine.lake, table, partner, ds.field("_row_hash") == int(row_hash), erasure="crash")
     manifests.pin(engine.ledger, None, {table: Versions(gone.version_before, gone.version_after)})
     return gone.rows
 
