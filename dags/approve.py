@@ -7,7 +7,7 @@ from dags.house.operations import operation, text
 
 @operation(
     "approve",
-    delivery=text("Delivery", "The held delivery."),
+    delivery=text("Delivery", "The delivery that is held; or blocked or failed, and not coming any more."),
     answer=Param(
         type="string", enum=["yes", "no"], title="Answer", description="yes: take it in as it is; no: leave it out, later ones go on."
     ),

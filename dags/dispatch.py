@@ -14,22 +14,13 @@ from dags.house.flow import task_defaults
 EVERY = timedelta(seconds=float(os.environ.get("BINDERY_DISPATCH_SECONDS", "60")))
 
 
-@task(multiple_outputs=True)
-def look() -> dict[str, list[object]]:
+@task
+def look() -> list[dict[str, object]]:
     """Look into the inboxes, claim what is next in each line, and say which runs to start; the work itself is the flows'."""
     from dags.house.engine import engine
     from include.engine.dispatch.look import look
 
-    runs = [{"trigger_dag_id": one.flow, "trigger_run_id": one.id, "conf": {"delivery": one.id}} for one in look(engine())]
-    return {"runs": runs, "mistakes": [str(mistake) for mistake in engine().partners().mistakes]}
-
-
-@task
-def mistake(words: str) -> None:
-    """A mistake in a partner's YAML, red until it is mended: that partner alone is out."""
-    from airflow.sdk.exceptions import AirflowFailException
-
-    raise AirflowFailException(words)
+    return [{"trigger_dag_id": one.flow, "trigger_run_id": one.id, "conf": {"delivery": one.id}} for one in look(engine())]
 
 
 with DAG(
@@ -41,6 +32,4 @@ with DAG(
     doc_md=__doc__,
     default_args=task_defaults("dispatch") | {"retries": 0},
 ) as dispatch:
-    found = look()
-    TriggerDagRunOperator.partial(task_id="start", logical_date=None, skip_when_already_exists=True).expand_kwargs(found["runs"])
-    mistake.expand(words=found["mistakes"])
+    TriggerDagRunOperator.partial(task_id="start", logical_date=None, skip_when_already_exists=True).expand_kwargs(look())

@@ -62,11 +62,11 @@ def _acknowledge(delivery: str, connector: str) -> None:
 def _run(step: str, delivery: str, connector: str) -> Any:
     """One step of `include.engine.inbound` for one delivery, its outcome in words in the task's log."""
     from dags.house.engine import engine
-    from include.engine.errors import Held, Refused
+    from include.engine.errors import Held, Refused, WrongState
 
     try:
         outcome = getattr(import_module(f"include.engine.inbound.{step}"), step)(engine(), delivery, import_module(connector))
-    except (Refused, Held) as stop:
+    except (Refused, Held, WrongState) as stop:
         raise AirflowFailException(str(stop)) from None
     log.info("%s: %s", delivery, outcome)
     return outcome

@@ -65,13 +65,16 @@ def replay(
     return made
 
 
-def answer(engine: Engine, held_id: str, *, yes: bool, who: str) -> Delivery:
-    """A person's answer to a held delivery: yes replays it with its brakes off, no dismisses it so that those behind it go on."""
-    held = deliveries.get(engine.ledger, held_id)
-    if held.state != State.HELD:
-        raise WrongState(f"this delivery is {held.state}, not held.", where=held.id, do="Only a held delivery can be answered.")
+def answer(engine: Engine, stopped_id: str, *, yes: bool, who: str) -> Delivery:
+    """A person's answer: yes replays a held delivery with its brakes off; no dismisses one that is held, blocked or failed, so that those
+    that wait behind it go on."""
+    stopped = deliveries.get(engine.ledger, stopped_id)
+    if yes and stopped.state != State.HELD:
+        raise WrongState(
+            f"this delivery is {stopped.state}, not held.", where=stopped.id, do="Replay it instead, once what was wrong is mended."
+        )
     if yes:
-        return replay(engine, held.id, who=who, approved=True)
+        return replay(engine, stopped.id, who=who, approved=True)
     with engine.ledger.begin() as tx:
-        audit.record(engine.ledger, who, "dismiss", held.id, tx=tx)
-        return claims.dismiss(engine.ledger, held.id, who, tx=tx)
+        audit.record(engine.ledger, who, "dismiss", stopped.id, tx=tx)
+        return claims.dismiss(engine.ledger, stopped.id, who, tx=tx)

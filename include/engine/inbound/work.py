@@ -14,7 +14,7 @@ from include.engine.clock import day_in
 from include.engine.crypto.keys import DataKey
 from include.engine.delivery import Delivery, State
 from include.engine.engine import Engine
-from include.engine.errors import SettingsError
+from include.engine.errors import SettingsError, WrongState
 from include.engine.inbound.connector import Work
 from include.engine.lake import read as lake_read
 from include.engine.lake.table import exists, table_schema
@@ -41,7 +41,14 @@ class Outcome:
 
 
 def nothing_to_do(delivery: Delivery) -> Outcome:
-    """The outcome of a step that was cleared after its delivery had got further: nothing happens, and the words point to replay."""
+    """The outcome of a step that was cleared after its delivery had got further: nothing happens, and the words point to replay.
+
+    WrongState for a delivery that has not got as far as this step, or has stopped before it: its run must not turn green.
+    """
+    if delivery.state in {State.SEEN, State.CLAIMED, State.BLOCKED, State.HELD, State.FAILED}:
+        raise WrongState(
+            f"the delivery is {delivery.state}: this step cannot begin.", where=delivery.id, do="Clear the run from its task receive on."
+        )
     advice = " To do it again, replay it." if delivery.state in {State.PUBLISHED, State.ACKNOWLEDGED} else ""
     return Outcome(delivery.id, delivery.state, f"nothing to do, the delivery is {delivery.state} already.{advice}")
 

@@ -89,7 +89,7 @@ class FlowSettings(Shape):
     """What every flow of a partner has."""
 
     enabled: bool = True
-    after_block: Literal["wait", "continue"] = Field("wait", description="whether later deliveries of a table wait while one is blocked")
+    after_block: Literal["wait", "continue"] = Field("continue", description="whether later deliveries of a table wait while one is blocked")
 
 
 class ScheduledFlow(FlowSettings):
