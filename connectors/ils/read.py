@@ -14,6 +14,7 @@ from connectors.ils.loans import Loans
 from connectors.ils.marc_reader import read_marc
 from connectors.ils.profile import Profile
 from connectors.ils.rows import Read, Target, check_columns, typed
+from include.engine.ahead import ahead
 
 
 class Member(Protocol):
@@ -60,11 +61,12 @@ def read(source: Source, spec: Spec, profile: Profile, library: Library) -> Iter
 def _tabular(member: Member, target: Target, where: str) -> Iterator[Read]:
     reader = read_jsonlines if target.settings.format == "jsonl" else read_delimited
     first = True
-    for block in reader(member.stream, member.name, target.settings, where=where):
-        found = typed(block, target, where=where)
-        if first:
-            # JSON has no header: a key that no object has reads as null, and is no column that went missing.
-            present = frozenset(wanted(target.settings)) if target.settings.format == "jsonl" else frozenset(block.columns)
-            found = replace(found, warnings={**check_columns(target, present, where), **found.warnings})
-            first = False
-        yield found
+    with ahead(reader(member.stream, member.name, target.settings, where=where)) as blocks:
+        for block in blocks:
+            found = typed(block, target, where=where)
+            if first:
+                # JSON has no header: a key that no object has reads as null, and is no column that went missing.
+                present = frozenset(wanted(target.settings)) if target.settings.format == "jsonl" else frozenset(block.columns)
+                found = replace(found, warnings={**check_columns(target, present, where), **found.warnings})
+                first = False
+            yield found

@@ -100,12 +100,13 @@ class Whole:
         rule = self._unique
         if rule is None or not self._places:
             return Late(np.empty(0, dtype=np.int64), NOTHING)
-        keys = np.concatenate([places.key for places in self._places])
-        ordered = np.sort(keys)
+        ordered = np.concatenate([places.key for places in self._places])
+        ordered.sort()
         twice = np.unique(ordered[1:][ordered[1:] == ordered[:-1]])
-        candidates = np.flatnonzero(np.isin(keys, twice)) if len(twice) else np.empty(0, dtype=np.int64)
-        if not len(candidates):
-            return Late(candidates, NOTHING)
+        del ordered
+        if not len(twice):
+            return Late(np.empty(0, dtype=np.int64), NOTHING)
+        candidates = np.flatnonzero(np.concatenate([np.isin(places.key, twice) for places in self._places]))
         starts = np.cumsum([0, *(len(places.key) for places in self._places)])
         cuts = np.searchsorted(candidates, starts)
         parts = [

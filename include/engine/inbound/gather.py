@@ -26,9 +26,10 @@ class Gather:
 
     def rest(self) -> Iterator[pa.RecordBatch]:
         """What is held, as one batch."""
-        held, self._held, self._rows = self._held, [], 0
-        if held:
-            yield held[0] if len(held) == 1 else pa.concat_batches(held)
+        if self._held:
+            batch = self._held[0] if len(self._held) == 1 else pa.concat_batches(self._held)
+            self._held, self._rows = [], 0  # let go of the parts before the whole is handed out
+            yield batch
 
 
 def gathered(batches: Iterable[pa.RecordBatch], size: int) -> Iterator[pa.RecordBatch]:
