@@ -31,7 +31,7 @@ flows:
     after_block: {after_block}
 {flow}
     deliveries:
-      - {{table: bibliographic, files: "bib_*.mrc", mode: {mode}}}
+      - {{table: bibliographic, files: "bib_*", mode: {mode}}}
       - {{table: authority, files: "auth_*", mode: {mode}}}
       - {{table: item, files: "items_*", mode: {mode}}}
       - {{table: patron, files: "patrons_*", mode: {mode}}}

@@ -118,10 +118,12 @@ def _why(delivery: Delivery, reason: str | None, language: str) -> str:
 
 
 def _groups(engine: Engine, delivery: Delivery, language: str) -> list[Group]:
-    found = quarantined.find(engine.ledger, delivery_id=delivery.id, limit=LISTED)
     totals: dict[str, int] = defaultdict(int)
     for (code, _), count in quarantined.counts(engine.ledger, delivery.id).items():
         totals[code] += count
+    # Of each reason some: a frequent one must not hide the others.
+    most = max(EXAMPLES, LISTED // max(1, len(totals)))
+    found = [one for code in totals for one in quarantined.find(engine.ledger, delivery_id=delivery.id, reason=code, limit=most)]
     lines: dict[str, list[Line]] = defaultdict(list)
     details = _details(engine, found)
     for one in sorted(found, key=lambda row: (row.member, row.record)):

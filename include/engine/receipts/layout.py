@@ -59,10 +59,10 @@ def as_text(receipt: Receipt) -> str:
 
 def _group(group: Group, language: str) -> list[str]:
     """Its first records, a line each, how many more there are, and what to do."""
-    lines = []
-    for line in group.lines[:EXAMPLES]:
-        place = say(language, "record", record=line.record) + (f" ({line.member})" if line.member else "")
-        lines.append(f"  {place:<16} {line.words:<{WIDTH - 18}} {line.reason}")
+    shown = group.lines[:EXAMPLES]
+    places = [say(language, "record", record=line.record) + (f" ({line.member})" if line.member else "") for line in shown]
+    wide = max([16, *map(len, places)])
+    lines = [f"  {place:<{wide}} {line.words:<{WIDTH - wide - 2}} {line.reason}" for place, line in zip(places, shown, strict=True)]
     left = group.count - min(EXAMPLES, len(group.lines))
     if left > 0:
         lines.append(f"  {'':<16} ({say(language, 'more', count=left)})")

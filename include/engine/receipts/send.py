@@ -15,7 +15,7 @@ from include.engine import clock
 from include.engine.credentials import Connection
 from include.engine.delivery import Delivery
 from include.engine.engine import Engine
-from include.engine.errors import MissingCredential, Unreachable
+from include.engine.errors import MissingCredential, Refused, Unreachable
 from include.engine.failpoints import point
 from include.engine.ledger import receipts
 from include.engine.partner.settings import InboxFlow, Partner
@@ -26,6 +26,8 @@ from include.engine.storage.filesystem import Store
 log = logging.getLogger("bindery.receipts")
 
 FOLDER = "receipts"
+NOT_OURS = frozenset({"INBOX_READ_ONLY", "INBOX_MISSING", "STORE_FULL", "FILE_GONE", "FILE_NAME_TAKEN", "FILE_NOT_REGULAR"})
+"""What is wrong with a partner's folder and no try of ours will mend. No answer at all is tried again."""
 SMTP = "bindery_smtp"
 """The connection that mails leave by, as Airflow's type smtp; extra `from_email` is the sender."""
 
@@ -44,7 +46,8 @@ def send(engine: Engine, partner: Partner, flow: InboxFlow | None, delivery: Del
 
 
 def _to_partner(engine: Engine, flow: InboxFlow | None, delivery: Delivery, forms: dict[str, str], receipt: Receipt) -> list[str]:
-    """A file beside the source in `receipts/`, or where the YAML says. A read-only inbox gets none: the mail and our own copy remain."""
+    """A file beside the source in `receipts/`, or where the YAML says. Where it cannot be written (a read-only inbox, a full disk, a folder
+    that is gone), the mail and our own copy remain: a partner's folder must not keep their next delivery waiting."""
     if flow is None or (flow.after == "leave" and flow.receipts is None):
         return []
     folder, prefix = (flow.receipts, "") if flow.receipts else (flow.inbox, f"{FOLDER}/")
@@ -52,8 +55,8 @@ def _to_partner(engine: Engine, flow: InboxFlow | None, delivery: Delivery, form
     try:
         with engine.store(folder) as store:
             return [_put(engine, store, f"{prefix}{name}.{suffix}", body, f"partner {suffix}", receipt) for suffix, body in forms.items()]
-    except Unreachable as trouble:
-        if trouble.code != "INBOX_READ_ONLY":
+    except (Refused, Unreachable) as trouble:
+        if trouble.code not in NOT_OURS:
             raise
         log.warning("%s: the receipt could not be written into the partner's folder: %s", delivery.id, trouble)
         return []
