@@ -1,8 +1,9 @@
-"""Named points at which the crash harness ends or stops a process (tests/crash). Without its variables a point costs two dictionary look-ups.
+"""Named points at which the crash harness ends or stops a process (tests/crash). Without its variables a point costs three dictionary look-ups.
 
     BINDERY_DIE_AT=publish.committed      the process kills itself there with -9
     BINDERY_STOP_AT=stage.batch:3         it stops (SIGSTOP) at the third time it gets there, until somebody sends SIGCONT
-    BINDERY_DIE_ONCE=/a/folder            of all processes, one dies at each point: it leaves a file of the point's name there first
+    BINDERY_WAIT_AT=gate.bound            it waits for SIGCONT there; a stopped process would not outlive the one that started it
+    BINDERY_ONCE=/a/folder                of all processes, one dies, stops or waits at each point, and leaves a file of its name there
 
 Several points are separated by commas. A point is named `where.moment`; `POINTS` is what the harness goes through.
 """
@@ -53,15 +54,18 @@ passed: Counter[str] = Counter()
 
 
 def point(name: str) -> None:
-    """Die (-9) or stop here when the environment says so; otherwise nothing."""
-    die, stop = os.environ.get("BINDERY_DIE_AT"), os.environ.get("BINDERY_STOP_AT")
-    if die is None and stop is None:
+    """Die (-9), stop or wait here when the environment says so; otherwise nothing."""
+    die, stop, wait = (os.environ.get(f"BINDERY_{what}_AT") for what in ("DIE", "STOP", "WAIT"))
+    if die is None and stop is None and wait is None:
         return
     passed[name] += 1
     if _meant(die, name) and _first(name):
         os.kill(os.getpid(), signal.SIGKILL)
-    if _meant(stop, name):
+    if _meant(stop, name) and _first(name):
         os.kill(os.getpid(), signal.SIGSTOP)
+    if _meant(wait, name) and _first(name):
+        signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGCONT})
+        signal.sigwait({signal.SIGCONT})
 
 
 def _meant(points: str | None, name: str) -> bool:
@@ -70,12 +74,13 @@ def _meant(points: str | None, name: str) -> bool:
 
 
 def _first(name: str) -> bool:
-    """Whether no other process has died here, where only one is to."""
-    folder = os.environ.get("BINDERY_DIE_ONCE")
+    """Whether no other process has died or stopped here, where only one is to; the file that says so holds its id."""
+    folder = os.environ.get("BINDERY_ONCE")
     if folder is None:
         return True
     try:
-        (Path(folder) / name).touch(exist_ok=False)
+        with (Path(folder) / name).open("x") as mark:
+            mark.write(str(os.getpid()))
     except FileExistsError:
         return False
     return True

@@ -1,4 +1,4 @@
-"""Each of the four task processes that Airflow starts for a delivery is killed once."""
+"""A delivery that Airflow's scheduler takes through, with each of its four tasks disturbed once."""
 
 from __future__ import annotations
 
@@ -7,20 +7,22 @@ from pathlib import Path
 import pytest
 
 from tests.crash.house import prepare
-from tests.crash.in_airflow import POINTS, leftovers, through
+from tests.crash.in_airflow import DIES, WAITS, leftovers, through
 from tests.crash.processes import zygote
+from tests.crash.state import differences
 from tests.crash.targets import TARGETS
 
 pytestmark = [pytest.mark.crash, pytest.mark.airflow]
 
 
-def test_airflows_own_task_processes_are_killed_once_in_each_task_and_the_delivery_is_taken_in_once(tmp_path: Path) -> None:
+def test_airflows_tasks_and_a_supervisor_are_killed_two_tries_overlap_and_the_delivery_is_taken_in_once(tmp_path: Path) -> None:
     with zygote() as warm:
         house = prepare(warm, tmp_path, TARGETS[0], seed=1, claimed=False)
     run = through(house)
-    assert run.died == set(POINTS)
+    assert run.points == {*DIES, WAITS}
     assert run.tries == {"receive": 2, "gate": 2, "publish": 2, "acknowledge": 2}
     assert (run.run_state, run.left.state) == ("success", "acknowledged")
+    assert differences(run.left, run.before) == []
     answer, counts = house.answer, run.left.counts
     assert (counts["in_"], counts["published"], counts["quarantined"]) == (answer.records, answer.good, sum(answer.set_aside.values()))
     assert counts["balanced"]
