@@ -29,6 +29,7 @@ from connectors.bi.tables import TABLES
 from include.engine.contract.loading import load
 from include.engine.crypto.keys import DataKey
 from include.engine.privacy.pseudonym import Pseudonyms
+from tests.bench.row import row
 
 FOLDER = Path(".bench/bi")
 PARTNERS = ("almvik", "havnsund", "lindeby", "molendal")
@@ -135,8 +136,11 @@ def main() -> None:
     found = subprocess.run(
         [sys.executable, "-m", "tests.bench.bi", *sys.argv[1:], "--child"], check=True, stdout=subprocess.PIPE, text=True
     )
-    for name, value in json.loads(found.stdout.splitlines()[-1]).items():
+    figures = json.loads(found.stdout.splitlines()[-1])
+    for name, value in figures.items():
         print(f"{name:>20} {value:>14,}")
+    for name, unit, goal in (("seconds", "s", ""), ("processor seconds", "s", ""), ("peak MiB", "MiB", "under 1.5 GB for 5M")):
+        row("bi", f"feed of {figures['loans']:,} loans: {name}", figures[name], unit, goal)
 
 
 if __name__ == "__main__":

@@ -16,6 +16,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from include.engine.lake.rows import compare
+from tests.bench.row import row
 
 Counts = tuple[int, int, int, int]
 REPEATS = 3
@@ -102,6 +103,10 @@ def main(records: int) -> None:
     for name, (seconds, found) in results.items():
         assert found == truth, f"{name} found {found}"
         print(f"  {name:30} {seconds:7.3f} s   {2 * records / seconds / 1e6:6.2f} M records/s   Bindery is {seconds / ours:5.1f} x as fast")
+        goal = "at least 4 x" if name.startswith("dict") else ""
+        row("compare", f"{records:,} against {records:,}: {name}", seconds, "s")
+        if seconds != ours:
+            row("compare", f"{records:,} against {records:,}: Bindery beside {name}", seconds / ours, "x as fast", goal)
 
 
 if __name__ == "__main__":

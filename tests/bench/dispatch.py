@@ -21,6 +21,7 @@ from include.engine.dispatch.look import look
 from include.engine.engine import Engine
 from include.engine.ledger import deliveries, inbox, schema
 from tests.bench.house import empty_house
+from tests.bench.row import row
 
 HOME = Path(".bench/dispatch").absolute()
 
@@ -63,6 +64,9 @@ def main() -> None:
         claimed = look(engine, patience=600)
         seconds, busy = time.perf_counter() - begin, time.process_time() - busy
         print(f"{name} look: {len(claimed):,} claimed in {seconds:.1f} s, {busy:.1f} s of one core (goal: under 20 s)")
+        files = f"{given.inboxes} inboxes of {given.files:,} files"
+        row("dispatch", f"{files}, {name} look, {len(claimed):,} claimed", seconds, "s", "under 20 s")
+        row("dispatch", f"{files}, {name} look, processor", busy, "s")
 
 
 if __name__ == "__main__":
