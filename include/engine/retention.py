@@ -1,40 +1,173 @@
-"""How long anything is kept. Defaults are the house's; a partner's YAML may shorten or, with a legal basis, lengthen them."""
+"""What has been kept long enough goes: the nightly work behind `retention.enforce`. docs/flows/retention.md
+
+Each step looks at what is there and may be done again; a night that is missed is made up for by the next one.
+"""
 
 from __future__ import annotations
 
+import shutil
+from collections import defaultdict
+from collections.abc import Iterable
+from dataclasses import dataclass, fields
 from datetime import timedelta
-from typing import TYPE_CHECKING, Self
+from pathlib import Path
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from include.engine import clock
+from include.engine.delivery import FINISHED, IN_FLIGHT, Delivery, State
+from include.engine.engine import Engine
+from include.engine.erasure import kept
+from include.engine.errors import UnknownDelivery
+from include.engine.lake import maintenance
+from include.engine.lake.read import newest
+from include.engine.ledger import deliveries, manifests, quarantined
+from include.engine.ledger import keys as key_rows
+from include.engine.ledger.manifests import Versions
+from include.engine.ledger.quarantined import Fate
+from include.engine.partner.retention import Retention
+from include.engine.partner.settings import Partner
+from include.engine.privacy.loans import unlink
+from include.engine.quarantine import store
+from include.engine.receipts.send import FOLDER as RECEIPTS
 
-from include.engine.partner.when import Duration
-
-if TYPE_CHECKING:
-    from include.engine.engine import Engine
-    from include.engine.expiry import Enforced
+_ALL = 10_000_000
+_LEFT_OVER = timedelta(days=1)  # staged bytes go at acknowledge: what is older is what a crash left
 
 
-class Retention(BaseModel):
-    """Periods after which bytes go. Staged bytes are not here: they go when the delivery is acknowledged."""
+@dataclass(frozen=True)
+class Enforced:
+    """How much went: deliveries whose landed bytes, staged bytes and quarantine went, receipts, loans that lost their patron, lake files."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    landed: int = 0
+    staged: int = 0
+    quarantine: int = 0
+    receipts: int = 0
+    loans: int = 0
+    compacted: int = 0
+    vacuumed: int = 0
 
-    landed: Duration = Field(timedelta(days=30), description="the partner's bytes as they came, sealed")
-    quarantine: Duration = Field(timedelta(days=90), description="records set aside, sealed")
-    lake_history: Duration = Field(timedelta(days=30), description="older versions of a table: how far back a delivery can be retracted")
-    receipts: Duration = Field(timedelta(days=365), description="what the partner was told")
-    loan_patron_link: Duration = Field(timedelta(days=30), description="after a loan's return, until its patron becomes null")
-    legal_basis: str | None = Field(None, description="why this partner's loans may keep their patron longer than 30 days after return")
+    def __add__(self, other: Enforced) -> Enforced:
+        return Enforced(**{each.name: getattr(self, each.name) + getattr(other, each.name) for each in fields(self)})
 
-    @model_validator(mode="after")
-    def _longer_links_need_a_basis(self) -> Self:
-        if self.loan_patron_link > timedelta(days=30) and not self.legal_basis:
-            raise ValueError("loan_patron_link beyond 30 days needs a legal_basis, in words")
-        return self
+    def __str__(self) -> str:
+        return (
+            f"deliveries whose landed bytes went: {self.landed:,}, staged left-overs: {self.staged:,}, quarantine: {self.quarantine:,}; "
+            f"receipts: {self.receipts:,}; loans without their patron now: {self.loans:,}; lake files written together: {self.compacted:,}, "
+            f"removed: {self.vacuumed:,}"
+        )
 
 
 def enforce(engine: Engine) -> Enforced:
-    """Let go of whatever has been kept for its period; returns how much of what."""
-    from include.engine import expiry  # a partner's settings hold these periods, and what applies them needs the partners
+    """Apply every partner's periods, as of now; a partner whose YAML cannot be read is kept to the house's own."""
+    known = engine.partners().partners
+    periods = {partner: _periods(known.get(partner)) for partner in sorted({*known, *_partners(engine.home)})}
+    done, sealed = Enforced(), _sealed(engine)
+    for partner, retention in periods.items():
+        done += _landed(engine, partner, retention, sealed[partner]) + _staged(engine, partner) + _quarantine(engine, partner, retention)
+        done += _receipts(engine, partner, retention) + _loans(engine, partner, retention)
+    return done + _lake(engine, min((one.lake_history for one in periods.values()), default=Retention().lake_history))
 
-    return expiry.enforce(engine)
+
+def _periods(partner: Partner | None) -> Retention:
+    return partner.retention if partner else Retention()
+
+
+def _partners(home: Path) -> set[str]:
+    """Whoever has something here, also when their YAML is gone."""
+    return {folder.name for area in ("landing", "staging", "quarantine", RECEIPTS) for folder in (home / area).glob("*") if folder.is_dir()}
+
+
+def _landed(engine: Engine, partner: str, retention: Retention, ids: Iterable[str]) -> Enforced:
+    """Landed bytes: the delivery's key is destroyed, so that copies in backups are gone too; its quarantine stays under a key of its own."""
+    why = f"retention: {retention.landed.days} days after receipt"
+    gone = 0
+    for id in ids:
+        delivery = _delivery(engine, id)
+        if delivery is not None and delivery.partner == partner and _older(delivery, retention.landed) and not _in_use(engine, delivery):
+            gone += bool(kept.close(engine.home, engine.ledger, engine.keys, delivery, why))
+    return Enforced(landed=gone)
+
+
+def _sealed(engine: Engine) -> dict[str, list[str]]:
+    """Ids of the deliveries whose key is alive, by partner: an id begins with its partner's."""
+    found: dict[str, list[str]] = defaultdict(list)
+    for row in key_rows.find(engine.ledger, purpose=kept.DELIVERY_KEY):
+        found[row.subject.partition("__")[0]].append(row.subject)
+    return found
+
+
+def _staged(engine: Engine, partner: str) -> Enforced:
+    gone = 0
+    for folder in sorted((engine.home / "staging" / partner).glob("*")):
+        delivery = _delivery(engine, folder.name)
+        ended = delivery.finished_at if delivery and delivery.state in FINISHED else None
+        if delivery is None or (ended is not None and ended < clock.now() - _LEFT_OVER):
+            shutil.rmtree(folder, ignore_errors=True)
+            gone += 1
+    return Enforced(staged=gone)
+
+
+def _quarantine(engine: Engine, partner: str, retention: Retention) -> Enforced:
+    gone = 0
+    for folder in sorted((engine.home / store.FOLDER / partner).glob("*")):
+        delivery = _delivery(engine, folder.name)
+        if delivery is None or not _older(delivery, retention.quarantine) or delivery.state in IN_FLIGHT:
+            continue
+        for uri in store.blobs(engine.home, partner, delivery.id):
+            store.discard(engine.home, uri)
+        engine.keys.destroy_all(engine.keys.find(kept.QUARANTINE_KEY, delivery.id), why="retention: quarantine")
+        still = quarantined.find(engine.ledger, delivery_id=delivery.id, state=Fate.OPEN, limit=_ALL)
+        quarantined.set_state(engine.ledger, [one.id for one in still], Fate.DISCARDED, note="retention")
+        shutil.rmtree(folder, ignore_errors=True)
+        gone += 1
+    return Enforced(quarantine=gone)
+
+
+def _receipts(engine: Engine, partner: str, retention: Retention) -> Enforced:
+    gone = 0
+    for file in sorted((engine.home / RECEIPTS / partner).glob("*")):
+        delivery = _delivery(engine, file.name.partition(".")[0])
+        if delivery is not None and _older(delivery, retention.receipts):
+            file.unlink(missing_ok=True)
+            gone += 1
+    return Enforced(receipts=gone)
+
+
+def _loans(engine: Engine, partner: str, retention: Retention) -> Enforced:
+    done = unlink(engine.lake, partner, (clock.now() - retention.loan_patron_link).date())
+    if done is None or not done.rows:
+        return Enforced()
+    manifests.pin(engine.ledger, None, {"loan": Versions(done.version_before, done.version_after)})
+    return Enforced(loans=done.rows)
+
+
+def _lake(engine: Engine, history: timedelta) -> Enforced:
+    """One table holds all partners, so the shortest of their periods counts."""
+    done = Enforced()
+    for table in sorted(folder.name for folder in (engine.home / "lake").glob("*") if folder.is_dir()):
+        before = newest(engine.lake, table)
+        if before is None:
+            continue
+        together = maintenance.compact(engine.lake, table)
+        after = newest(engine.lake, table)
+        if after is not None and after != before:
+            manifests.pin(engine.ledger, None, {table: Versions(before, after)})
+        cleared = maintenance.vacuum(engine.lake, table, keep_days=history / timedelta(days=1))
+        done += Enforced(compacted=together, vacuumed=cleared.files)
+    return done
+
+
+def _older(delivery: Delivery, than: timedelta) -> bool:
+    return delivery.seen_at < clock.now() - than
+
+
+def _in_use(engine: Engine, delivery: Delivery) -> bool:
+    """At work, or about to be read by a replay."""
+    waiting = {*IN_FLIGHT, State.SEEN}
+    return delivery.state in waiting or bool(deliveries.find(engine.ledger, origin=delivery.id, states=waiting, limit=1))
+
+
+def _delivery(engine: Engine, id: str) -> Delivery | None:
+    try:
+        return deliveries.get(engine.ledger, id)
+    except UnknownDelivery:
+        return None

@@ -15,13 +15,13 @@ from include.engine import clock
 from include.engine.delivery import State
 from include.engine.dispatch.look import look
 from include.engine.errors import KeyDestroyed, Unreachable
-from include.engine.expiry import Enforced
 from include.engine.ledger import deliveries, quarantined
 from include.engine.ledger.quarantined import Fate
+from include.engine.partner.retention import Retention
 from include.engine.privacy.loans import over, unlink, without_old_links
 from include.engine.quarantine import store
 from include.engine.replay import replay
-from include.engine.retention import Retention, enforce
+from include.engine.retention import Enforced, enforce
 from tests.engine.test_erasure import ANNE, BROKEN, OTHER, House, opened_at
 
 DAY = timedelta(days=1)

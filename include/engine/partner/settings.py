@@ -14,9 +14,9 @@ from zoneinfo import available_timezones
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, SerializeAsAny, WithJsonSchema, model_validator
 
+from include.engine.partner.retention import Retention
 from include.engine.partner.size import Size
 from include.engine.partner.when import Duration, Schedule
-from include.engine.retention import Retention
 
 Language = Literal["en", "da", "sv", "nl"]
 After = Literal["archive", "leave", "delete"]
@@ -89,7 +89,9 @@ class FlowSettings(Shape):
     """What every flow of a partner has."""
 
     enabled: bool = True
-    after_block: Literal["wait", "continue"] = Field("continue", description="whether later deliveries of a table wait while one is blocked")
+    after_block: Literal["wait", "continue"] = Field(
+        "continue", description="whether later deliveries of a table wait while one is blocked"
+    )
 
 
 class ScheduledFlow(FlowSettings):
