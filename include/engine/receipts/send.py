@@ -76,8 +76,8 @@ def _put(engine: Engine, store: Store, path: str, body: str, kind: str, receipt:
 
 
 def _mail(engine: Engine, address: str, receipt: Receipt, text: str) -> list[str]:
-    uri = f"mailto:{address}"
-    if any(one.uri == uri and one.sent_at for one in receipts.of(engine.ledger, receipt.delivery)):
+    uri, kind = f"mailto:{address}", f"mail {receipt.state}"  # done again, a delivery may end otherwise: that is worth a mail of its own
+    if any((one.kind, one.uri) == (kind, uri) and one.sent_at for one in receipts.of(engine.ledger, receipt.delivery)):
         return [uri]
     try:
         server = engine.credentials.get(SMTP)
@@ -97,7 +97,7 @@ def _mail(engine: Engine, address: str, receipt: Receipt, text: str) -> list[str
             smtp.send_message(message)
     except (OSError, smtplib.SMTPException) as error:
         raise Unreachable(f"the mail server did not take the receipt: {type(error).__name__}.", where=f"connection {SMTP}") from error
-    receipts.add(engine.ledger, receipt.delivery, "mail", uri, receipt.language, sent_at=clock.now())
+    receipts.add(engine.ledger, receipt.delivery, kind, uri, receipt.language, sent_at=clock.now())
     return [uri]
 
 
