@@ -18,6 +18,7 @@ import pyarrow.compute as pc
 from connectors.ils.people import Aliases, People, people
 from include.engine.contract.arrow import arrow_schema
 from include.engine.contract.loading import load
+from include.engine.inbound.connector import Bound
 from include.engine.privacy.pseudonym import Pseudonyms
 
 ADULT = 18
@@ -66,15 +67,6 @@ class BindContext:
         height = np.maximum.accumulate(pc.fill_null(coded.indices, -1).to_numpy(zero_copy_only=False))
         first = np.flatnonzero(np.diff(height, prepend=-1))
         return pa.array(first[np.asarray(unknown)])
-
-
-@dataclass(frozen=True)
-class Bound:
-    """Rows of one lake table: `_member` and `_record` of their source, then the columns of its contract. Warnings count by reason code."""
-
-    table: str
-    rows: pa.Table
-    warnings: Mapping[str, int] = field(default_factory=dict)
 
 
 def bind(table: str, rows: pa.RecordBatch, context: BindContext) -> list[Bound]:

@@ -37,8 +37,7 @@ class _Source:
 
 def read(work: Work) -> Iterator[Read]:
     """The export's records, by its profile."""
-    for part in read_rows(_Source(work), work.spec, _profile(work), _library(work)):
-        yield Read(part.table, part.rows, part.set_aside, part.filtered, part.warnings)
+    yield from read_rows(_Source(work), work.spec, _profile(work), _library(work))
 
 
 def incoming(table: str) -> str:

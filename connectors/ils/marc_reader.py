@@ -18,9 +18,10 @@ from connectors.ils.columns import available
 from connectors.ils.library import Library
 from connectors.ils.marc_decode import Decoded, Unreadable
 from connectors.ils.profile import Column, Columns, Embedded, Profile, RecordFormat, TableProfile
-from connectors.ils.rows import Read, Target, typed
+from connectors.ils.rows import Target, typed
 from connectors.ils.texts import TextBlock
 from include.engine.errors import SettingsError
+from include.engine.inbound.connector import Read
 from include.engine.quarantine.schema import set_aside
 from include.marc import mapping
 from include.marc.record import Record
@@ -56,7 +57,7 @@ def _tried(decode: Any) -> Outcome:
 
 
 def read_marc(stream: BinaryIO, member: str, table: str, profile: Profile, library: Library, *, where: str) -> Iterator[Read]:
-    """Reads of up to 5,000 records: rows of `table`, and, in Reads of their own that count no records, of items and holdings inside them."""
+    """Reads of up to 5,000 records: rows of `table`, and, in Reads of their own, of items and holdings inside them."""
     settings = profile.table(table)
     columns = mapping.load(settings.binding or f"{settings.marc}_{table}")
     batch = _Batch(member, table, profile, settings, library, columns, where)
@@ -115,14 +116,14 @@ class _Batch:
             part.add(found, place, piece.raw, row)
 
     def reads(self) -> Iterator[Read]:
-        """The rows so far. The first Read counts the records."""
+        """The rows so far."""
         schema = incoming.schema(self.table)
         data = [pa.array([_value(row.get(column.name), column.type) for row in self.rows], column.type) for column in schema]
         rows = pa.RecordBatch.from_arrays(data, schema=schema)
-        yield Read(self.table, rows, set_aside(self.aside), dict(self.filtered), dict(self.warnings), self.count)
+        yield Read(self.table, rows, set_aside(self.aside), dict(self.filtered), dict(self.warnings))
         for table, part in self.embedded.items():
             if len(part.places):
-                target = Target(table, part.columns, self.settings, self.profile, self.library, primary=False)
+                target = Target(table, part.columns, self.settings, self.profile, self.library)
                 yield typed(part.block(self.member), target, where=self.where)
 
 

@@ -13,8 +13,9 @@ from connectors.ils.library import Library
 from connectors.ils.loans import Loans
 from connectors.ils.marc_reader import read_marc
 from connectors.ils.profile import Profile
-from connectors.ils.rows import Read, Target, check_columns, typed
+from connectors.ils.rows import Target, check_columns, typed
 from include.engine.ahead import ahead
+from include.engine.inbound.connector import Read
 
 
 class Member(Protocol):

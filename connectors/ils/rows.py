@@ -19,6 +19,7 @@ from connectors.ils.profile import Columns, Identifiers, Profile, TableProfile
 from connectors.ils.texts import TextBlock
 from connectors.ils.words import say
 from include.engine.errors import Refused
+from include.engine.inbound.connector import Read
 from include.engine.quarantine.schema import SET_ASIDE
 
 Bools = npt.NDArray[np.bool_]
@@ -28,25 +29,6 @@ DEFAULTED = {"renewals", "kind", "agency", "status", "placeholder", "protected",
 EVENT_COLUMNS = {"event", "event_id", "happened_at"}
 #: A column is held to have changed its type when, of at least so many values in a block, more than this share cannot be read.
 CHANGED_FROM, CHANGED_SHARE = 20, 0.9
-
-
-@dataclass(frozen=True)
-class Read:
-    """What came of a piece of a file.
-
-    `rows` has the source columns and those of the contract `ils_<table>`; `set_aside` has the columns of SET_ASIDE, with `raw`.
-    `filtered` counts records that are no row of this table by intention, by reason. `warnings` counts by reason code, a column's behind a
-    colon (`COLUMN_NEW:note`). `records` counts source records: over all Reads, records = records published + set aside + filtered.
-    `primary` is False where rows were carried inside records that another Read counts (items in a bibliographic record).
-    """
-
-    table: str
-    rows: pa.RecordBatch
-    set_aside: pa.Table
-    filtered: dict[str, int] = field(default_factory=dict)
-    warnings: dict[str, int] = field(default_factory=dict)
-    records: int = 0
-    primary: bool = True
 
 
 @dataclass(frozen=True)
@@ -60,7 +42,6 @@ class Target:
     library: Library
     loans: loans.Loans = "history"
     identifiers: Identifiers | None = None
-    primary: bool = True
 
 
 @dataclass
@@ -225,6 +206,5 @@ def _read(
         batch = batch.filter(pa.array(keep))
     aside.sort(key=lambda row: row["record"])
     counts = {filtered[0]: int(left_out.sum())} if filtered else {}
-    records = block.records if target.primary else 0
     table = pa.Table.from_pylist(aside, schema=SET_ASIDE)
-    return Read(target.table, batch, table, counts, dict(warnings), records, target.primary)
+    return Read(target.table, batch, table, counts, dict(warnings))
