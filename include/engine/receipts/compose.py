@@ -64,6 +64,7 @@ class Receipt:
     partner: str
     file: str
     table: str
+    mode: str
     language: str
     received: datetime
     state: State
@@ -91,6 +92,7 @@ def compose(engine: Engine, delivery: Delivery, state: State, language: str, zon
         partner=delivery.partner,
         file=shown((delivery.path or delivery.id).rpartition("/")[2]),
         table=delivery.table,
+        mode=delivery.mode,
         language=language,
         received=delivery.seen_at.astimezone(ZoneInfo(zone)),
         state=state,

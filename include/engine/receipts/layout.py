@@ -82,7 +82,8 @@ def _outcome(receipt: Receipt) -> list[str]:
         lines += [say(language, "why", words=receipt.why)] if receipt.why else []
         return lines + ([say(language, "what_to_do", words=receipt.advice)] if receipt.advice else [])
     lines = [say(language, "test")] if receipt.test else []
-    lines += [say(language, "taken_in_part" if receipt.groups else "taken_in")] if not receipt.test else []
+    part = "taken_in_part_full" if receipt.mode == "full" else "taken_in_part"
+    lines += [say(language, part if receipt.groups else "taken_in")] if not receipt.test else []
     return lines + [
         "  " + say(language, "tables", table=_words()[language].get(table, table), **counts) for table, counts in receipt.tables.items()
     ]

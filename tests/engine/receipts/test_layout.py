@@ -34,7 +34,16 @@ def receipt(language: str = "en", **more: object) -> Receipt:
         "filtered": (),
         "tables": {"loan": {"added": 31388, "changed": 0, "deleted": 0, "unchanged": 0}},
     }
-    plain = {"reason": None, "why": "", "advice": "", "duplicate_of": "", "state": State.ACKNOWLEDGED, "test": False, "counts": counts}
+    plain = {
+        "reason": None,
+        "why": "",
+        "advice": "",
+        "duplicate_of": "",
+        "mode": "append",
+        "state": State.ACKNOWLEDGED,
+        "test": False,
+        "counts": counts,
+    }
     known = {"delivery": "x__loan__20261121T0530__3fa9c2d1", "partner": "x", "file": "loans_20261121.csv", "table": "loan", "received": at}
     return Receipt(**{**known, **plain, **given, "language": language, **more})  # type: ignore[arg-type]
 
@@ -49,6 +58,13 @@ def test_the_receipt_of_the_worked_example() -> None:
         f"  record 1,203     {'loaned_on is 2062-11-02: a loan cannot lie in the future':<82} LOAN_IN_FUTURE",
         f"  record 1,204     {'loaned_on is 2062-11-02: a loan cannot lie in the future':<82} LOAN_IN_FUTURE",
     ]
+
+
+def test_who_delivers_whole_exports_is_not_told_to_deliver_a_few_records_alone() -> None:
+    for language in LANGUAGES:
+        told = as_text(receipt(language, mode="full"))
+        assert say(language, "taken_in_part_full") in told
+        assert say(language, "taken_in_part") not in told
 
 
 @pytest.mark.parametrize(
