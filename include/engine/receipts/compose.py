@@ -105,7 +105,12 @@ def compose(engine: Engine, delivery: Delivery, state: State, language: str, zon
         groups=tuple(_groups(engine, delivery, language)),
         warnings=_counted({**remarks, **delivery.facts.get("warnings", {})}, language),
         filtered=_counted(delivery.facts.get("filtered", {}), language),
-        tables={name: {figure: counts[figure] for figure in kept} for name, counts in tables.items()},
+        tables={
+            name: {figure: counts[figure] for figure in kept}
+            for name, counts in sorted(
+                tables.items(), key=lambda pair: pair[0] != delivery.table
+            )  # what was delivered before what came of it
+        },
     )
 
 
