@@ -32,7 +32,7 @@ from include.engine.inbound.ending import ending
 from include.engine.inbound.gather import Gather, gathered
 from include.engine.inbound.originals import with_originals
 from include.engine.inbound.stage import MANIFEST
-from include.engine.inbound.work import Outcome, json_counts, key_of, nothing_to_do, partner_rows, staging, work_on
+from include.engine.inbound.work import Outcome, json_counts, key_of, named_rows, nothing_to_do, staging, work_on
 from include.engine.lake.plan import brake, plan
 from include.engine.ledger import claims, deliveries, gate_results
 from include.engine.privacy.guard import Guarded, guard
@@ -206,7 +206,8 @@ class _Run:
 
     def _judge(self, contract: Contract) -> Gate:
         wanted = {name for rule in contract.rules for name in rule.references}
-        references = {name: partner_rows(self.engine, self.delivery.partner, name) for name in sorted(wanted)}
+        queries = " ".join(rule.query or "" for rule in contract.rules)
+        references = {name: named_rows(self.engine, self.delivery.partner, name, queries) for name in sorted(wanted)}
         return Gate(contract, today=self.work.today, delivery=self.delivery.id, references=references)
 
     def _set_aside(self, table: str, rows: pa.Table, *, own: bool = True) -> None:

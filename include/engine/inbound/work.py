@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import timedelta
@@ -98,6 +99,14 @@ def partner_rows(engine: Engine, partner: str, table: str, columns: list[str] | 
         schema = table_schema(engine.contract(table))
         return pa.schema([schema.field(name) for name in columns or schema.names]).empty_table()
     return lake_read.read(engine.lake, table, partner=partner, columns=columns, version="newest")
+
+
+def named_rows(engine: Engine, partner: str, table: str, queries: str) -> pa.Table:
+    """As `partner_rows`, only the columns whose names stand in `queries`: a reference may be a whole catalogue with its MARC records."""
+    there = lake_read.dataset(engine.lake, table, version="newest").schema.names if exists(engine.lake, table) else None
+    names = there or table_schema(engine.contract(table)).names
+    words = set(re.findall(r"\w+", queries))
+    return partner_rows(engine, partner, table, [name for name in names if name in words] or names[:1])
 
 
 def work_on(engine: Engine, delivery: Delivery) -> Work:
