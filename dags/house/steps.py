@@ -54,7 +54,7 @@ def _publish(delivery: str, connector: str, *, outlet_events: Any = None) -> Non
         outlet_events[LAKE].add(asset(table), extra={"delivery": delivery})
 
 
-@task(task_id="acknowledge")
+@task(task_id="acknowledge", retries=12)  # hours: a delivery that is not acknowledged holds up the next of its table
 def _acknowledge(delivery: str, connector: str) -> None:
     _run("acknowledge", delivery, connector)
 

@@ -74,7 +74,17 @@ def answer(engine: Engine, stopped_id: str, *, yes: bool, who: str) -> Delivery:
             f"this delivery is {stopped.state}, not held.", where=stopped.id, do="Replay it instead, once what was wrong is mended."
         )
     if yes:
+        _nothing_newer(engine, stopped)
         return replay(engine, stopped.id, who=who, approved=True)
     with engine.ledger.begin() as tx:
         audit.record(engine.ledger, who, "dismiss", stopped.id, tx=tx)
         return claims.dismiss(engine.ledger, stopped.id, who, tx=tx)
+
+
+def _nothing_newer(engine: Engine, held: Delivery) -> None:
+    """Approving what was overtaken would bring older data back over newer."""
+    done = {State.PUBLISHED, State.ACKNOWLEDGED}
+    later = deliveries.find(engine.ledger, partner=held.partner, flow=held.flow, table=held.table, states=done, since=held.seen_at)
+    if held.mode != "append" and (newer := [one.id for one in later if one.id != held.id]):
+        what = f"{newer[0]} came later and is published: approving this one would bring older data back."
+        raise WrongState(what, where=held.id, do="Answer no; or replay it, if that is meant.")

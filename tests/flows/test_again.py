@@ -148,6 +148,13 @@ def test_a_held_delivery_that_is_turned_down_stays_out(held: tuple[House, Delive
     assert (done.counts.added, done.counts.unchanged) == (1, 20)
 
 
+def test_a_held_delivery_that_was_overtaken_is_not_approved_over_newer_data(held: tuple[House, Delivery]) -> None:
+    library, waiting = held
+    library.deliver("items_3.csv", csv(ITEMS, items(1, 21)))
+    with pytest.raises(WrongState, match="came later and is published"):
+        answer(library.engine, waiting.id, yes=True, who=WHO)
+
+
 def with_contract(library: House, change: tuple[str, str], monkeypatch: pytest.MonkeyPatch) -> None:
     """The house with a changed copy of the item's lake contract."""
     folder = library.engine.home / "contracts"
