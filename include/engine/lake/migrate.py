@@ -68,6 +68,8 @@ def _create(lake: Lake, contract: Contract) -> None:
         configuration=PROPERTIES | _described(contract),
         storage_options=lake.options,
         raise_if_key_not_exists=False,
+        # Without a retry the second of two makers is refused; with one, it would make the table again as version 1.
+        commit_properties=CommitProperties(max_commit_retries=0),
     )
 
 
