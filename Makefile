@@ -32,9 +32,9 @@ bench: ## speed and memory, as ratios against named peers in one run
 	@bin/setup dev
 	$(PY) -m tests.bench
 
-crash: ## kill -9 at every point of a delivery's life, many seeds (SEEDS=25)
+crash: ## kill -9 at every point of a delivery's life, many seeds (SEEDS=5)
 	@bin/setup dev
-	$(PY) -m tests.crash --seeds $(or $(SEEDS),25)
+	$(PY) -m tests.crash --seeds $(or $(SEEDS),5)
 
 check-partners: ## every partner's YAML; PARTNER=aarhus also tries its connections (list, read, write, rename)
 	@bin/setup run
