@@ -6,12 +6,9 @@ must come of it, figure by figure.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
-from contextlib import contextmanager
+from collections.abc import Collection
 from datetime import date
 from pathlib import Path
-
-import pyarrow as pa
 
 from include.sandbox.world.answers import Answer, Changes, Sheet, load, save
 from include.sandbox.world.delivery import first_day
@@ -39,21 +36,9 @@ def make(
     if not 0 <= bad < 0.5:
         raise ValueError(f"bad is {bad}: a share from 0 to below 0.5")
     here, made = out / library, world(library, loans, seed, last)
-    with _short_lived_texts():
-        answers = first_day(made, here / "day1", bad, only)
-        if two_days:
-            answers += second_day(made, here / "day2", answers, here / "day1", bad)
+    answers = first_day(made, here / "day1", bad, only)
+    if two_days:
+        answers += second_day(made, here / "day2", answers, here / "day1", bad)
     sheet = Sheet(library, loans, seed, bad, last.isoformat(), tuple(answers))
     save(sheet, here / "answers.json")
     return sheet
-
-
-@contextmanager
-def _short_lived_texts() -> Iterator[None]:
-    """Arrow on mimalloc meanwhile: texts by the million come and go here, and the system's allocator would keep twice their room."""
-    before = pa.default_memory_pool()
-    pa.set_memory_pool(pa.mimalloc_memory_pool())
-    try:
-        yield
-    finally:
-        pa.set_memory_pool(before)

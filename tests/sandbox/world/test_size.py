@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import resource
 import subprocess
 import sys
 from pathlib import Path
@@ -14,11 +13,13 @@ from include.sandbox.world import world
 from include.sandbox.world.world import MOST
 
 CHILD = """
-import json, resource, sys
+import json, sys
 from pathlib import Path
 from include.sandbox.world import make
 sheet = make("havnsund", 1_000_000, Path(sys.argv[1]), bad=0.02, only=["loan"], two_days=False)
-print(json.dumps([sheet.files[0].records, sheet.files[0].good, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss]))
+# Not ru_maxrss: Linux carries the parent's over into a new program, and the tests' own process is large.
+peak = next(int(line.split()[1]) for line in open("/proc/self/status") if line.startswith("VmHWM"))
+print(json.dumps([sheet.files[0].records, sheet.files[0].good, peak * 1024]))
 """
 
 
@@ -26,9 +27,7 @@ def test_a_million_loans_are_written_in_less_than_500_mb(tmp_path: Path) -> None
     done = subprocess.run([sys.executable, "-c", CHILD, str(tmp_path)], capture_output=True, text=True, check=True)
     records, good, peak = json.loads(done.stdout)
     assert (records, good) == (1_020_408, 1_000_000)
-    unit = 1 if sys.platform == "darwin" else 1024
-    assert peak * unit < 500_000_000
-    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss > 0
+    assert 0 < peak < 500_000_000
 
 
 @pytest.mark.parametrize("loans", [0, 999, MOST + 1])
