@@ -60,11 +60,11 @@ flows:
       - {table: patron, files: "patrons_*", mode: full}
       - {table: loan, files: "loans_*", mode: append}
 """
-ANNE = "4711;2990011223|CARD-77;010190-1234;Åse Qvistgaard;aase@qvist.example;"
-CHILD = "5001;2990099999;020210-4321;Bo Qvistgaard-Holm;;4711"
+ANNE = "N4711-QX;2990011223|CARD-77;010190-1234;Åse Qvistgaard;aase@qvist.example;"
+CHILD = "5001;2990099999;020210-4321;Bo Qvistgaard-Holm;;N4711-QX"
 OTHER = "6002;2990055555;030380-1111;Carl Holm;carl@holm.example;"
-BROKEN = "4711;2990011223;010190-1234;Åse Qvistgaard"  # too few fields
-TRACES = ["4711", "2990011223", "CARD-77", "010190-1234", "0101901234", "Åse Qvistgaard", "aase@qvist.example"]
+BROKEN = "N4711-QX;2990011223;010190-1234;Åse Qvistgaard"  # too few fields
+TRACES = ["N4711-QX", "2990011223", "CARD-77", "010190-1234", "0101901234", "Åse Qvistgaard", "aase@qvist.example"]
 
 
 @dataclass
@@ -101,7 +101,7 @@ class House:
         for purpose in ("lake", "bi"):
             names = Pseudonyms(self.engine.keys, "lindeby", purpose)
             lake = Pseudonyms(self.engine.keys, "lindeby", "lake")
-            own = [lake.one("4711"), lake.one("2990011223", "card"), lake.one("CARD-77", "card")]
+            own = [lake.one("N4711-QX"), lake.one("2990011223", "card"), lake.one("CARD-77", "card")]
             pseudonyms += own if purpose == "lake" else [names.one(one) for one in own]
         forms = [form for trace in [*traces, *pseudonyms] for form in (trace.encode(), trace.encode("latin-1"), trace.encode("utf-16-le"))]
         return [f"{name}: {form!r}" for name, body in self.every_readable_byte().items() for form in forms if form in body]
@@ -164,7 +164,7 @@ def opened_at(base: Path, migrated: Path | None = None) -> House:
 def live_in(house: House) -> None:
     """A person's traces everywhere: two exports, loans by id and by card, a quarantined record, a BI snapshot, a copy that went out."""
     house.deliver("patrons_1.csv", [ANNE, CHILD, OTHER])
-    house.deliver("loans_1.csv", ["L1;4711;;2026-10-01;2026-10-09", "L2;;CARD-77;2026-10-02;", "L3;6002;;2026-10-03;"])
+    house.deliver("loans_1.csv", ["L1;N4711-QX;;2026-10-01;2026-10-09", "L2;;CARD-77;2026-10-02;", "L3;6002;;2026-10-03;"])
     feed(house_of(house.engine))
     house.deliver("patrons_2.csv", [ANNE.replace("aase@", "aase2@"), CHILD, OTHER, BROKEN, "6002;broken"])
     archive = io.BytesIO()
@@ -174,7 +174,7 @@ def live_in(house: House) -> None:
     feed(house_of(house.engine))
     sent = house.engine.home / "outbound" / "crm.csv"
     sent.parent.mkdir()
-    sent.write_text("patron;mail\n4711;aase@qvist.example\n")
+    sent.write_text("patron;mail\nN4711-QX;aase@qvist.example\n")
     copies.add(house.engine.ledger, zipped.id, ["file:outbound/crm.csv", "sftp://crm_vendor/in/crm.csv"])
     with house.engine.ledger.autocommit() as connection:
         connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)")
@@ -194,7 +194,7 @@ def house(tmp_path: Path, migrated_file: Path) -> House:
 
 
 def erased(house: House) -> Certificate:
-    return erase(house.engine, "lindeby", ask(house.engine, "lindeby", patron_id="4711"), who="privacy officer")
+    return erase(house.engine, "lindeby", ask(house.engine, "lindeby", patron_id="N4711-QX"), who="privacy officer")
 
 
 def test_before_an_erasure_the_search_of_this_test_finds_the_person_in_every_place(lived_in: House) -> None:
@@ -267,7 +267,7 @@ def test_the_certificate_says_what_was_removed_where_and_names_nobody(lived_in: 
     assert data["requested_by"] == "privacy officer" and len(data["keys_destroyed"]) >= 4
     assert all(text in page for text in (certificate.number, "Lindeby Biblioteker", "sftp://crm_vendor", certificate.reference))
     assert "http" not in page, "the page needs nothing from elsewhere"
-    assert not any(trace in page + json.dumps(data) for trace in TRACES if trace != "4711")
+    assert not any(trace in page + json.dumps(data) for trace in TRACES if trace != "N4711-QX")
     [entry] = audit.find(lived_in.engine.ledger, action="erase")
     assert (entry.who, entry.subject) == ("privacy officer", certificate.number)
     assert certificate.number in str(certificate)
@@ -313,7 +313,7 @@ def test_a_person_can_be_erased_by_card_and_by_pseudonym(lived_in: House) -> Non
 
 
 def test_a_try_that_dies_is_finished_by_the_next(lived_in: House, monkeypatch: pytest.MonkeyPatch) -> None:
-    pseudonym = Pseudonyms(lived_in.engine.keys, "lindeby", "lake").one("4711")
+    pseudonym = Pseudonyms(lived_in.engine.keys, "lindeby", "lake").one("N4711-QX")
     with monkeypatch.context() as broken:
         broken.setattr("include.engine.erasure.snapshots.erase", lambda *_: (_ for _ in ()).throw(OSError("disk")))
         with pytest.raises(OSError, match="disk"):
@@ -326,9 +326,9 @@ def test_a_try_that_dies_is_finished_by_the_next(lived_in: House, monkeypatch: p
 
 
 def test_an_erasure_waits_for_a_delivery_at_work(lived_in: House) -> None:
-    (lived_in.engine.home / "inbox" / "lindeby" / "loans_7.csv").write_bytes(b"L7;4711;;2026-10-07;\r\n")
+    (lived_in.engine.home / "inbox" / "lindeby" / "loans_7.csv").write_bytes(b"L7;N4711-QX;;2026-10-07;\r\n")
     [claimed] = look(lived_in.engine, patience=10)
-    reference = ask(lived_in.engine, "lindeby", patron_id="4711")
+    reference = ask(lived_in.engine, "lindeby", patron_id="N4711-QX")
     with pytest.raises(Unreachable, match="ERASURE_WAITS"):
         erase(lived_in.engine, "lindeby", reference, who="officer")
     lived_in.run(claimed.id)
@@ -341,9 +341,9 @@ def test_rows_of_the_person_are_left_out_of_what_arrived_before_and_taken_in_aft
     erased(lived_in)
     rows = pa.RecordBatch.from_pydict(
         {
-            "patron_id": ["4711", "6002", None, "5001"],
+            "patron_id": ["N4711-QX", "6002", None, "5001"],
             "card_number": [None, None, "CARD-77", None],
-            "guardian_id": [None, None, None, "4711"],
+            "guardian_id": [None, None, None, "N4711-QX"],
         }
     )
     left, count = Erased(lived_in.engine.ledger, lived_in.engine.keys, before).without(rows)
@@ -353,16 +353,16 @@ def test_rows_of_the_person_are_left_out_of_what_arrived_before_and_taken_in_aft
     with time_machine.travel(clock.now() + timedelta(seconds=5)):
         after = lived_in.deliver("patrons_9.csv", [ANNE, CHILD, OTHER])
     assert Erased(lived_in.engine.ledger, lived_in.engine.keys, after).without(rows) == (rows, 0)
-    assert sorted(row["patron_id"] for row in lived_in.rows("patron_identity")) == ["4711", "5001", "6002"]
+    assert sorted(row["patron_id"] for row in lived_in.rows("patron_identity")) == ["5001", "6002", "N4711-QX"]
 
 
 def test_whom_nobody_knows_cannot_be_erased(house: House) -> None:
     with pytest.raises(WrongState, match="ERASURE_UNKNOWN"):
-        erase(house.engine, "lindeby", "4711", who="officer")
+        erase(house.engine, "lindeby", "N4711-QX", who="officer")
     with pytest.raises(WrongState, match="ERASURE_UNKNOWN"):
         erase(house.engine, "lindeby", "0" * 32, who="officer")
     with pytest.raises(WrongState, match="nowhere"):
-        ask(house.engine, "nowhere", patron_id="4711")
+        ask(house.engine, "nowhere", patron_id="N4711-QX")
 
 
 def test_a_partner_whose_yaml_is_broken_keeps_nobody_from_being_erased(lived_in: House) -> None:
@@ -377,9 +377,9 @@ def test_the_command_line_takes_the_number_from_its_input_alone(
     monkeypatch.setenv("BINDERY_HOME", str(house.engine.home))
     monkeypatch.setenv("BINDERY_PARTNERS", str(house.engine.partners_folder))
     monkeypatch.setenv("AIRFLOW_CONN_BINDERY_MASTER", MASTER)
-    monkeypatch.setattr("sys.stdin", io.StringIO("4711\n"))
+    monkeypatch.setattr("sys.stdin", io.StringIO("N4711-QX\n"))
     assert main(["ask", "lindeby"]) == 0
-    assert capsys.readouterr().out.strip() == ask(house.engine, "lindeby", patron_id="4711")
+    assert capsys.readouterr().out.strip() == ask(house.engine, "lindeby", patron_id="N4711-QX")
     monkeypatch.setattr("sys.stdin", io.StringIO("CARD-77\n"))
     assert main(["ask", "lindeby", "--card"]) == 0
     monkeypatch.setattr("sys.stdin", io.StringIO("\n"))
