@@ -6,7 +6,7 @@ import logging
 from datetime import timedelta
 
 from include.engine import clock
-from include.engine.delivery import Delivery, State
+from include.engine.delivery import Delivery
 from include.engine.dispatch.inboxes import due, enter_all, watched
 from include.engine.dispatch.schedules import start_due
 from include.engine.engine import Engine
@@ -58,4 +58,4 @@ def _lost(engine: Engine) -> list[Delivery]:
     lost = claims.untriggered(engine.ledger, clock.now() - LOST_AFTER)
     for one in lost:
         log.warning("%s was claimed at %s and its run never began: it is started again", one.id, one.claimed_at)
-    return [one for one in lost if one.state == State.CLAIMED]
+    return lost

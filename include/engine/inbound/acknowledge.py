@@ -13,7 +13,7 @@ from include.engine.failpoints import point
 from include.engine.inbound.connector import Inbound
 from include.engine.inbound.ending import stopped
 from include.engine.inbound.leftovers import sweep
-from include.engine.inbound.work import Outcome, flow_of
+from include.engine.inbound.work import UNFINISHED, Outcome, flow_of
 from include.engine.ledger import claims, deliveries
 from include.engine.partner.settings import After, InboxFlow, Partner, spec_for
 from include.engine.receipts.compose import compose
@@ -21,8 +21,6 @@ from include.engine.receipts.send import send
 from include.engine.storage.readiness import marker as marker_of
 
 log = logging.getLogger("bindery")
-
-_UNFINISHED = frozenset({State.CLAIMED, State.STAGED, State.GATED})
 
 
 def acknowledge(engine: Engine, delivery_id: str, _connector: Inbound) -> Outcome:
@@ -34,7 +32,7 @@ def acknowledge(engine: Engine, delivery_id: str, _connector: Inbound) -> Outcom
     point("acknowledge.before")
     partner, flow = _settings(engine, delivery)
     rehearsed = delivery.state == State.GATED and delivery.status == "test" and "would" in delivery.facts
-    if delivery.state in _UNFINISHED and not rehearsed:
+    if delivery.state in UNFINISHED and not rehearsed:
         delivery = claims.advance(engine.ledger, token, State.FAILED, counts=stopped(delivery.counts))
     told = State.ACKNOWLEDGED if rehearsed or delivery.state == State.PUBLISHED else delivery.state
     if told == State.ACKNOWLEDGED:  # what an earlier try had trouble with is over

@@ -12,14 +12,13 @@ from include.engine.failpoints import point
 from include.engine.inbound.connector import Inbound
 from include.engine.inbound.ending import ending
 from include.engine.inbound.stage import stage
-from include.engine.inbound.work import Outcome, flow_of, key_of, nothing_to_do
+from include.engine.inbound.work import UNFINISHED, Outcome, flow_of, key_of, nothing_to_do
 from include.engine.ledger import claims, deliveries
 from include.engine.reasons import words
 from include.engine.storage.landing import land
 from include.engine.storage.seen import Seen
 from include.engine.storage.uri import Location, parse
 
-_OPEN = frozenset({State.CLAIMED, State.STAGED, State.GATED})
 _STOPPED = frozenset({State.BLOCKED, State.HELD, State.FAILED})
 
 
@@ -30,7 +29,7 @@ def receive(engine: Engine, delivery_id: str, connector: Inbound) -> Outcome:
     Raises Refused, Held, StaleToken, Unreachable and whatever a setting or credential lacks.
     """
     delivery = _begin(engine, deliveries.get(engine.ledger, delivery_id))
-    if delivery.state not in _OPEN:
+    if delivery.state not in UNFINISHED:
         return nothing_to_do(delivery)
     token = claims.take(engine.ledger, delivery.id, "receive")
     point("receive.claimed")

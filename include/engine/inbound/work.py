@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import timedelta
 from pathlib import Path
 from typing import Any, BinaryIO, cast
 
@@ -24,6 +23,8 @@ from include.engine.privacy.pseudonym import Pseudonyms
 from include.engine.storage.archive import Member, members
 from include.engine.storage.landing import Landed, open_landed
 
+UNFINISHED = frozenset({State.CLAIMED, State.STAGED, State.GATED})
+"""In flight, and not published yet."""
 KEY = "delivery"
 """The purpose of a delivery's own data key: it seals what was landed, staged and set aside of that delivery alone."""
 
@@ -137,6 +138,3 @@ def work_on(engine: Engine, delivery: Delivery) -> Work:
 def json_counts(counts: dict[str, int]) -> dict[str, Any]:
     """Counts by reason, the largest first: for the ledger's facts and the receipt."""
     return dict(sorted(counts.items(), key=lambda pair: (-pair[1], pair[0])))
-
-
-STUCK_AFTER = timedelta(minutes=5)
