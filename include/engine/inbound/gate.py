@@ -62,7 +62,7 @@ def gate(engine: Engine, delivery_id: str, connector: Inbound) -> Outcome:
                 token,
                 State.GATED,
                 tx=tx,
-                gated_uri=f"staging/{delivery.partner}/{delivery.id}/{token.value:06d}",
+                gated_uri=str(run.folder.relative_to(engine.home)),
                 counts=run.counts(),
                 contract={contract.id: contract.version for _, contract, _ in run.verdicts},
                 reason=None,

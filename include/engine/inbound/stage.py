@@ -80,7 +80,7 @@ def stage(engine: Engine, delivery: Delivery, token: Token, connector: Inbound) 
                 token,
                 State.STAGED,
                 tx=tx,
-                staged_uri=f"staging/{delivery.partner}/{delivery.id}/{token.value:06d}",
+                staged_uri=str(folder.relative_to(engine.home)),
                 counts=counts,
                 reason=None,
                 message=None,
