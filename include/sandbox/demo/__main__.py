@@ -7,15 +7,18 @@ import signal
 import sys
 import time
 from collections.abc import Sequence
+from contextlib import ExitStack
 from types import FrameType
 
 from rich.console import Console
 
 from include.sandbox.airflow import Airflow, running
 from include.sandbox.deliveries import Drop
+from include.sandbox.demo.acts import Play, play_all, prepare_all
 from include.sandbox.demo.drops import drop, prepared, waves
 from include.sandbox.demo.installation import Installation, installed
 from include.sandbox.demo.report import report
+from include.sandbox.demo.stage import Stage
 from include.sandbox.demo.verdict import Verdict, judge
 from include.sandbox.demo.watch import Watch
 
@@ -45,7 +48,8 @@ def _interrupt(_signal: int, _frame: FrameType | None) -> None:
 
 def _demo(once: bool, loans: int) -> int:
     started = time.monotonic()
-    with installed() as installation:
+    with installed() as installation, ExitStack() as stack:
+        plays = prepare_all(installation, stack)
         for library, why in installation.skipped.items():
             console.print(f"[yellow]Skipped:[/] {library}: {why}")
         with console.status("Making four libraries, and starting Airflow ..."):
@@ -53,7 +57,7 @@ def _demo(once: bool, loans: int) -> int:
             airflow = running(installation.home, installation.env)
             address = airflow.__enter__()
         try:
-            verdict = _run(installation, address, drops)
+            verdict = _run(installation, address, drops, plays)
             console.print(f"\n{time.monotonic() - started:.0f} seconds, Airflow's start included.")
             if not once:
                 console.print(
@@ -66,15 +70,18 @@ def _demo(once: bool, loans: int) -> int:
             airflow.__exit__(None, None, None)
 
 
-def _run(installation: Installation, airflow: Airflow, drops: list[Drop]) -> Verdict:
-    watch = Watch(installation, airflow, console)
+def _run(installation: Installation, airflow: Airflow, drops: list[Drop], plays: dict[str, Play]) -> Verdict:
+    stage = Stage(installation, airflow)
+    watch = Watch(stage, console)
     for wave in waves(drops):
         for one in wave:
             drop(installation, one)
         watch.until_done(wave, LIMIT_SECONDS)
+    with console.status(f"The lake is filled; what lives off it: {', '.join(plays)} ..."):
+        outcomes = play_all(plays, stage)
     watch.until_fed(LIMIT_SECONDS)
-    verdict = judge(installation, drops)
-    report(console, installation, airflow, drops, verdict)
+    verdict = judge(installation, drops, outcomes)
+    report(console, installation, airflow, drops, outcomes, verdict)
     return verdict
 
 

@@ -11,13 +11,16 @@ from rich.table import Table
 
 from include.sandbox.airflow import Airflow
 from include.sandbox.deliveries import Drop
+from include.sandbox.demo.acts import Outcome
 from include.sandbox.demo.installation import ROOT, Installation
 from include.sandbox.demo.reading import snapshot, ways_to_read
 from include.sandbox.demo.verdict import Verdict
 
 
-def report(console: Console, installation: Installation, airflow: Airflow, drops: list[Drop], verdict: Verdict) -> None:
-    """A table of the deliveries, the reasons, the places and the verdict."""
+def report(
+    console: Console, installation: Installation, airflow: Airflow, drops: list[Drop], outcomes: list[Outcome], verdict: Verdict
+) -> None:
+    """A table of the deliveries, the reasons, what each act did, the places and the verdict."""
     table = Table(title="What came in", title_justify="left", header_style="bold", box=SIMPLE_HEAD)
     for name in ("library", "file", "over"):
         table.add_column(name, no_wrap=True)
@@ -44,6 +47,10 @@ def report(console: Console, installation: Installation, airflow: Airflow, drops
     for reason, count in reasons.most_common():
         why.add_row(reason, f"{count:,}")
     console.print(why)
+    for outcome in outcomes:
+        console.print(outcome.title, style="bold italic", markup=False)
+        for line in (*outcome.lines, ""):
+            console.print(f"  {line}", markup=False, highlight=False, soft_wrap=True)
     _places(console, installation, airflow)
     if verdict.right:
         console.print(f"[bold green]Every figure is as it must be:[/] {len(drops)} files, {sum(reasons.values()):,} records set aside.")

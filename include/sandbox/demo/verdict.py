@@ -12,6 +12,7 @@ from include.engine.lake.read import read
 from include.engine.lake.table import Lake
 from include.engine.ledger import Ledger, deliveries, quarantined
 from include.sandbox.deliveries import Drop
+from include.sandbox.demo.acts import Outcome
 from include.sandbox.demo.installation import Installation
 from include.sandbox.demo.reading import loans_read
 
@@ -36,11 +37,11 @@ class Verdict:
         return not self.wrong
 
 
-def judge(installation: Installation, drops: list[Drop]) -> Verdict:
-    """One delivery a drop, in the state, with the counts, the reasons and the lake changes that its answer sheet says."""
+def judge(installation: Installation, drops: list[Drop], outcomes: list[Outcome]) -> Verdict:
+    """One delivery a drop, in the state, with the counts, the reasons and the lake changes that its answer sheet says; and every act went right."""
     ledger = Ledger(f"sqlite:///{installation.home}/ledger.db")
     verdict = Verdict()
-    found = sorted(deliveries.find(ledger, limit=10_000), key=lambda one: (one.seen_at, one.id))
+    found = sorted(deliveries.find(ledger, flow="ils_import", limit=10_000), key=lambda one: (one.seen_at, one.id))
     if len(found) != len(drops):
         verdict.wrong.append(f"{len(drops)} files were dropped, and {len(found)} deliveries came of them")
     for drop in drops:
@@ -55,6 +56,7 @@ def judge(installation: Installation, drops: list[Drop]) -> Verdict:
         verdict.deliveries[drop], verdict.aside[drop] = one, dict(aside)
         verdict.wrong += [f"{drop.library}/{drop.file}: {words}" for words in _differences(drop, one, dict(aside))]
     verdict.wrong += _what_analysts_see(installation)
+    verdict.wrong += [f"{outcome.title}: {words}" for outcome in outcomes for words in outcome.wrong]
     return verdict
 
 
