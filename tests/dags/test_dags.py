@@ -51,11 +51,12 @@ def test_a_flow_started_by_hand_asks_for_its_delivery(dags) -> None:
 
 
 def test_operations_ask_for_what_they_need(dags) -> None:
-    assert {name: set(dags[name].params) for name in ("replay", "approve", "retract", "erasure")} == {
+    assert {name: set(dags[name].params) for name in ("replay", "approve", "retract", "erasure", "start")} == {
         "replay": {"delivery", "reason", "record", "member"},
         "approve": {"delivery", "answer", "who"},
         "retract": {"delivery", "who"},
         "erasure": {"partner", "subject", "who"},
+        "start": {"partner", "flow", "who"},
     }
 
 
