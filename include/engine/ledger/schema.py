@@ -7,7 +7,7 @@ from sqlalchemy import BigInteger, Boolean, Column, ForeignKey, Index, Integer, 
 
 from include.engine.ledger.types import UtcTime, json_column
 
-HEAD = "0001"
+HEAD = "0002"
 """The newest revision in migrations/versions/."""
 
 metadata = sa.MetaData(
@@ -261,4 +261,20 @@ outbound_copy = Table(
     Column("delivery_id", Text, ForeignKey("delivery.id"), primary_key=True),
     Column("uri", Text, primary_key=True),
     Column("at", UtcTime, nullable=False),
+)
+
+outbound_part = Table(
+    "outbound_part",
+    metadata,
+    Column("delivery_id", Text, ForeignKey("delivery.id"), primary_key=True),
+    Column("rank", Integer, primary_key=True, autoincrement=False),  # the order in which they are sent
+    Column("name", Text, nullable=False),
+    Column("binding", Boolean, nullable=False),
+    Column("path", Text, nullable=False),
+    Column("size", BigInteger, nullable=False),
+    Column("sha256", Text, nullable=False),
+    Column("records", BigInteger, nullable=False),
+    Column("begun_at", UtcTime),
+    Column("done_at", UtcTime),
+    json_column("facts", nullable=False),
 )
