@@ -2,27 +2,15 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
-import os
 from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-import pyarrow.parquet as pq
-
 from connectors.bi.tables import STAR_VERSION, TABLES, schema_hash
-
-
-@dataclass(frozen=True)
-class File:
-    """One file of a snapshot; `path` is relative to the snapshot's folder. `rows` is None for a page."""
-
-    path: str
-    rows: int | None
-    bytes: int
-    sha256: str
+from include.engine import snapshots
+from include.engine.snapshots import File
 
 
 @dataclass(frozen=True)
@@ -76,7 +64,7 @@ def describe(
     gates: dict[str, dict[str, int]],
 ) -> Manifest:
     """The manifest of what lies in `folder`. Each file is read once, for its check sum, and is on disk (fsync) when this returns."""
-    files = [_file(folder, path) for path in sorted(folder.rglob("*")) if path.is_file()]
+    files = snapshots.files_in(folder)
     return Manifest(
         snapshot=snapshot,
         path=f"snapshots/{snapshot}",
@@ -94,23 +82,6 @@ def describe(
     )
 
 
-def _file(folder: Path, path: Path) -> File:
-    with path.open("rb") as stream:
-        digest = hashlib.file_digest(stream, "sha256").hexdigest()
-        os.fsync(stream.fileno())
-    rows = pq.read_metadata(path).num_rows if path.suffix == ".parquet" else None
-    return File(path.relative_to(folder).as_posix(), rows, path.stat().st_size, digest)
-
-
 def differences(folder: Path, manifest: Manifest) -> list[str]:
     """Every file that is missing, altered or not named; an empty list means the snapshot is as it was made."""
-    found: list[str] = []
-    for file in manifest.files:
-        path = folder / file.path
-        if not path.is_file():
-            found.append(f"{file.path} is missing")
-        elif path.stat().st_size != file.bytes or hashlib.sha256(path.read_bytes()).hexdigest() != file.sha256:
-            found.append(f"{file.path} is not the file that was made")
-    named = {file.path for file in manifest.files} | {"manifest.json"}
-    present = {path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()}
-    return found + [f"{path} is not in the manifest" for path in sorted(present - named)]
+    return snapshots.differences(folder, manifest.files)
