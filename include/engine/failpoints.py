@@ -49,6 +49,14 @@ POINTS: Mapping[str, str] = {
 }
 """Each point, and what is done and what is not when a process is there, in the order of a delivery's life."""
 
+FETCH_POINTS: Mapping[str, str] = {
+    "pull.begun": "pages are about to be fetched, or fetched on",
+    "pull.page": "a page has come, and is in memory alone",
+    "pull.sealed": "some pages are durable, under a temporary name",
+    "pull.part": "some pages are durable, under their name",
+}
+"""The same for deliveries that are fetched: these stand between receive.landing and landing.block."""
+
 passed: Counter[str] = Counter()
 """How often this process came to each point, counted while one of the variables is set."""
 

@@ -21,21 +21,26 @@ def start_due(engine: Engine, partners: Iterable[Partner], now: datetime) -> int
         for name, flow in partner.flows.items():
             if not isinstance(flow, ScheduledFlow) or not flow.enabled:
                 continue
-            due = last_due(flow.schedule, partner.timezone, now)
-            known = schedules.get(engine.ledger, partner.id, name, NAME)
-            with engine.ledger.begin() as tx:
-                if not schedules.mark(engine.ledger, partner.id, name, NAME, due, tx=tx) or known is None:
-                    continue
-                new = NewDelivery(
-                    id=delivery_id(partner.id, name, due, "", 0, 0),
-                    partner=partner.id,
-                    flow=name,
-                    table="",
-                    seen_at=now,
-                    status=partner.status,
-                    after_block=flow.after_block,
-                    facts={"due": due.isoformat()},
-                )
-                deliveries.see(engine.ledger, new, tx=tx)
-                started += 1
+            started += sum(_start(engine, partner, name, flow, moment, cron, now) for moment, cron in flow.moments().items())
     return started
+
+
+def _start(engine: Engine, partner: Partner, name: str, flow: ScheduledFlow, moment: str, cron: str, now: datetime) -> bool:
+    due = last_due(cron, partner.timezone, now)
+    known = schedules.get(engine.ledger, partner.id, name, moment)
+    with engine.ledger.begin() as tx:
+        if not schedules.mark(engine.ledger, partner.id, name, moment, due, tx=tx) or known is None:
+            return False
+        new = NewDelivery(
+            id=delivery_id(partner.id, name, due, "", 0, 0, salt="" if moment == NAME else moment),
+            partner=partner.id,
+            flow=name,
+            table=flow.table,
+            seen_at=now,
+            mode=flow.mode,
+            status=partner.status,
+            after_block=flow.after_block,
+            facts={"due": due.isoformat(), "moment": moment},
+        )
+        deliveries.see(engine.ledger, new, tx=tx)
+        return True

@@ -31,7 +31,7 @@ from include.engine.storage.archive import Member, members
 from include.engine.storage.landing import open_landed
 from include.engine.storage.uri import parse
 
-PUBLIC = frozenset({"bibliographic", "authority", "holding", "item"})
+PUBLIC = frozenset({"bibliographic", "authority", "holding", "item", "oai_record"})
 """Tables of deliveries that are not about patrons: there, a short patron id is only a number."""
 DELIVERY_KEY = "delivery"
 QUARANTINE_KEY = "quarantine"
@@ -134,6 +134,8 @@ def _close(
     keys.destroy_all(living, why=why)
     if landed:
         _entomb(landed)
+    for part in (home / "landing" / delivery.partner / delivery.id).glob("part-*.sealed"):  # pages of a fetch that never ended
+        part.unlink(missing_ok=True)
     shutil.rmtree(home / "staging" / delivery.partner / delivery.id, ignore_errors=True)
     if living:
         kept.deliveries.append(delivery.id)

@@ -15,7 +15,7 @@ from include.engine.inbound.ending import stopped
 from include.engine.inbound.leftovers import sweep
 from include.engine.inbound.work import UNFINISHED, Outcome, flow_of
 from include.engine.ledger import claims, deliveries
-from include.engine.partner.settings import After, InboxFlow, Partner, spec_for
+from include.engine.partner.settings import After, InboxFlow, Partner, PulledFlow, spec_for
 from include.engine.receipts.compose import compose
 from include.engine.receipts.send import send
 from include.engine.storage.readiness import marker as marker_of
@@ -41,7 +41,7 @@ def acknowledge(engine: Engine, delivery_id: str, _connector: Inbound) -> Outcom
     if partner is not None:
         went = send(engine, partner, flow, delivery, compose(engine, delivery, told, partner.language, partner.timezone))
         point("acknowledge.receipt")
-        if flow is not None and delivery.state != State.FAILED and delivery.origin is None:
+        if isinstance(flow, InboxFlow) and delivery.state != State.FAILED and delivery.origin is None:
             _archive(engine, flow, delivery, token)
         point("acknowledge.archived")
     sweep(engine, delivery)
@@ -51,7 +51,7 @@ def acknowledge(engine: Engine, delivery_id: str, _connector: Inbound) -> Outcom
     return Outcome(delivery.id, delivery.state, f"receipt in {', '.join(went) or 'nothing but the ledger'}")
 
 
-def _settings(engine: Engine, delivery: Delivery) -> tuple[Partner | None, InboxFlow | None]:
+def _settings(engine: Engine, delivery: Delivery) -> tuple[Partner | None, InboxFlow | PulledFlow | None]:
     """The partner's settings as far as they can be read: a mistake in them must not keep a delivery from ending."""
     try:
         partner = engine.partner(delivery.partner)

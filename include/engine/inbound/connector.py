@@ -11,7 +11,7 @@ import pyarrow as pa
 
 from include.engine.delivery import Delivery
 from include.engine.lake.plan import Mode
-from include.engine.partner.settings import DeliverySpec, InboxFlow, Partner
+from include.engine.partner.settings import DeliverySpec, InboxFlow, Partner, PulledFlow
 from include.engine.privacy.pseudonym import Pseudonyms
 from include.engine.storage.archive import Member
 
@@ -26,7 +26,7 @@ class Work:
     """
 
     partner: Partner
-    flow: InboxFlow
+    flow: InboxFlow | PulledFlow
     spec: DeliverySpec
     delivery: Delivery
     today: date

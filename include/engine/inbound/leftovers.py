@@ -5,7 +5,7 @@ from __future__ import annotations
 import shutil
 from pathlib import Path
 
-from include.engine.delivery import Delivery, Token
+from include.engine.delivery import Delivery, State, Token
 from include.engine.engine import Engine
 from include.engine.ledger import deliveries, quarantined
 from include.engine.quarantine.store import FOLDER
@@ -13,10 +13,16 @@ from include.engine.storage.uri import parse
 
 
 def sweep(engine: Engine, delivery: Delivery) -> None:
-    """Staged bytes, all of them; half-landed copies; set-aside records that the ledger does not name."""
+    """Staged bytes, all of them; half-landed copies; set-aside records that the ledger does not name.
+
+    A fetch that failed on its way keeps its pages: cleared, it goes on after them. They go when retention destroys the delivery's key.
+    """
     shutil.rmtree(_staging(engine, delivery), ignore_errors=True)
-    landed = {parse(delivery.facts["landed"]["uri"]).local(engine.home)} if "landed" in delivery.facts else set()
-    _clear(engine.home / "landing" / delivery.partner / delivery.id, landed)
+    folder = engine.home / "landing" / delivery.partner / delivery.id
+    if "landed" in delivery.facts:
+        _clear(folder, {parse(delivery.facts["landed"]["uri"]).local(engine.home)})
+    else:
+        _clear(folder, set(folder.glob("part-*.sealed")) if delivery.state == State.FAILED else set())
     found = quarantined.find(engine.ledger, delivery_id=delivery.id, limit=10_000_000)
     named = {parse(uri).local(engine.home) for uri in {one.blob_uri for one in found}}
     _clear(engine.home / FOLDER / delivery.partner / delivery.id, named)

@@ -11,11 +11,13 @@ from include.engine.errors import Refused, Unreachable
 from include.engine.failpoints import point
 from include.engine.inbound.connector import Inbound
 from include.engine.inbound.ending import ending
+from include.engine.inbound.pulled import pulled
 from include.engine.inbound.stage import stage
 from include.engine.inbound.work import UNFINISHED, Outcome, flow_of, key_of, nothing_to_do
 from include.engine.ledger import claims, deliveries
+from include.engine.partner.settings import InboxFlow, PulledFlow
 from include.engine.reasons import words
-from include.engine.storage.landing import land
+from include.engine.storage.landing import Landed, land
 from include.engine.storage.seen import Seen
 from include.engine.storage.uri import Location, parse
 
@@ -37,7 +39,7 @@ def receive(engine: Engine, delivery_id: str, connector: Inbound) -> Outcome:
         if code := delivery.facts.get("refused"):
             values = {"value": delivery.path, "expected": delivery.facts.get("expected", "")}
             raise Refused(words(code, "en", **values), where=delivery.id, code=code, values=values)
-        delivery = _landed(engine, delivery, token)
+        delivery = _landed(engine, delivery, token, connector)
         same = deliveries.duplicate_of(engine.ledger, delivery, delivery.content_hash or "")
         if same is not None:
             ended = claims.advance(engine.ledger, token, State.DUPLICATE, reason="FILE_DUPLICATE", message=f"the same bytes as {same.id}")
@@ -58,20 +60,26 @@ def _begin(engine: Engine, delivery: Delivery) -> Delivery:
     return opened
 
 
-def _landed(engine: Engine, delivery: Delivery, token: Token) -> Delivery:
+def _landed(engine: Engine, delivery: Delivery, token: Token, connector: Inbound) -> Delivery:
     if "landed" in delivery.facts:
         return delivery
     flow = flow_of(engine.partner(delivery.partner), delivery)
-    path = delivery.path or ""
-    expect = Seen(path, delivery.size or 0, delivery.mtime_ns or 0)
     point("receive.landing")
-    with engine.store(delivery.source_uri or flow.inbox) as store:
-        root, key = engine.home / "landing" / delivery.partner / delivery.id, key_of(engine, delivery)
-        landed = land(store, path, root=root, key=key, expect=expect, most_bytes=flow.largest)
+    landed = pulled(engine, delivery, token, connector) if isinstance(flow, PulledFlow) else _from_inbox(engine, delivery, flow)
     point("receive.landed")
     inside = Path(parse(landed.uri).path).relative_to(engine.home)  # relative: the home may be moved
     kept = {**asdict(landed), "uri": str(Location("file", "", str(inside)))}
     noted = claims.note(engine.ledger, token, content_hash=landed.content_hash, landed=kept)
+    if isinstance(flow, PulledFlow):
+        return noted
     if deliveries.other_bytes_before(engine.ledger, noted):
         return claims.note(engine.ledger, token, remarks=[*noted.facts.get("remarks", []), "FILE_REDELIVERED"])
     return noted
+
+
+def _from_inbox(engine: Engine, delivery: Delivery, flow: InboxFlow) -> Landed:
+    path = delivery.path or ""
+    expect = Seen(path, delivery.size or 0, delivery.mtime_ns or 0)
+    with engine.store(delivery.source_uri or flow.inbox) as store:
+        root, key = engine.home / "landing" / delivery.partner / delivery.id, key_of(engine, delivery)
+        return land(store, path, root=root, key=key, expect=expect, most_bytes=flow.largest)

@@ -18,13 +18,15 @@ from include.engine.errors import SettingsError, WrongState
 from include.engine.inbound.connector import Work
 from include.engine.lake import read as lake_read
 from include.engine.lake.table import exists, table_schema
-from include.engine.partner.settings import DeliverySpec, InboxFlow, Partner, spec_for
+from include.engine.partner.settings import DeliverySpec, InboxFlow, Partner, PulledFlow, spec_for
 from include.engine.privacy.pseudonym import Pseudonyms
-from include.engine.storage.archive import Member, members
+from include.engine.storage.archive import Limits, Member, members
 from include.engine.storage.landing import Landed, open_landed
 
 UNFINISHED = frozenset({State.CLAIMED, State.STAGED, State.GATED})
 """In flight, and not published yet."""
+PACKED_BY_US = Limits(ratio=float("inf"), max_bytes=1 << 50)
+"""What we fetched and packed ourselves is no archive bomb, however well it packs."""
 KEY = "delivery"
 """The purpose of a delivery's own data key: it seals what was landed, staged and set aside of that delivery alone."""
 
@@ -55,18 +57,20 @@ def nothing_to_do(delivery: Delivery) -> Outcome:
     return Outcome(delivery.id, delivery.state, f"nothing to do, the delivery is {delivery.state} already.{advice}")
 
 
-def flow_of(partner: Partner, delivery: Delivery) -> InboxFlow:
+def flow_of(partner: Partner, delivery: Delivery) -> InboxFlow | PulledFlow:
     """The partner's settings for the delivery's flow; SettingsError when its YAML no longer has it."""
     flow = partner.flows.get(delivery.flow)
-    if not isinstance(flow, InboxFlow):
+    if not isinstance(flow, InboxFlow | PulledFlow):
         raise SettingsError(
             f"the flow {delivery.flow} is not in this partner's YAML.", where=partner.where(), do="Put it back, then clear the task."
         )
     return flow
 
 
-def spec_of(flow: InboxFlow, delivery: Delivery) -> DeliverySpec:
+def spec_of(flow: InboxFlow | PulledFlow, delivery: Delivery) -> DeliverySpec:
     """What kind of delivery this is, by today's settings; a replay of single records never counts as a whole export."""
+    if isinstance(flow, PulledFlow):
+        return DeliverySpec(table=delivery.table, files="*", mode="delta", records=None if delivery.origin else flow.records)
     spec = spec_for(flow, Path(delivery.path or "").name)
     if spec is None or spec.table != delivery.table:
         spec = next((one for one in flow.deliveries if one.table == delivery.table), None)
@@ -118,7 +122,7 @@ def work_on(engine: Engine, delivery: Delivery) -> Work:
 
     def unpacked() -> Iterator[Member]:
         with open_landed(landed_of(delivery), engine.keys, home=engine.home) as raw:
-            yield from members(name, cast(BinaryIO, raw))
+            yield from members(name, cast(BinaryIO, raw), PACKED_BY_US if isinstance(flow, PulledFlow) else None)
 
     def lookup(table: str, columns: list[str]) -> pa.Table:
         return partner_rows(engine, delivery.partner, table, columns)

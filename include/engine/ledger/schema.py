@@ -7,7 +7,7 @@ from sqlalchemy import BigInteger, Boolean, Column, ForeignKey, Index, Integer, 
 
 from include.engine.ledger.types import UtcTime, json_column
 
-HEAD = "0002"
+HEAD = "0003"
 """The newest revision in migrations/versions/."""
 
 metadata = sa.MetaData(
@@ -277,4 +277,27 @@ outbound_part = Table(
     Column("begun_at", UtcTime),
     Column("done_at", UtcTime),
     json_column("facts", nullable=False),
+)
+
+harvest_window = Table(
+    "harvest_window",
+    metadata,
+    Column("id", _Id, primary_key=True),
+    _of_delivery(),
+    Column("partner", Text, nullable=False),
+    Column("flow", Text, nullable=False),
+    Column("series", Text, nullable=False),  # what is harvested of the partner: a format, and a set of it
+    Column("kind", Text, nullable=False),
+    Column("from_at", UtcTime),
+    Column("until_at", UtcTime),
+    Column("state", Text, nullable=False),
+    Column("attempts", Integer, nullable=False),
+    Column("reason", Text),
+    Column("message", Text),
+    json_column("figures", nullable=False),
+    Column("started_at", UtcTime, nullable=False),
+    Column("touched_at", UtcTime, nullable=False),
+    Column("fetched_at", UtcTime),
+    Index(None, "partner", "flow", "series"),
+    sa.UniqueConstraint("delivery_id", "series"),
 )

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from datetime import timedelta
 from fnmatch import fnmatchcase
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, ClassVar, Literal, Self
 from zoneinfo import available_timezones
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, SerializeAsAny, WithJsonSchema, model_validator
@@ -95,9 +95,22 @@ class FlowSettings(Shape):
 
 
 class ScheduledFlow(FlowSettings):
-    """A flow that starts by the clock of the partner."""
+    """A flow that starts by the clock of the partner. `table` and `mode` are those of its deliveries, empty where it has none of its own."""
 
+    table: ClassVar[str] = ""
+    mode: ClassVar[str] = ""
     schedule: Schedule
+
+    def moments(self) -> dict[str, str]:
+        """Its schedules by name: one that has others beside `schedule` names them here, and finds the name in the delivery's facts."""
+        return {"schedule": self.schedule}
+
+
+class PulledFlow(ScheduledFlow):
+    """A flow that fetches what it takes in: a harvest, an interface that is asked. One delivery is one fetch."""
+
+    records: Records | None = Field(None, description="how many records a fetch brings as a rule; outside of it the delivery is held")
+    receipts: str | None = Field(None, description="URI of a folder for receipts; without it they lie with us alone, and go out by mail")
 
 
 class InboxFlow(FlowSettings):

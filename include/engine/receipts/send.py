@@ -18,7 +18,7 @@ from include.engine.engine import Engine
 from include.engine.errors import MissingCredential, Refused, Unreachable
 from include.engine.failpoints import point
 from include.engine.ledger import receipts
-from include.engine.partner.settings import InboxFlow, Partner
+from include.engine.partner.settings import InboxFlow, Partner, PulledFlow
 from include.engine.receipts.compose import Receipt
 from include.engine.receipts.layout import as_json, as_text, needs_attention, say, summary
 from include.engine.storage.filesystem import Store
@@ -32,7 +32,7 @@ SMTP = "bindery_smtp"
 """The connection that mails leave by, as Airflow's type smtp; extra `from_email` is the sender."""
 
 
-def send(engine: Engine, partner: Partner, flow: InboxFlow | None, delivery: Delivery, receipt: Receipt) -> list[str]:
+def send(engine: Engine, partner: Partner, flow: InboxFlow | PulledFlow | None, delivery: Delivery, receipt: Receipt) -> list[str]:
     """Write the receipt for our own files, into the partner's folder and, where somebody must act, by mail. Returns where it went."""
     forms = {"txt": as_text(receipt), "json": as_json(receipt)}
     went = []
@@ -45,12 +45,19 @@ def send(engine: Engine, partner: Partner, flow: InboxFlow | None, delivery: Del
     return went
 
 
-def _to_partner(engine: Engine, flow: InboxFlow | None, delivery: Delivery, forms: dict[str, str], receipt: Receipt) -> list[str]:
+def _to_partner(
+    engine: Engine, flow: InboxFlow | PulledFlow | None, delivery: Delivery, forms: dict[str, str], receipt: Receipt
+) -> list[str]:
     """A file beside the source in `receipts/`, or where the YAML says. Where it cannot be written (a read-only inbox, a full disk, a folder
     that is gone), the mail and our own copy remain: a partner's folder must not keep their next delivery waiting."""
-    if flow is None or (flow.after == "leave" and flow.receipts is None):
+    if flow is None:
         return []
-    folder, prefix = (flow.receipts, "") if flow.receipts else (flow.inbox, f"{FOLDER}/")
+    if flow.receipts:
+        folder, prefix = flow.receipts, ""
+    elif isinstance(flow, InboxFlow) and flow.after != "leave":
+        folder, prefix = flow.inbox, f"{FOLDER}/"
+    else:
+        return []
     name = f"{plain_name(receipt.file)}.{delivery.id[-8:]}"
     try:
         with engine.store(folder) as store:

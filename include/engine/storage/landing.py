@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import secrets
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO, cast
@@ -55,15 +55,25 @@ def land(
     if most_bytes is not None and before.size > most_bytes:
         values = {"limit": most_bytes}
         raise Refused(f"it is larger than {most_bytes} bytes", where=where, do="Deliver it in parts.", code="FILE_TOO_LARGE", values=values)
+    with store.open_read(path) as source:
+        return _kept(root, key, _watched(source, before.size), lambda read: _unchanged(store, path, before, read, where))
+
+
+def land_bytes(blocks: Iterator[bytes], *, root: Store | str | Path, key: DataKey) -> Landed:
+    """Bytes that we fetched ourselves, sealed into the delivery's own folder as `land` does it with a file."""
+    return _kept(root, key, blocks, lambda _: None)
+
+
+def _kept(root: Store | str | Path, key: DataKey, blocks: Iterator[bytes], whole: Callable[[int], None]) -> Landed:
+    """Seal the blocks, and give them their name when `whole`, told how many bytes came, does not object."""
     kept = _home(root)
     digest, sizes = hashlib.sha256(), [0]
     temporary = f".{secrets.token_hex(6)}.part"
     kept.drive.make_folder("")
     try:
-        with store.open_read(path) as source:
-            sealed_size = kept.put_as_is(temporary, _seal(_watched(source, before.size, digest, sizes), key))
+        sealed_size = kept.put_as_is(temporary, _seal(_hashed(blocks, digest, sizes), key))
         point("landing.sealed")
-        _unchanged(store, path, before, sizes[0], where)
+        whole(sizes[0])
         name = f"{digest.hexdigest()[:16]}.sealed"
         kept.rename(temporary, name, overwrite=True)  # a second try seals the same bytes with the same key
     except BaseException:
@@ -92,9 +102,17 @@ def _home(root: Store | str | Path) -> Store:
     return open_store(root)
 
 
-def _watched(source: BinaryIO, size: int, digest: hashlib._Hash, sizes: list[int]) -> Iterator[bytes]:
-    """The blocks as they pass, hashed and counted; a file that grows is not followed for ever."""
-    while sizes[0] <= size and (block := source.read(BLOCK)):
+def _watched(source: BinaryIO, size: int) -> Iterator[bytes]:
+    """The blocks of a file; one that grows is not followed for ever."""
+    read = 0
+    while read <= size and (block := source.read(BLOCK)):
+        read += len(block)
+        yield block
+
+
+def _hashed(blocks: Iterator[bytes], digest: hashlib._Hash, sizes: list[int]) -> Iterator[bytes]:
+    """The blocks as they pass, hashed and counted."""
+    for block in blocks:
         digest.update(block)
         sizes[0] += len(block)
         yield block
