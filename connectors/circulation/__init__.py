@@ -1,0 +1,1 @@
+"""Self-service machines, sorters, payment stations and borrower checks, answered live."""

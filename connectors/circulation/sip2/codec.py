@@ -1,0 +1,186 @@
+"""A line of SIP2 to a message and back: lenient in, in the specification's order out.
+
+    parse("2300120261121    130000AO|AA4500|AC|AD1234|") -> Parsed(code="23", fixed={"language": "001", ...}, fields={"AO": "", ...})
+    write("24", {...}, {...}) -> "24..."
+
+A line is text here: framing.py has its bytes, its encoding and its checksum.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from connectors.circulation.sip2.table import FIELDS, MESSAGES, Message
+
+Value = str | Sequence[str] | None
+
+
+class Unreadable(ValueError):
+    """A line that is no message: nothing can be answered but a request to send it again."""
+
+
+class Parsed(NamedTuple):
+    """A message as it came. `fields` has the first value of each field, `again` all values of those that came several times.
+
+    `repairs` says what was taken leniently.
+    """
+
+    code: str
+    fixed: dict[str, str]
+    fields: dict[str, str]
+    again: dict[str, list[str]]
+    repairs: tuple[str, ...]
+
+    def every(self, code: str) -> list[str]:
+        """All values of a field, in order."""
+        return self.again.get(code) or ([self.fields[code]] if code in self.fields else [])
+
+    def yes(self, name: str) -> bool:
+        """Whether a field by its code, or a fixed field by its name, says yes. Machines write y, Y and 1."""
+        return (self.fixed.get(name) or self.fields.get(name)) in _YES
+
+    @property
+    def message(self) -> Message:
+        """Its row in the table."""
+        return MESSAGES[self.code]
+
+
+_YES = frozenset("Yy1")
+
+
+@dataclass(frozen=True, slots=True)
+class _Layout:
+    spans: tuple[tuple[str, int, int], ...]
+    end: int
+    blanks: dict[str, str]
+    fields: tuple[tuple[str, bool], ...]
+    known: frozenset[str]
+
+
+def _layout(message: Message) -> _Layout:
+    spans, start = [], 2
+    for one in message.fixed:
+        spans.append((one.name, start, start + one.width))
+        start += one.width
+    blanks = {one.name: one.blank() for one in message.fixed}
+    fields = tuple((code, code in message.required) for code in message.fields)
+    return _Layout(tuple(spans), start, blanks, fields, frozenset(message.fields))
+
+
+_LAYOUTS = {code: _layout(message) for code, message in MESSAGES.items()}
+_FIELD_START = re.compile(r"[A-Z][A-Z]")
+_NEAR = 2
+"""Characters by which a machine's fixed fields were seen to be short or long, when they were not missing as a whole."""
+_ENDS = re.compile(r"[\r\n\x00]")
+
+
+def parse(line: str, delimiter: str = "|") -> Parsed:
+    """The message in a line without its terminator. Unreadable when its first two characters are no message of SIP2.
+
+    Fields that are not in the message's table are kept, for unknown fields are to be ignored, not refused. Of a field that may stand
+    only once, the first counts.
+    """
+    code = line[:2]
+    layout = _LAYOUTS.get(code)
+    if layout is None:
+        raise Unreadable("the line does not begin with a message of SIP2")
+    end = layout.end
+    repairs: tuple[str, ...] = ()
+    if len(line) < end or (delimiter in line[2:end]) or not _whole(line, end, delimiter):
+        line, repairs = _mended(line, layout, delimiter)
+    fixed = {name: line[start:stop] for name, start, stop in layout.spans}
+    parts = line[end:].split(delimiter)
+    fields = {part[:2]: part[2:] for part in parts}
+    again = {} if len(fields) == len(parts) else _repeated(parts, fields)
+    fields.pop("", None)
+    return Parsed(code, fixed, fields, again, repairs)
+
+
+def _repeated(parts: list[str], fields: dict[str, str]) -> dict[str, list[str]]:
+    """Every value of what stands more than once; `fields` gets its first."""
+    found: dict[str, list[str]] = {}
+    for part in parts:
+        if part:
+            found.setdefault(part[:2], []).append(part[2:])
+    fields |= {code: values[0] for code, values in found.items()}
+    return {code: values for code, values in found.items() if len(values) > 1}
+
+
+def _whole(line: str, end: int, delimiter: str) -> bool:
+    """Whether what follows the fixed fields begins as a field does, or is nothing."""
+    rest = line[end : end + 2]
+    return not rest or rest in FIELDS or rest == delimiter
+
+
+def _mended(line: str, layout: _Layout, delimiter: str) -> tuple[str, tuple[str, ...]]:
+    """The line with fixed fields of the right width, whatever the machine left out of them.
+
+    Seen from real machines: a delimiter straight after the fixed fields, a summary of nine characters, a message without its date, a
+    print width of blanks. The first field code that the table knows tells where the fixed fields end.
+    """
+    end = layout.end
+    found = _first_field(line, end, delimiter)
+    if len(line) >= end and delimiter not in line[2:end] and abs(found - end) > _NEAR:
+        straight = line.startswith(delimiter, end)
+        return line, ("delimiter after the fixed fields",) if straight else ("first field unknown",)
+    given = line[2:found].rstrip(delimiter)
+    pieces, at = [], 0
+    for name, start, stop in layout.spans:
+        piece = given[at : at + stop - start]
+        at += stop - start
+        pieces.append(piece + layout.blanks[name][len(piece) :])
+    return line[:2] + "".join(pieces) + line[found:], ("fixed fields mended",)
+
+
+def _first_field(line: str, end: int, delimiter: str) -> int:
+    """Where the first variable field begins: the place nearest to where it should, at which a known field code stands."""
+    limit = line.find(delimiter)
+    places = [found.start() for found in _FIELD_START.finditer(line, 2, len(line) if limit < 0 else limit + 1) if found[0] in FIELDS]
+    return min(places, key=lambda place: abs(place - end)) if places else (len(line) if limit < 0 else limit)
+
+
+def write(code: str, fixed: Mapping[str, str], fields: Mapping[str, Value], delimiter: str = "|") -> str:
+    """A line without terminator and checksum. Required fields are always written; others when they have a value that is not None.
+
+    Fields that the message's table does not name come last, in the order given: a site's own. A value cannot break the line: the
+    delimiter and line ends in it become blanks. ValueError for a fixed field of another width than the table's.
+    """
+    layout = _LAYOUTS[code]
+    out = [code]
+    for name, start, stop in layout.spans:
+        value = fixed.get(name, layout.blanks[name])
+        if len(value) != stop - start:
+            raise ValueError(f"{MESSAGES[code].name}: {name} has {stop - start} characters, not {len(value)}")
+        out.append(value)
+    pairs = _pairs(layout, fields)
+    for name, text in pairs:
+        out += (name, text, delimiter)
+    line = "".join(out)
+    if line.count(delimiter) == len(pairs) and not _ENDS.search(line):
+        return line
+    return "".join(out[: 1 + len(layout.spans)] + [name + _safe(text, delimiter) + delimiter for name, text in pairs])
+
+
+def _pairs(layout: _Layout, fields: Mapping[str, Value]) -> list[tuple[str, str]]:
+    pairs: list[tuple[str, str]] = []
+    for name, required in layout.fields:
+        value = fields.get(name)
+        if value is None:
+            if required:
+                pairs.append((name, ""))
+        elif isinstance(value, str):
+            pairs.append((name, value))
+        else:
+            pairs += [(name, one) for one in value]
+    if not fields.keys() <= layout.known:
+        for name, value in fields.items():
+            if name not in layout.known and value is not None:
+                pairs += [(name, value)] if isinstance(value, str) else [(name, one) for one in value]
+    return pairs
+
+
+def _safe(value: str, delimiter: str) -> str:
+    return _ENDS.sub(" ", value).replace(delimiter, " ")

@@ -1,0 +1,77 @@
+"""Bytes of a connection to lines and back: terminators, encoding, sequence number and checksum.
+
+A line ends with CR; many machines send CRLF, some LF alone. With error detection on, a line ends with the fields AY (a digit, the
+sequence number) and AZ (four hexadecimal digits, the checksum), which have no delimiter of their own between value and terminator.
+Source: SIP2 2.00, clauses "Message format" and "Error detection": the checksum is the two's complement of the sum of all bytes sent,
+from the first of the message up to and with `AZ`.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import NamedTuple
+
+LONGEST = 16_384
+"""Bytes of a line. The longest honest one, a patron's information with a page of items, stays far below."""
+
+_TRAILER = re.compile(rb"(?:AY(?P<sequence>[0-9])\|?)?AZ(?P<sum>[0-9A-Fa-f]{4})\|?\s*$")
+_SEQUENCE = re.compile(rb"AY(?P<sequence>[0-9])\|?\s*$")
+
+
+class TooLong(ValueError):
+    """A line that does not end: whoever sends it does not speak SIP2."""
+
+
+class Framed(NamedTuple):
+    """A line without its trailer. `sequence` is None without error detection; `intact` is False when the checksum is another."""
+
+    body: bytes
+    sequence: str | None
+    intact: bool
+
+
+class Lines:
+    """Cuts what comes in, in pieces of any size, into lines. Empty ones (the LF of a CRLF, keep-alive line ends) are passed over."""
+
+    __slots__ = ("_rest",)
+
+    def __init__(self) -> None:
+        self._rest = b""
+
+    def feed(self, data: bytes) -> list[bytes]:
+        """The lines that are now whole. TooLong when what is left is longer than any line may be."""
+        text = (self._rest + data if self._rest else data).replace(b"\n", b"\r")
+        *whole, self._rest = text.split(b"\r")
+        if len(self._rest) > LONGEST or any(len(line) > LONGEST for line in whole):
+            self._rest = b""
+            raise TooLong(f"a line of more than {LONGEST:,} bytes")
+        return [line for line in whole if line.strip(b" \x00")]
+
+
+def checksum(data: bytes) -> str:
+    """Four hexadecimal digits for `data`, which ends with `AZ`."""
+    return f"{-sum(data) & 0xFFFF:04X}"
+
+
+def opened(line: bytes) -> Framed:
+    """A line's message, its sequence number, and whether it came as it was sent."""
+    line = line.strip(b" \x00")
+    found = _TRAILER.search(line)
+    if found is None:
+        numbered = _SEQUENCE.search(line)
+        return Framed(line[: numbered.start()], numbered["sequence"].decode(), True) if numbered else Framed(line, None, True)
+    sequence = found["sequence"].decode() if found["sequence"] else None
+    intact = checksum(line[: found.start("sum")]) == found["sum"].decode().upper()
+    return Framed(line[: found.start()], sequence, intact)
+
+
+def sealed(text: str, *, encoding: str = "utf-8", sequence: str | None = None, terminator: bytes = b"\r") -> bytes:
+    """A line's bytes, with sequence number and checksum where a `sequence` is given.
+
+    What the encoding has no character for becomes a question mark: a machine must get its answer. The checksum is of these bytes.
+    """
+    body = text.encode(encoding, "replace")
+    if sequence is None:
+        return body + terminator
+    body += b"AY" + sequence.encode("ascii") + b"AZ"
+    return body + checksum(body).encode("ascii") + terminator
