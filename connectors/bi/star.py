@@ -20,6 +20,7 @@ from connectors.bi.materials import materials
 from connectors.bi.source import INPUTS
 from connectors.bi.tables import TABLES, Table
 from include.engine.errors import BinderyError
+from include.engine.lake.steps import step
 
 _SQL = Path(__file__).parent / "sql"
 _ROW_GROUP = 61_440  # rows, thirty DuckDB vectors: small enough that a filter by day skips within a busy month
@@ -51,10 +52,13 @@ def build_partner(house: House, partner: str, folder: Path, work: Path) -> Measu
         for table in INPUTS:
             with closing(house.source.stream(table, partner)) as reader:
                 _load(db, table, reader)
+        db.execute(step("one_of"))
         _run(db, "person")
         _rekey(db, rekey)
-        for step in ("title", "item", "loan", "fact_loan", *_PARTNER_DIMENSIONS):
-            _run(db, step)
+        for shared in ("sole_title", "item_of_barcode"):
+            db.execute(step(shared))
+        for name in ("title", "item", "loan", "fact_loan", *_PARTNER_DIMENSIONS):
+            _run(db, name)
         for name in _PARTNER_DIMENSIONS:
             _write(db, TABLES[name], folder / name / f"partner={partner}", "true")
         for month, first, after in _months(db):

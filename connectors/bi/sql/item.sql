@@ -9,6 +9,3 @@ CREATE TABLE item_known AS
     FROM item
     LEFT JOIN sole_title ON sole_title.control_number = item.control_number
     LEFT JOIN kind_of_material ON kind_of_material.material_type = lower(item.material_type);
-
-CREATE TABLE item_of_barcode AS
-    SELECT barcode, min(item_id) AS item_id FROM item WHERE barcode IS NOT NULL GROUP BY barcode HAVING count(*) = 1;

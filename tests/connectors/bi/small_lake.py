@@ -14,9 +14,10 @@ import duckdb
 import pyarrow as pa
 
 from connectors.bi.house import House, Library, Settings
-from connectors.bi.source import INPUTS, ArrowSource
+from connectors.bi.source import INPUTS
 from connectors.bi.tables import TABLES
 from include.engine.contract.loading import load
+from include.engine.lake.source import ArrowSource
 
 
 class Keys:
@@ -118,7 +119,7 @@ def small_house(home: Path, tables: Mapping[str, pa.Table] | None = None, versio
     found = small_tables() if tables is None else tables
     return House(
         home=home,
-        source=ArrowSource(found, dict.fromkeys(found, version)),
+        source=ArrowSource(INPUTS, found, dict.fromkeys(found, version)),
         pseudonyms=Keys,
         contracts=contracts(),
         today=date(2026, 11, 21),
