@@ -1,0 +1,176 @@
+"""Writing the journal: entries wait in a group while the group before them becomes durable (group commit)."""
+
+from __future__ import annotations
+
+import asyncio
+import fcntl
+import json
+import os
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from threading import Condition, Thread
+from typing import Any, BinaryIO
+
+from connectors.circulation.journal.reading import last
+from connectors.circulation.journal.segment import Frames, new_header, new_path
+from include.engine.crypto.keys import DataKey, KeyStore
+from include.engine.errors import BinderyError
+
+ROTATE = 64 << 20
+"""Bytes after which a new segment is begun."""
+
+
+class JournalFailed(BinderyError):
+    """The journal can be written no more (a full or broken disk). Nothing may be answered "ok" until it can: the process must be started anew."""
+
+
+class Journal:
+    """One process writes one journal. Entries are numbered from the last durable one on; `append` says when its entry is durable.
+
+    After a failed write or fsync nothing more is taken: what the disk holds is then unknown (fsync reports an error once, and the pages
+    may be dropped), so only reading it back, at the next start, can tell.
+    """
+
+    def __init__(
+        self, folder: Path, keys: KeyStore, key: DataKey, *, rotate: int = ROTATE, sync: Callable[[int], None] = os.fdatasync
+    ) -> None:
+        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        self._folder, self._key, self._rotate, self._sync = folder, key, rotate, sync
+        self._lock = _only_writer(folder)
+        self._next = last(folder, keys) + 1
+        self._waiting: list[tuple[bytes, asyncio.Future[int] | None, int]] = []
+        self._durable = self._next - 1
+        self._failed: JournalFailed | None = None
+        self._closing = False
+        self._file: BinaryIO | None = None
+        self._frames: Frames | None = None
+        self._condition = Condition()
+        self._thread = Thread(target=self._run, name="journal", daemon=True)
+        self._thread.start()
+
+    @property
+    def durable(self) -> int:
+        """The number of the last entry that is durable."""
+        return self._durable
+
+    def append(self, data: Mapping[str, Any]) -> asyncio.Future[int]:
+        """Put an entry at the end, from the event loop's thread. The future has its number once it is durable; JournalFailed when it is not."""
+        durable: asyncio.Future[int] = asyncio.get_running_loop().create_future()
+        self._put(data, durable)
+        return durable
+
+    def write(self, data: Mapping[str, Any]) -> int:
+        """Put an entry at the end and wait until it is durable; for use without an event loop. Returns its number."""
+        number = self._put(data, None)
+        self.flush()
+        return number
+
+    def flush(self) -> None:
+        """Wait until everything that was put is durable."""
+        with self._condition:
+            wanted = self._next - 1
+            self._condition.wait_for(lambda: self._durable >= wanted or self._failed is not None)
+            if self._failed is not None and self._durable < wanted:
+                raise self._failed
+
+    def close(self) -> None:
+        """Make everything durable and end. The journal takes nothing more."""
+        with self._condition:
+            self._closing = True
+            self._condition.notify_all()
+        self._thread.join()
+        if self._file is not None:
+            self._file.close()
+        self._lock.close()
+
+    def _put(self, data: Mapping[str, Any], durable: asyncio.Future[int] | None) -> int:
+        text = json.dumps(data, ensure_ascii=False, separators=(",", ":"))
+        with self._condition:
+            if self._failed is not None:
+                raise self._failed
+            if self._closing:
+                raise JournalFailed("the journal is closed", do="Start the process anew.")
+            number, self._next = self._next, self._next + 1
+            self._waiting.append((f"[{number},{text}]\n".encode(), durable, number))
+            self._condition.notify()
+        return number
+
+    def _run(self) -> None:
+        while True:
+            with self._condition:
+                self._condition.wait_for(lambda: self._waiting or self._closing)
+                group, self._waiting = self._waiting, []
+            if not group:
+                return
+            error: JournalFailed | None = None
+            try:
+                self._make_durable(b"".join(line for line, _, _ in group), group[0][2])
+            except OSError as fault:
+                error = JournalFailed(
+                    f"the journal cannot be written: {fault.strerror or fault}", do="Make room or mend the disk, then start anew."
+                )
+            with self._condition:
+                if error is None:
+                    self._durable = group[-1][2]
+                else:
+                    self._failed = error
+                    group, self._waiting = group + self._waiting, []
+                self._condition.notify_all()
+            _tell([(future, number) for _, future, number in group if future is not None], error)
+            if error is not None:
+                return
+
+    def _make_durable(self, lines: bytes, first: int) -> None:
+        if self._file is None or self._file.tell() >= self._rotate:
+            self._begin(first)
+        assert self._file is not None and self._frames is not None
+        self._file.write(self._frames.seal(lines))
+        self._file.flush()
+        self._sync(self._file.fileno())
+
+    def _begin(self, first: int) -> None:
+        """A new segment. Its name is durable before its first frame is said to be."""
+        if self._file is not None:
+            self._file.close()
+        header = new_header(first, self._key)
+        self._file = new_path(self._folder, first).open("xb")
+        os.fchmod(self._file.fileno(), 0o600)
+        self._file.write(header.raw)
+        self._frames = Frames(header, self._key)
+        folder = os.open(self._folder, os.O_RDONLY)
+        try:
+            os.fsync(folder)
+        finally:
+            os.close(folder)
+
+
+def _only_writer(folder: Path) -> BinaryIO:
+    """A lock that ends with this process. JournalFailed when another one writes here."""
+    lock = (folder / "lock").open("ab")
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        lock.close()
+        raise JournalFailed(
+            f"another process writes the journal in {folder}", do="End it first, or give this one a folder of its own."
+        ) from None
+    return lock
+
+
+def _tell(waiting: list[tuple[asyncio.Future[int], int]], error: JournalFailed | None) -> None:
+    """Wake those who wait, with one call into their event loop for the whole group."""
+
+    def wake() -> None:
+        for future, number in waiting:
+            if future.done():
+                continue  # its connection is gone; the entry stands all the same
+            if error is None:
+                future.set_result(number)
+            else:
+                future.set_exception(error)
+
+    if waiting:
+        try:
+            waiting[0][0].get_loop().call_soon_threadsafe(wake)
+        except RuntimeError:
+            return  # the loop is closed: nobody waits any more
