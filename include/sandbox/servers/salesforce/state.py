@@ -1,0 +1,30 @@
+"""What the stand-in remembers while it runs; a test looks at it and sets its faults."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from include.sandbox.servers.salesforce.faults import Faults
+from include.sandbox.servers.salesforce.ingest import Ingest
+from include.sandbox.servers.salesforce.login import Doorkeeper
+from include.sandbox.servers.salesforce.org import Org
+
+
+@dataclass
+class State:
+    """`calls` are those inside a session (logins are in `door.logins`); `daily` calls a day, `page_rows` rows a page of results."""
+
+    address: str = ""
+    org: Org = field(default_factory=Org)
+    faults: Faults = field(default_factory=Faults)
+    door: Doorkeeper = field(default_factory=Doorkeeper)
+    calls: list[tuple[str, str]] = field(default_factory=list)
+    used: int = 0
+    daily: int = 15_000
+    page_rows: int = 50_000
+    query_jobs: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
+    cursors: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self.ingest = Ingest(self.org, self.faults)
