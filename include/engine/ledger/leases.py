@@ -49,13 +49,14 @@ class Lease:
 
 
 @contextmanager
-def lease(ledger: Ledger, name: str, *, holder: str, seconds: float, wait: float = 0) -> Iterator[Lease]:
+def lease(ledger: Ledger, name: str, *, holder: str, seconds: float, wait: float = 0, again: bool = False) -> Iterator[Lease]:
     """Hold `name` for the length of the block, at most `seconds` unless renewed; try for up to `wait` seconds to get it.
 
+    With `again`, one that is held under the same holder's name is taken over: an earlier try of the same work, which may be dead.
     Raises LeaseTaken, naming the holder, when it cannot be had. A holder that dies loses it when its seconds are over.
     """
     deadline, pause = time.monotonic() + wait, 0.05
-    while isinstance(got := _try(ledger, name, holder, seconds), str):
+    while isinstance(got := _try(ledger, name, holder, seconds, again), str):
         if time.monotonic() >= deadline:
             raise LeaseTaken(f"the lease {name} is held by {got}.", do="It is free again when that work is done.")
         time.sleep(min(pause, max(0.0, deadline - time.monotonic())))
@@ -69,13 +70,13 @@ def lease(ledger: Ledger, name: str, *, holder: str, seconds: float, wait: float
             tx.execute(sa.update(table).where(*mine).values(holder=None, expires_at=ledger.now(tx)))
 
 
-def _try(ledger: Ledger, name: str, holder: str, seconds: float) -> int | str:
+def _try(ledger: Ledger, name: str, holder: str, seconds: float, again: bool) -> int | str:
     """The new token, or who holds the lease."""
     with ledger.begin() as tx:
         ledger.lock(tx, f"lease {name}")
         now = ledger.now(tx)
         row = tx.execute(sa.select(table).where(table.c.name == name)).one_or_none()
-        if row is not None and row.holder is not None and row.expires_at > now:
+        if row is not None and row.holder is not None and row.expires_at > now and not (again and row.holder == holder):
             return str(row.holder)
         token = 1 if row is None else int(row.token) + 1
         values = {"holder": holder, "token": token, "taken_at": now, "expires_at": now + timedelta(seconds=seconds)}
