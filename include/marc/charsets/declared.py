@@ -1,0 +1,47 @@
+"""Which character set a record says that it is in."""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+from include.marc.batch import Family
+from include.marc.charsets.codecs import NAMES
+
+#: UNIMARC 100 $a/26-27 (G0) and 28-29 (G1): IFLA, UNIMARC Manual, field 100; codes that we read.
+UNIMARC: dict[str, str] = {
+    "02": "unimarc-cyrillic",
+    "03": "iso-5426",
+    "04": "unimarc-extended-cyrillic",
+    "05": "unimarc-greek",
+    "11": "iso-5426",  # ISO 5426-2, for early print: its letters that ISO 5426 lacks are reported
+    "50": "utf-8",
+}
+UTF8, MARC8, DANMARC2 = NAMES.index("utf-8"), NAMES.index("marc-8"), NAMES.index("danmarc2")
+
+
+def declared(leaders: npt.NDArray[np.uint8], general: pa.BinaryArray, family: Family) -> npt.NDArray[np.uint8]:
+    """For each record, what it says about itself, as an index in NAMES.
+
+    `leaders` (n, 24): MARC 21's leader/09, `a` for Unicode, blank and all else for MARC-8. `general`: UNIMARC's 100 $a of each record, null
+    where it has none. danMARC2 says nothing: its own set is assumed, and UTF-8 where the bytes show it. UNIMARC that names no set that
+    we know is taken for UTF-8.
+    """
+    if family == "marc21":
+        return np.where(leaders[:, 9] == ord("a"), UTF8, MARC8).astype(np.uint8)
+    if family == "danmarc2":
+        return np.where(leaders[:, 9] == ord("a"), UTF8, DANMARC2).astype(np.uint8)
+    coded = general.dictionary_encode()
+    named = [of_unimarc(text) for text in coded.dictionary.to_pylist()]
+    table = np.array([*map(NAMES.index, named), UTF8], np.uint8)
+    found: npt.NDArray[np.uint8] = table[np.asarray(coded.indices.fill_null(len(named)))]
+    return found
+
+
+def of_unimarc(general: bytes) -> str:
+    """The character set that one 100 $a names."""
+    left, right = general[26:28].decode("latin-1"), general[28:30].decode("latin-1")
+    if "50" in (left, right):
+        return "utf-8"
+    return UNIMARC.get(right) or UNIMARC.get(left) or "utf-8"

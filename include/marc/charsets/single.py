@@ -1,0 +1,84 @@
+"""Sets in which one byte is one character and no escape changes it: Latin-1, ISO 5426, ISO 6937, UNIMARC's pairs of sets, and MARC-8 as
+long as it stays in its basic and extended Latin."""
+
+from __future__ import annotations
+
+import codecs
+import unicodedata
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cache
+
+from include.marc.charsets.marks import Marks
+from include.marc.charsets.tables import CONTROLS, UNKNOWN, CodeSet, byte_table, iso, marc8, marc8_marks
+
+SUBSTITUTE = 0x1A
+
+
+@dataclass(frozen=True)
+class Single:
+    """A table of 256 characters (U+FFFD: none), its diacritics, and its reverse."""
+
+    table: str
+    marks: Marks | None
+    reverse: dict[str, int]
+
+    def decode(self, joined: bytes) -> str:
+        """Joined bytes to joined text; composed (NFC) where the set has diacritics, as pymarc does for MARC-8."""
+        text, _ = codecs.charmap_decode(joined, "strict", self.table)
+        return unicodedata.normalize("NFC", self.marks.behind(text)) if self.marks else text
+
+    def encode(self, joined: str) -> bytes:
+        """Joined text to joined bytes; what the set does not have becomes 0x1A (SUB)."""
+        text = self.marks.before(decomposed(joined, self.reverse.__contains__)) if self.marks else joined
+        return bytes([self.reverse.get(character, SUBSTITUTE) for character in text])
+
+
+def decomposed(joined: str, has: Callable[[str], bool]) -> str:
+    """The text with each character that the set does not have taken apart into letter and diacritics."""
+    missing = {character for character in set(joined) if not has(character)}
+    if not missing:
+        return joined
+    return joined.translate({ord(character): unicodedata.normalize("NFD", character) for character in missing})
+
+
+def _single(table: str, marks: Marks | None) -> Single:
+    reverse: dict[str, int] = {}
+    for byte, character in enumerate(table):
+        if character != UNKNOWN:
+            reverse.setdefault(character, byte)
+            reverse.setdefault(unicodedata.normalize("NFC", character), byte)  # such as U+2126, which is read as U+03A9
+    return Single(table, marks, reverse)
+
+
+@cache
+def latin1() -> Single:
+    """ISO 8859-1."""
+    return _single("".join(map(chr, range(256))), None)
+
+
+@cache
+def marc8_latin() -> Single:
+    """MARC-8 without escape sequences: ASCII and extended Latin (ANSEL)."""
+    return _single(byte_table(None, marc8()["E"], CONTROLS), marc8_marks())
+
+
+@cache
+def iso5426() -> Single:
+    """ASCII and ISO 5426; 88 and 89 mark what is not sorted, as in ISO 6630."""
+    found = iso("5426")
+    return _single(byte_table(None, found, {0x88: "\u0098", 0x89: "\u009c"}), Marks(set(found.marks)))
+
+
+@cache
+def iso6937() -> Single:
+    """ASCII and ISO 6937; A0 is the no-break space, FF the soft hyphen."""
+    found = iso("6937")
+    return _single(byte_table(None, found), Marks(set(found.marks)))
+
+
+@cache
+def pair(g1: str) -> Single:
+    """ASCII with one of MARC-8's sets on the right: how UNIMARC carries Cyrillic (N, Q) and Greek (S)."""
+    found: CodeSet = marc8()[g1]
+    return _single(byte_table(None, found), Marks(set(found.marks)) if found.marks else None)

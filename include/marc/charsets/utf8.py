@@ -1,0 +1,47 @@
+"""UTF-8, validated: all values at once, and one by one only where that fails."""
+
+from __future__ import annotations
+
+import numpy as np
+import pyarrow as pa
+
+
+def decode(values: pa.BinaryArray) -> tuple[pa.StringArray, dict[int, str]]:
+    """Texts, and row -> what is wrong with it; U+FFFD stands for each sequence that is none."""
+    if whole(values):
+        return pa.Array.from_buffers(pa.string(), len(values), [None, *values.buffers()[1:]], null_count=0, offset=values.offset), {}
+    faults: dict[int, str] = {}
+    texts = []
+    for row, value in enumerate(values.to_pylist()):
+        try:
+            texts.append(value.decode("utf-8"))
+        except UnicodeDecodeError as error:
+            texts.append(value.decode("utf-8", "replace"))
+            faults[row] = f"not utf-8: {error.reason} at byte {error.start + 1} of the value"
+    return pa.array(texts, pa.string()), faults
+
+
+def whole(values: pa.BinaryArray) -> bool:
+    """Whether each value by itself is UTF-8: their bytes together are, and none begins inside a character."""
+    if len(values) == 0:
+        return True
+    offsets = np.frombuffer(values.buffers()[1], np.int32)[values.offset : values.offset + len(values) + 1]
+    data = values.buffers()[2]
+    if offsets[0] == offsets[-1] or data is None:
+        return True
+    edges = pa.py_buffer(np.array([offsets[0], offsets[-1]], np.int32))
+    try:
+        pa.Array.from_buffers(pa.binary(), 1, [None, edges, data]).cast(pa.string())
+    except pa.ArrowInvalid:
+        return False
+    starts = np.frombuffer(data, np.uint8)[np.minimum(offsets[:-1], offsets[-1] - 1)]
+    return not bool((starts[offsets[:-1] < offsets[1:]] & 0xC0 == 0x80).any())
+
+
+def valid(value: bytes) -> bool:
+    """Whether one value is UTF-8."""
+    try:
+        value.decode("utf-8")
+    except UnicodeDecodeError:
+        return False
+    return True
