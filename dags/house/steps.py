@@ -1,4 +1,5 @@
-"""The hand-offs as Airflow tasks: `receive >> gate >> publish >> acknowledge`, at most four a delivery.
+"""The hand-offs as Airflow tasks: `receive >> gate >> publish >> acknowledge` for what comes in, `select >> render >> send >> confirm` for
+what goes out; at most four a delivery.
 
 Each calls one step of the engine, which can run twice, or twice at once, with no harm. A refusal or a hold fails the task without a retry and
 says why; trouble with a system is tried again. Tasks pass nothing on: the ledger knows the delivery.
@@ -38,6 +39,26 @@ def acknowledge(delivery: str, connector: str) -> Any:
     return _acknowledge(delivery, connector).as_teardown(on_failure_fail_dagrun=True)
 
 
+def select(delivery: str, connector: str) -> Any:
+    """Select and gate: what is due is read from the lake at pinned versions, held against its contract, and staged."""
+    return _select(delivery, connector)
+
+
+def render(delivery: str, connector: str) -> Any:
+    """Render and seal: the accepted rows become what the receiver gets, encrypted for it where it must be."""
+    return _render(delivery, connector)
+
+
+def send(delivery: str, connector: str) -> Any:
+    """Send: each part goes once, and is verified where it arrives."""
+    return _send(delivery, connector)
+
+
+def confirm(delivery: str, connector: str) -> Any:
+    """Settle what was sent and write the receipt, whatever became of the delivery: a teardown, so that a blocked run stays red."""
+    return _confirm(delivery, connector).as_teardown(on_failure_fail_dagrun=True)
+
+
 @task(task_id="receive")
 def _receive(delivery: str, connector: str) -> None:
     _run("receive", delivery, connector)
@@ -59,13 +80,33 @@ def _acknowledge(delivery: str, connector: str) -> None:
     _run("acknowledge", delivery, connector)
 
 
-def _run(step: str, delivery: str, connector: str) -> Any:
-    """One step of `include.engine.inbound` for one delivery, its outcome in words in the task's log."""
+@task(task_id="select")
+def _select(delivery: str, connector: str) -> None:
+    _run("select", delivery, connector, "outbound")
+
+
+@task(task_id="render")
+def _render(delivery: str, connector: str) -> None:
+    _run("render", delivery, connector, "outbound")
+
+
+@task(task_id="send", retries=12)  # hours: a receiver may be down for a night
+def _send(delivery: str, connector: str) -> None:
+    _run("send", delivery, connector, "outbound")
+
+
+@task(task_id="confirm", retries=12)
+def _confirm(delivery: str, connector: str) -> None:
+    _run("confirm", delivery, connector, "outbound")
+
+
+def _run(step: str, delivery: str, connector: str, way: str = "inbound") -> Any:
+    """One step of `include.engine.inbound` (or outbound) for one delivery, its outcome in words in the task's log."""
     from dags.house.engine import engine
     from include.engine.errors import Held, Refused, WrongState
 
     try:
-        outcome = getattr(import_module(f"include.engine.inbound.{step}"), step)(engine(), delivery, import_module(connector))
+        outcome = getattr(import_module(f"include.engine.{way}.{step}"), step)(engine(), delivery, import_module(connector))
     except (Refused, Held, WrongState) as stop:
         raise AirflowFailException(str(stop)) from None
     log.info("%s: %s", delivery, outcome)

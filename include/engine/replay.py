@@ -9,6 +9,7 @@ from include.engine.delivery import Delivery, NewDelivery, State, delivery_id
 from include.engine.engine import Engine
 from include.engine.errors import WrongState
 from include.engine.ledger import audit, claims, deliveries, quarantined
+from include.engine.outbound.again import is_outbound, send_again
 from include.engine.storage.landing import Landed, open_landed
 
 
@@ -28,6 +29,12 @@ def replay(
     Raises WrongState when nothing was kept or nothing fits, KeyDestroyed when its bytes were erased or have passed their retention.
     """
     origin = deliveries.get(engine.ledger, origin_id)
+    if is_outbound(origin):
+        if reason is not None or record is not None:
+            raise WrongState(
+                "a delivery that leaves the house is sent again as a whole.", where=origin.id, do="Leave reason and record empty."
+            )
+        return send_again(engine, origin, who=who, approved=approved)
     if "landed" not in origin.facts:
         raise WrongState("nothing of this delivery was kept.", where=origin.id, do="Ask the partner to deliver it again.")
     if origin.state in {State.SEEN, State.CLAIMED, State.STAGED, State.GATED}:

@@ -80,11 +80,10 @@ def _source(engine: Engine, delivery: Delivery, texts: Texts) -> None:
 
 
 def _copy(engine: Engine, copy: copies.OutboundCopy, needles: Needles, texts: Texts) -> None:
-    location = parse(copy.uri)
-    if location.scheme != "file":
+    if not copy.uri.startswith("file:"):
         texts.outside.append(copy.uri)
         return
-    path = location.local(engine.home)
+    path = parse(copy.uri).local(engine.home)
     if _inside(path, engine.home / "bi") or not path.is_file():
         return
     with path.open("rb") as stream:

@@ -14,9 +14,9 @@ import sqlalchemy as sa
 
 from include.engine import clock
 from include.engine.delivery import FINISHED, IN_FLIGHT, TRANSITIONS, Counts, Delivery, State, Token
-from include.engine.errors import StaleToken, WrongState
+from include.engine.errors import StaleToken, Unreachable, WrongState
 from include.engine.ledger.database import Ledger
-from include.engine.ledger.deliveries import COUNT_COLUMNS, event, from_row, row_of
+from include.engine.ledger.deliveries import COUNT_COLUMNS, event, from_row, get, row_of
 from include.engine.ledger.queue import in_the_way
 from include.engine.ledger.schema import delivery, delivery_event
 
@@ -69,6 +69,21 @@ def reopen(ledger: Ledger, id: str, *, tx: sa.Connection | None = None) -> Deliv
         at = clock.now()
         values = {"state": State.CLAIMED, "claimed_at": at, "finished_at": None, "reason": None, "message": None, "gated_uri": None}
         return _change(tx, row, "reopened", values, at=at)
+
+
+def begin(ledger: Ledger, id: str) -> Delivery:
+    """The delivery for the first step of its run: one that stopped is opened again (its task was cleared), one that nobody claimed is
+    claimed now (its run was started by hand). Unreachable while another of its (partner, table) goes first."""
+    found = get(ledger, id)
+    if found.state in {State.BLOCKED, State.HELD, State.FAILED}:
+        opened = reopen(ledger, id)
+    elif found.state == State.SEEN:
+        opened = claim(ledger, id)
+    else:
+        return found
+    if opened is None:
+        raise Unreachable("another delivery of this table goes first.", where=id, do="It is tried again when that one is done.")
+    return opened
 
 
 def dismiss(ledger: Ledger, id: str, by: str, *, tx: sa.Connection | None = None) -> Delivery:

@@ -58,7 +58,8 @@ class Counted:
 
 @dataclass(frozen=True)
 class Receipt:
-    """Everything a receipt says. `why` and `advice` are for a delivery that was not taken in; `would` for a partner in status `test`."""
+    """Everything a receipt says. `why` and `advice` are for a delivery that was not taken in. `outbound` is for one that left the house: how
+    many parts and bytes went (or, for a partner in status `test`, would have gone)."""
 
     delivery: str
     partner: str
@@ -78,13 +79,15 @@ class Receipt:
     warnings: tuple[Counted, ...]
     filtered: tuple[Counted, ...]
     tables: dict[str, dict[str, int]]
+    outbound: dict[str, int] | None = None
 
 
 def compose(engine: Engine, delivery: Delivery, state: State, language: str, zone: str = "UTC") -> Receipt:
     """The receipt of a delivery that ends in `state`, in `language`, by the clock of the IANA time zone `zone`."""
     reason = delivery.reason if state != State.FAILED else delivery.reason or "INTERNAL"
     known = reason if reason in table() else None
-    tables: dict[str, Any] = delivery.facts.get("would") or delivery.facts.get("published") or {}
+    outbound = (delivery.facts.get("would_send") or delivery.facts.get("sent") or {}) if "pins" in delivery.facts else None
+    tables: dict[str, Any] = delivery.facts.get("would") or delivery.facts.get("published") or {} if outbound is None else {}
     kept = ("added", "changed", "deleted", "unchanged")
     remarks = dict.fromkeys(delivery.facts.get("remarks", []), 1)
     return Receipt(
@@ -99,7 +102,7 @@ def compose(engine: Engine, delivery: Delivery, state: State, language: str, zon
         test=delivery.status == "test",
         counts=delivery.counts,
         reason=known,
-        why=_why(delivery, known, language) if state in {State.BLOCKED, State.HELD, State.FAILED} else "",
+        why=_why(delivery, known, language) if state in {State.BLOCKED, State.HELD, State.FAILED, State.RETRACTED} else "",
         advice=advice(known, language) if known else "",
         duplicate_of=(delivery.message or "").rpartition(" ")[2] if state == State.DUPLICATE else "",
         groups=tuple(_groups(engine, delivery, language)),
@@ -111,6 +114,7 @@ def compose(engine: Engine, delivery: Delivery, state: State, language: str, zon
                 tables.items(), key=lambda pair: pair[0] != delivery.table
             )  # what was delivered before what came of it
         },
+        outbound=outbound,
     )
 
 

@@ -34,8 +34,13 @@ def say(language: str, what: str, **values: Any) -> str:
 def summary(receipt: Receipt) -> str:
     """One line: how many came, what became of them."""
     counts, language = receipt.counts, receipt.language
-    parts = [("accepted", counts.published), ("set_aside", counts.quarantined), ("filtered", counts.filtered), ("held_back", counts.held)]
-    said = ", ".join(say(language, name, count=count) for name, count in parts if count or name == "accepted")
+    parts = [
+        ("accepted" if receipt.outbound is None else "went_out", counts.published),
+        ("set_aside", counts.quarantined),
+        ("filtered", counts.filtered),
+        ("held_back", counts.held),
+    ]
+    said = ", ".join(say(language, name, count=count) for name, count in parts if count or name in {"accepted", "went_out"})
     return f"{say(language, 'records', count=counts.in_)}: {said}"
 
 
@@ -75,6 +80,8 @@ def _wrapped(text: str, indent: int) -> list[str]:
 
 def _outcome(receipt: Receipt) -> list[str]:
     language = receipt.language
+    if receipt.outbound is not None:
+        return _went_out(receipt, receipt.outbound)
     if receipt.state == State.DUPLICATE:
         return [say(language, "duplicate", origin=receipt.duplicate_of)]
     if receipt.state in {State.BLOCKED, State.HELD, State.FAILED}:
@@ -89,6 +96,16 @@ def _outcome(receipt: Receipt) -> list[str]:
     ]
 
 
+def _went_out(receipt: Receipt, sent: dict[str, int]) -> list[str]:
+    language = receipt.language
+    if receipt.state in {State.BLOCKED, State.HELD, State.FAILED, State.RETRACTED}:
+        lines = [say(language, f"out_{receipt.state}")]
+        lines += [say(language, "why", words=receipt.why)] if receipt.why else []
+        return lines + ([say(language, "what_to_do", words=receipt.advice)] if receipt.advice else [])
+    said = say(language, "sent", **sent) if sent.get("parts") else say(language, "nothing_due")
+    return [say(language, "test"), f"  {said}"] if receipt.test else [said]
+
+
 def as_json(receipt: Receipt) -> str:
     """The receipt for the partner's own systems: the same figures, and each record with its place and code. Format version 1."""
     body = {"version": 1, **asdict(receipt), "counts": {name.strip("_"): value for name, value in asdict(receipt.counts).items()}}
@@ -97,4 +114,4 @@ def as_json(receipt: Receipt) -> str:
 
 def needs_attention(receipt: Receipt) -> bool:
     """Whether somebody at the partner should read it: not everything was taken in."""
-    return bool(receipt.groups) or receipt.state in {State.BLOCKED, State.HELD, State.FAILED}
+    return bool(receipt.groups) or receipt.state in {State.BLOCKED, State.HELD, State.FAILED, State.RETRACTED}

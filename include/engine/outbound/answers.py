@@ -1,0 +1,42 @@
+"""What a receiver says of a delivery afterwards, put on the delivery; and what follows from it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict
+
+from include.engine import clock
+from include.engine.delivery import Delivery, State, Token
+from include.engine.engine import Engine
+from include.engine.ledger import claims, deliveries
+from include.engine.outbound.connector import Answer
+from include.engine.retract import retract
+
+
+def note(engine: Engine, delivery: Delivery, token: Token, answers: Iterable[Answer]) -> Delivery:
+    """Put answers on the delivery, each once: its fact `answers`, and a remark of its receipt."""
+    known = list(delivery.facts.get("answers", []))
+    fresh = [one for one in map(asdict, answers) if all(one != {name: old[name] for name in one} for old in known)]
+    if not fresh:
+        return delivery
+    known += [{**one, "at": clock.now().isoformat()} for one in fresh]
+    codes = [one["code"] for one in known if one["taken"] is not False]
+    return claims.note(engine.ledger, token, answers=known, remarks=list(dict.fromkeys([*delivery.facts.get("remarks", []), *codes])))
+
+
+def refusal(answers: Sequence[Answer]) -> Answer | None:
+    """The first answer that says that nothing was taken."""
+    return next((one for one in answers if one.taken is False), None)
+
+
+def answered(engine: Engine, delivery_id: str, answers: Sequence[Answer], *, who: str) -> Delivery:
+    """Answers that come after a delivery has ended: they are noted, and one that says that nothing was taken retracts the delivery, so that
+    the next one sends again what was in it."""
+    delivery = deliveries.get(engine.ledger, delivery_id)
+    delivery = note(engine, delivery, claims.take(engine.ledger, delivery_id, "answer"), answers)
+    refused = refusal(answers)
+    if refused is not None and delivery.state in {State.PUBLISHED, State.ACKNOWLEDGED} and delivery.status != "test":
+        retract(engine, delivery_id, who=who)
+        token = claims.take(engine.ledger, delivery_id, "answer")
+        delivery = claims.note(engine.ledger, token, reason=refused.code, message=refused.words)
+    return delivery

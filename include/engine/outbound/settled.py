@@ -1,0 +1,68 @@
+"""What an outbound flow is done with, record by record: the lake's table `settled`. By it each record goes out once, however late it comes.
+
+A watermark of days would miss a loan that arrives late, and one of versions would send a loan again that was only changed. So each record has
+a name, and the table says what became of it: `sent`; `left` out for good; or `waits`, which is asked again once its digest is another (a loan
+whose patron was not known yet). A retraction of the delivery takes its rows out again, and they are due anew.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.dataset as ds
+
+from include.engine.delivery import Delivery, State
+from include.engine.engine import Engine
+from include.engine.lake import read as lake_read
+from include.engine.lake.publish import Published, publish
+from include.engine.lake.table import PARTITION, exists
+from include.engine.ledger import deliveries
+
+TABLE = "settled"
+SETTLED: pa.Schema = pa.schema([("flow", pa.string()), ("record", pa.string()), ("outcome", pa.string()), ("digest", pa.int64())])
+
+
+def dataset(engine: Engine, partner: str, flow: str) -> Any:
+    """What the flow settled for the partner, at the newest version: its deliveries stand in line, so none is half-way."""
+    if not exists(engine.lake, TABLE):
+        return SETTLED.empty_table()
+    mine = (ds.field(PARTITION) == partner) & (ds.field("flow") == flow)
+    return lake_read.dataset(engine.lake, TABLE, version="newest").filter(mine)
+
+
+def sent_by(engine: Engine, partner: str, flow: str, delivery_id: str) -> pa.Table:
+    """The records that a delivery sent (column `record`)."""
+    found = dataset(engine, partner, flow)
+    if isinstance(found, pa.Table):
+        return found.select(["record"])
+    return found.to_table(columns=["record"], filter=(ds.field("_delivery") == delivery_id) & (ds.field("outcome") == "sent"))
+
+
+def settle(engine: Engine, delivery: Delivery, batches: Callable[[], Iterator[pa.RecordBatch]], check: Callable[[], None]) -> Published:
+    """Enter what a delivery settled (batches of `record`, `outcome`, `digest`); done twice, it happens once."""
+
+    def rows() -> pa.RecordBatchReader:
+        def named() -> Iterator[pa.RecordBatch]:
+            for batch in batches():
+                flow = pa.repeat(pa.scalar(delivery.flow, pa.string()), batch.num_rows)
+                columns = [flow, *(batch.column(name).cast(SETTLED.field(name).type) for name in SETTLED.names[1:])]
+                yield pa.RecordBatch.from_arrays(columns, schema=SETTLED)
+
+        return pa.RecordBatchReader.from_batches(SETTLED, named())
+
+    return publish(engine.lake, engine.contract(TABLE), delivery.partner, delivery.id, rows, "append", check)
+
+
+def changed(digests: pa.Array, before: pa.Array) -> pa.BooleanArray:
+    """For each record whether it is new, or waits and is another than it was: null `before` is new."""
+    return pc.fill_null(pc.not_equal(digests, before), True)
+
+
+def last_acknowledged(engine: Engine, partner: str, flow: str) -> Delivery | None:
+    """The newest delivery of the flow that was received, None before the first. `facts["as_of"]` is the moment of its selection and
+    `facts["pins"]` the lake's versions that it saw."""
+    found = deliveries.find(engine.ledger, partner=partner, flow=flow, states=[State.PUBLISHED, State.ACKNOWLEDGED], limit=1)
+    return found[0] if found else None
