@@ -16,12 +16,12 @@ import pyarrow.compute as pc
 from include.engine.crypto.keys import KeyStore
 
 Kind = Literal["patron", "card"]
-PURPOSES = ("lake", "bi", "adhl", "erased")
+PURPOSES = ("lake", "bi", "adhl", "crm", "erased")
 LENGTH = 32  # hex digits: two of a billion patrons share a pseudonym with a chance below 1e-20
 
 
 class Pseudonyms:
-    """Pseudonyms of one partner's patrons for one purpose ('lake', 'bi', 'adhl', 'erased') and epoch; the key is made at its first use."""
+    """Pseudonyms of one partner's patrons for one purpose ('lake', 'bi', 'adhl', 'crm', 'erased') and epoch; the key is made at its first use."""
 
     def __init__(self, keys: KeyStore, partner: str, purpose: str, epoch: int | str = 1) -> None:
         if purpose not in PURPOSES:

@@ -1,0 +1,58 @@
+"""What a CRM says when it does not do as it is asked, as errors of the house: never with a text that could hold a person's data."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from typing import Any
+
+from include.engine.errors import Refused, Unreachable
+from include.engine.privacy.mask import mask, shape
+from include.engine.reasons import advice, words
+
+LOCKED, UNPROCESSED, REJECTED = "CRM_ROW_LOCKED", "CRM_ROW_UNPROCESSED", "CRM_ROW_REJECTED"
+TRANSIENT = (LOCKED, UNPROCESSED)
+"""Refusals of rows that have nothing to do with the rows: they are due again at the next sync."""
+REASONS = {
+    "DUPLICATE_VALUE": "CRM_DUPLICATE",
+    "DUPLICATE_EXTERNAL_ID": "CRM_DUPLICATE",
+    "DUPLICATES_DETECTED": "CRM_DUPLICATE",
+    "REQUIRED_FIELD_MISSING": "CRM_FIELD_MISSING",
+    "STRING_TOO_LONG": "CRM_VALUE_TOO_LONG",
+    "INVALID_EMAIL_ADDRESS": "CRM_VALUE_INVALID",
+    "INVALID_TYPE_ON_FIELD_IN_RECORD": "CRM_VALUE_INVALID",
+    "INVALID_OR_NULL_FOR_RESTRICTED_PICKLIST": "CRM_VALUE_INVALID",
+    "UNABLE_TO_LOCK_ROW": LOCKED,
+    "0x80044331": "CRM_VALUE_TOO_LONG",
+    "0x8004431A": "CRM_VALUE_INVALID",
+    "0x80048d19": "CRM_VALUE_INVALID",
+    "0x80040203": "CRM_FIELD_MISSING",
+    "0x80060892": "CRM_DUPLICATE",
+    "0x80060882": "CRM_DUPLICATE",
+    "0x80044a02": LOCKED,
+}
+"""Salesforce's status codes and Dataverse's error codes, as reasons of the house."""
+_LONGEST = 300
+
+
+def reason_of(code: str) -> str:
+    """The house's reason for a CRM's own code of a row."""
+    return REASONS.get(code, REJECTED)
+
+
+def refused(code: str, connection: str, **values: Any) -> Refused:
+    """A sync that cannot go on as it is: a login, a field or an object that the CRM does not know."""
+    return Refused(words(code, "en", **values), where=f"connection {connection}", do=advice(code, "en"), code=code, values=values)
+
+
+def unreachable(connection: str, what: str, code: str = "UNREACHABLE") -> Unreachable:
+    """The CRM did not answer as it should; `what` is a status or the kind of an error, never its text."""
+    return Unreachable(f"the CRM answered with {what}.", where=f"connection {connection}", do="It is tried again.", code=code)
+
+
+def told(message: str, values: Iterable[object]) -> str:
+    """A CRM's message about a row without what it quotes of it: each value of the row is replaced by its shape, longest first."""
+    clean = message[: 4 * _LONGEST]
+    for value in sorted({str(one) for one in values if one is not None and len(str(one)) > 1}, key=len, reverse=True):
+        clean = re.sub(re.escape(value), shape(value).replace("\\", "\\\\"), clean, flags=re.I)
+    return mask(clean)[:_LONGEST]
