@@ -53,11 +53,28 @@ class Journal:
         """The number of the last entry that is durable."""
         return self._durable
 
+    @property
+    def newest(self) -> int:
+        """The number of the last entry that was put, durable or not yet."""
+        return self._next - 1
+
     def append(self, data: Mapping[str, Any]) -> asyncio.Future[int]:
         """Put an entry at the end, from the event loop's thread. The future has its number once it is durable; JournalFailed when it is not."""
         durable: asyncio.Future[int] = asyncio.get_running_loop().create_future()
         self._put(data, durable)
         return durable
+
+    async def settled(self) -> None:
+        """Return once everything that was put so far is durable. JournalFailed when it cannot be."""
+        with self._condition:
+            if self._failed is not None:
+                raise self._failed
+            if self._durable >= self._next - 1:
+                return
+            durable: asyncio.Future[int] = asyncio.get_running_loop().create_future()
+            self._waiting.append((b"", durable, self._next - 1))
+            self._condition.notify()
+        await durable
 
     def write(self, data: Mapping[str, Any]) -> int:
         """Put an entry at the end and wait until it is durable; for use without an event loop. Returns its number."""
@@ -104,7 +121,8 @@ class Journal:
                 return
             error: JournalFailed | None = None
             try:
-                self._make_durable(b"".join(line for line, _, _ in group), group[0][2])
+                if lines := b"".join(line for line, _, _ in group):
+                    self._make_durable(lines, group[0][2] if group[0][0] else group[0][2] + 1)
             except OSError as fault:
                 error = JournalFailed(
                     f"the journal cannot be written: {fault.strerror or fault}", do="Make room or mend the disk, then start anew."

@@ -172,6 +172,25 @@ def test_after_a_failed_fsync_nothing_is_taken_any_more(tmp_path: Path, keys: Me
     asyncio.run(fail())
 
 
+def test_one_can_wait_for_what_others_have_put(tmp_path: Path, keys: MemoryKeyStore, key: DataKey) -> None:
+    async def wait() -> None:
+        journal = Journal(tmp_path, keys, key, rotate=1)
+        await journal.settled()
+        for count in range(1, 20):
+            first = journal.append({"n": count})
+            waits = [journal.settled() for _ in range(3)]
+            second = journal.append({"n": -count})
+            await asyncio.gather(*waits)
+            assert first.done() and journal.durable >= 2 * count - 1
+            await second
+            await journal.settled()
+            assert journal.durable == journal.newest == 2 * count
+        journal.close()
+
+    asyncio.run(wait())
+    assert [entry.number for entry in read(tmp_path, keys)] == list(range(1, 39))
+
+
 def test_a_connection_that_went_away_does_not_keep_its_entry_out(tmp_path: Path, keys: MemoryKeyStore, key: DataKey) -> None:
     async def leave() -> None:
         journal = Journal(tmp_path, keys, key)

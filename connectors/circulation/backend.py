@@ -1,0 +1,34 @@
+"""What a library system must be able to do for self-service: three questions, and requests that change something."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+from connectors.circulation.domain import Credentials, Item, Outcome, Patron, Request
+from include.engine.errors import BinderyError
+
+
+class Away(BinderyError):
+    """The library system does not answer. Store and forward decides what is done meanwhile."""
+
+    code = "UNREACHABLE"
+
+
+class Backend(Protocol):
+    """A library system. Every call may raise Away; none of them holds up the event loop."""
+
+    async def patron(self, who: Credentials, *, whole: bool = True) -> Patron | None:
+        """The patron of a card, or None. With a PIN, `pin_right` says whether it is theirs. `whole`: with loans, holds and fees."""
+        ...
+
+    async def item(self, item: str) -> Item | None:
+        """The copy with this barcode, or None."""
+        ...
+
+    async def perform(self, request: Request) -> Outcome:
+        """Do it, once. When the outcome is ok, it is durable, and the same key asked again gets the same outcome."""
+        ...
+
+    async def online(self) -> bool:
+        """Whether the system answers now."""
+        ...

@@ -1,0 +1,200 @@
+"""The embedded back end: decide by the rules, change the store, and answer once the journal has it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import asdict, fields, replace
+from datetime import datetime, timedelta
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+from connectors.circulation.domain import (
+    Block,
+    Checkin,
+    Checkout,
+    Credentials,
+    Item,
+    Note,
+    Outcome,
+    Patron,
+    Pay,
+    Renew,
+    Request,
+    Reserve,
+)
+from connectors.circulation.embedded import desk_work, lending
+from connectors.circulation.embedded.decision import Decision, Desk
+from connectors.circulation.embedded.rules import Rules
+from connectors.circulation.embedded.store import Change, Row, Store
+from connectors.circulation.embedded.views import item_view, patron_view, seconds
+from connectors.circulation.journal import Journal, read
+from connectors.circulation.pins import Pins, hashed, outdated
+from include.engine import clock
+from include.engine.crypto.keys import KeyStore
+
+KEPT_SECONDS = timedelta(hours=26)
+"""How long a request is known again: a machine that was off overnight still repeats itself."""
+
+_DECIDE: dict[type, Callable[[Desk, Any], Decision]] = {
+    Checkout: lending.checkout,
+    Checkin: lending.checkin,
+    Renew: lending.renew,
+    Reserve: desk_work.reserve,
+    Pay: desk_work.pay,
+    Block: desk_work.block,
+    Note: desk_work.note,
+}
+KINDS = {
+    Checkout: "checkout", Checkin: "checkin", Renew: "renew", Reserve: "hold", Pay: "fee", Block: "block", Note: "note",
+}  # fmt: skip
+
+
+class Embedded:
+    """The store, its journal and its rules. One event loop uses it; nothing here waits but for the journal and for PINs."""
+
+    def __init__(self, store: Store, journal: Journal, rules: Rules, *, now: Callable[[], datetime] = clock.now) -> None:
+        self.store, self._journal, self._rules, self._now = store, journal, rules, now
+        self.pins = Pins()
+
+    async def patron(self, who: Credentials, *, whole: bool = True) -> Patron | None:
+        """See Backend."""
+        row = self.store.patron_of(who.card)
+        if row is None:
+            return None
+        return patron_view(self.store, self._rules, row, who.card, pin_right=await self._pin_right(row, who.pin), whole=whole)
+
+    async def item(self, item: str) -> Item | None:
+        """See Backend."""
+        row = self.store.get("item", item)
+        return item_view(self.store, row) if row else None
+
+    async def online(self) -> bool:
+        """See Backend."""
+        return True
+
+    async def perform(self, request: Request) -> Outcome:
+        """See Backend. An outcome that is not ok changes nothing, and is written down only where staff must look at it."""
+        who = getattr(request, "patron", None)
+        if who is not None and who.pin:
+            row = self.store.patron_of(who.card)
+            if row is not None and await self._pin_right(row, who.pin) is False:
+                return Outcome(False, "PIN_WRONG")
+        if request.key and (known := self.store.get("done", request.key)):
+            await self._journal.settled()  # the first time may still be on its way to the disk
+            return self._as_before(known)
+        decision = _DECIDE[type(request)](Desk(self.store, self._rules, self._now()), request)
+        if not decision.changes and not decision.conflict:
+            return decision.outcome
+        await self._keep(request, decision)
+        return decision.outcome
+
+    async def _pin_right(self, row: Row, pin: str | None) -> bool | None:
+        if pin is None or row["pin"] is None:
+            return None
+        right = await self.pins.right(pin, row["pin"])
+        if right and outdated(row["pin"]):
+            await self._journaled({"kind": "pin"}, [["patron", row | {"pin": hashed(pin)}]])
+        return right
+
+    async def _keep(self, request: Request, decision: Decision) -> None:
+        at = seconds(self._now())
+        changes = list(decision.changes)
+        entry = {"kind": KINDS[type(request)], "asked": _plain(request), "ok": decision.outcome.ok, "reason": decision.outcome.reason}
+        if decision.outcome.patron is not None:
+            entry["patron"] = decision.outcome.patron.patron
+        if request.key and decision.outcome.ok:
+            changes.append(["done", {"key": request.key, "at": at, "outcome": _remembered(decision.outcome)}])
+        if decision.conflict:
+            entry["conflict"] = decision.conflict
+        await self._journaled(entry, changes)
+
+    async def _journaled(self, entry: dict[str, Any], changes: list[Change]) -> None:
+        """Change the store and the journal in one go (nothing else runs between), then wait for the disk."""
+        entry |= {"at": self._now().isoformat(timespec="seconds"), "changes": changes}
+        durable = self._journal.append(entry)
+        apply(self.store, self._journal.newest, entry)
+        await durable
+
+    def _as_before(self, known: Row) -> Outcome:
+        """The outcome of a request that was done before, with patron and item as they are now."""
+        said = json.loads(known["outcome"])
+        item = self.store.get("item", said["item"])
+        patron = self.store.get("patron", said["patron"])
+        return Outcome(
+            ok=True,
+            reason=said["reason"],
+            item=item_view(self.store, item) if item else None,
+            patron=patron_view(self.store, self._rules, patron, said["card"], whole=False) if patron else None,
+            due=datetime.fromisoformat(said["due"]) if said["due"] else None,
+            renewed=said["renewed"],
+            fee=Decimal(said["fee"]) if said["fee"] else None,
+            route=said["route"],
+            done=tuple(said["done"]),
+            not_done=tuple(said["not_done"]),
+            transaction=said["transaction"],
+            again=True,
+        )
+
+    def commit(self) -> None:
+        """Bring the store's file up to now. Short, and never ahead of the journal."""
+        self._journal.flush()
+        self.store.forget(seconds(self._now() - KEPT_SECONDS))
+        self.store.commit()
+
+    def close(self) -> None:
+        """Keep everything and end."""
+        self.commit()
+        self.pins.close()
+        self._journal.close()
+        self.store.close()
+
+
+def apply(store: Store, number: int, entry: dict[str, Any]) -> None:
+    """Make an entry's changes in the store, and note what staff must look at."""
+    store.apply(entry["changes"])
+    if entry.get("conflict"):
+        row = {"number": number, "at": seconds(datetime.fromisoformat(entry["at"])), "reason": entry["conflict"],
+               "asked": json.dumps(entry["asked"]), "found": entry["reason"]}  # fmt: skip
+        store.apply([["conflict", row]])
+    store.applied = number
+
+
+def opened(folder: Path, keys: KeyStore, rules: Rules, *, now: Callable[[], datetime] = clock.now) -> Embedded:
+    """The back end of a folder: what the journal has and the store lacks is brought in first."""
+    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    store = Store(folder / "store.db")
+    journal = Journal(folder / "journal", keys, keys.ensure("journal", "circulation"))
+    for number, entry in read(folder / "journal", keys, after=store.applied):
+        apply(store, number, entry)
+    store.commit()
+    return Embedded(store, journal, rules, now=now)
+
+
+def _plain(request: Request) -> dict[str, Any]:
+    """A request as the journal has it: without its PIN."""
+    found: dict[str, Any] = {}
+    for one in fields(request):
+        value = getattr(request, one.name)
+        if isinstance(value, Credentials):
+            value = value.card
+        elif isinstance(value, datetime):
+            value = value.isoformat()
+        elif isinstance(value, Decimal):
+            value = str(value)
+        if value not in (None, "", False):
+            found[one.name] = value
+    return found
+
+
+def _remembered(outcome: Outcome) -> str:
+    said = asdict(replace(outcome, item=None, patron=None, hold=None, waiting=None))
+    said |= {
+        "item": outcome.item.item if outcome.item else "",
+        "patron": outcome.patron.patron if outcome.patron else "",
+        "card": outcome.patron.card if outcome.patron else "",
+        "due": outcome.due.isoformat() if outcome.due else "",
+        "fee": str(outcome.fee) if outcome.fee is not None else "",
+    }
+    return json.dumps(said)

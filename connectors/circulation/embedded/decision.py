@@ -1,0 +1,58 @@
+"""What a rule decides: the outcome that is answered, and the changes that make it so. Deciding changes nothing by itself."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from connectors.circulation.domain import Asked, Outcome
+from connectors.circulation.embedded.rules import Limits, Rules, age
+from connectors.circulation.embedded.store import Change, Row, Store
+from connectors.circulation.embedded.views import money
+
+
+@dataclass(frozen=True)
+class Decision:
+    """`conflict`: staff must look at it, for what a machine did while it was alone does not fit what stood here (a reason code)."""
+
+    outcome: Outcome
+    changes: list[Change] = field(default_factory=list)
+    conflict: str = ""
+
+
+@dataclass(frozen=True)
+class Desk:
+    """What a rule looks at: the store, the library's rules, and the time it is."""
+
+    store: Store
+    rules: Rules
+    now: datetime
+
+    def time_of(self, asked: Asked) -> datetime:
+        """When it happened: a machine that was alone knows better, else our own clock does."""
+        return min(asked.at, self.now) if asked.no_block else self.now
+
+
+def refused(reason: str) -> Decision:
+    """Nothing is changed, and this is why."""
+    return Decision(Outcome(False, reason))
+
+
+def barred(desk: Desk, patron: Row) -> str:
+    """Why a patron may not borrow at all, or ''."""
+    if patron["block"]:
+        return str(patron["block"].split()[0])
+    if patron["valid_until"] and patron["valid_until"] < desk.rules.today(desk.now).isoformat():
+        return "CARD_EXPIRED"
+    limit = desk.rules.of(patron["category"]).fees
+    if limit is not None and money(sum(fee["outstanding"] for fee in desk.store.fees_of(patron["patron"]))) > limit:
+        return "OWES_TOO_MUCH"
+    return ""
+
+
+def too_young(desk: Desk, patron: Row, limits: Limits) -> bool:
+    """Whether the patron's age is known and below what the material asks."""
+    if not limits.age_from or not patron["birth_date"]:
+        return False
+    today = desk.rules.today(desk.now)
+    return age(type(today).fromisoformat(patron["birth_date"]), today) < limits.age_from

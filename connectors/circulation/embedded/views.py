@@ -1,0 +1,90 @@
+"""Rows of the store as the domain sees them."""
+
+from __future__ import annotations
+
+from datetime import UTC, date, datetime
+from decimal import Decimal
+from typing import cast
+
+from connectors.circulation.domain import Fee, Hold, Item, ItemStatus, Loan, Patron
+from connectors.circulation.embedded.rules import Rules
+from connectors.circulation.embedded.store import Row, Store
+
+
+def when(seconds: int) -> datetime:
+    """A moment of the store."""
+    return datetime.fromtimestamp(seconds, UTC)
+
+
+def seconds(moment: datetime) -> int:
+    """A moment as the store has it."""
+    return int(moment.timestamp())
+
+
+def money(hundredths: int) -> Decimal:
+    """An amount of the store."""
+    return Decimal(hundredths).scaleb(-2)
+
+
+def loan_view(row: Row) -> Loan:
+    return Loan(row["item"], row.get("title", ""), when(row["loaned_at"]), when(row["due"]), row["renewals"])
+
+
+def hold_view(row: Row) -> Hold:
+    return Hold(row["hold"], row["title_id"], row["pickup"], bool(row["ready"]), row["item"], row.get("before", 0) + 1)
+
+
+def fee_view(row: Row) -> Fee:
+    return Fee(row["fee"], row["kind"], money(row["outstanding"]), row["title"])
+
+
+def patron_view(store: Store, rules: Rules, row: Row, card: str, *, pin_right: bool | None = None, whole: bool = True) -> Patron:
+    """A patron; `whole`: with loans, holds and fees."""
+    limits, patron = rules.of(row["category"]), row["patron"]
+    return Patron(
+        patron=patron,
+        card=card,
+        name=row["name"],
+        category=row["category"],
+        language=row["language"],
+        home_library=row["home_library"],
+        currency=rules.currency,
+        valid_until=_day(row["valid_until"]),
+        birth_date=_day(row["birth_date"]),
+        municipality=row["municipality"],
+        pin_right=pin_right,
+        blocks=tuple(row["block"].split()),
+        loans=tuple(map(loan_view, store.loans_of(patron))) if whole else (),
+        holds=tuple(map(hold_view, store.holds_of(patron))) if whole else (),
+        fees=tuple(map(fee_view, store.fees_of(patron))) if whole else (),
+        loans_limit=limits.loans,
+        holds_limit=limits.holds,
+        fees_limit=limits.fees,
+        address=row["address"],
+        email=row["email"],
+        phone=row["phone"],
+    )
+
+
+def item_view(store: Store, row: Row) -> Item:
+    """An item, with when it is due back and how many wait for its title."""
+    loan = store.get("loan", row["item"]) if row["status"] == "on_loan" else None
+    held = store.get("hold", row["hold"]) if row["hold"] else None
+    return Item(
+        item=row["item"],
+        title=row["title"],
+        status=cast(ItemStatus, row["status"]),
+        material=row["material"],
+        owner=row["owner"],
+        location=row["location"],
+        call_number=row["call_number"],
+        due=when(loan["due"]) if loan else None,
+        holds=len(store.queue(row["title_id"])),
+        hold_for=held["patron"] if held else "",
+        properties=row["properties"],
+        magnetic=bool(row["magnetic"]),
+    )
+
+
+def _day(text: str | None) -> date | None:
+    return date.fromisoformat(text) if text else None
