@@ -71,6 +71,20 @@ def fields_of(line: bytes, delimiter: bytes, quote: bytes) -> list[bytes] | None
         at = end + 1
 
 
+def leading_fields(record: bytes, delimiter: bytes, quote: bytes) -> list[bytes]:
+    """The fields of a damaged record that stand before the damage, or all of them where only their number is wrong."""
+    whole = fields_of(record, delimiter, quote)
+    if whole is not None:
+        return whole
+    fields = []
+    for part in record.split(delimiter):
+        inside = part[1:-1] if len(part) > 1 and part[:1] == part[-1:] == quote else part
+        if quote in inside:
+            break
+        fields.append(inside)
+    return fields
+
+
 def mend(data: bytes, lines: Lines, shape: Shape, *, last_block: bool) -> Iterator[Outcome | int]:
     """An Outcome for each record among the lines that are not clean; an int is the line from which the next block must go on.
 

@@ -8,7 +8,7 @@ the file.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any, BinaryIO
 
 import numpy as np
@@ -92,7 +92,7 @@ class _Reader:
                 return None, 0
             self.records, self.skipping = self.records + 1, True
             row = self._aside(self.records, offset, data[: damaged.LONGEST], "RECORD_TOO_LONG", "")
-            return self._block({}, [], [], [], data, offset, [row], 1), len(data)
+            return self._block({}, [], [], [], data, offset, [row], 1, [data[: damaged.LONGEST]]), len(data)
         return self._rows(data if whole == len(data) else data[:whole], offset, last=last)
 
     def _rows(self, data: bytes, offset: int, *, last: bool) -> tuple[TextBlock, int]:
@@ -144,7 +144,8 @@ class _Reader:
         count = int(begins.sum())
         self.records += count
         chosen = np.flatnonzero(row)
-        return self._block(columns, record[chosen], offset + starts[chosen], (nexts - starts)[chosen], data, offset, aside, count)
+        broken = [data[starts[o.first] : found.ends[o.last]] for o in outcomes if o.clean is None]
+        return self._block(columns, record[chosen], offset + starts[chosen], (nexts - starts)[chosen], data, offset, aside, count, broken)
 
     def _parse(self, text: bytes, rows: int) -> Texts | None:
         """The columns that are read, as texts; None where Arrow's reader sees other rows than we do."""
@@ -188,6 +189,7 @@ class _Reader:
         base: int,
         aside: list[dict[str, Any]],
         n: int,
+        broken: Sequence[bytes] = (),
     ) -> TextBlock:
         record, offset, length = (np.asarray(part, np.int64) for part in (record, offset, length))
         if not columns:
@@ -198,7 +200,23 @@ class _Reader:
             start = int(offset[row]) - base
             return data[start : start + int(length[row])]
 
-        return TextBlock(self.member, columns, record, offset, length, raw, aside, warnings, n)
+        return TextBlock(self.member, columns, record, offset, length, raw, aside, warnings, n, self._told(broken))
+
+    def _told(self, broken: Sequence[bytes]) -> Texts:
+        """What the columns of records that cannot be taken in say; what stands behind the damage may stand in the wrong column."""
+        shape = self.shape
+        told = [damaged.leading_fields(record, shape.delimiter, shape.quote) for record in broken]
+        return {
+            name: pa.array([_text(fields[at], shape.charset) if at < len(fields) else None for fields in told], pa.string())
+            for name, at in self.header.index.items()
+        }
+
+
+def _text(field: bytes, charset: str) -> str | None:
+    try:
+        return field.decode(charset).replace("\0", "") or None
+    except UnicodeDecodeError:
+        return None
 
 
 def _assemble(data: bytes, found: lines.Lines, outcomes: list[damaged.Outcome], upto: int) -> bytes:

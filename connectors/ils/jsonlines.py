@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections import Counter
 from collections.abc import Iterator
 from typing import Any, BinaryIO
@@ -72,6 +73,7 @@ class _Rows:
         self.texts: dict[str, list[str | None]] = {name: [] for name in self.paths}
         self.places: list[tuple[int, int, bytes]] = []
         self.aside: list[dict[str, Any]] = []
+        self.broken: dict[str, list[str | None]] = {name: [] for name in self.paths}
 
     def __len__(self) -> int:
         return len(self.places) + len(self.aside)
@@ -96,6 +98,8 @@ class _Rows:
         if fault:
             place = {"member": self.member, "record": record, "offset": offset, "length": len(line)}
             self.aside.append({**place, "reason": fault, "column": None, "detail": None, "raw": line[:LONGEST]})
+            for name, path in self.paths.items():
+                self.broken[name].append(_told(line[:LONGEST], path))
             return
         self._seen |= value.keys()
         self.places.append((record, offset, line))
@@ -108,6 +112,7 @@ class _Rows:
         self._told |= self._seen
         places, aside = self.places, self.aside
         columns = {name: pa.array(texts, pa.string()) for name, texts in self.texts.items()}
+        broken = {name: pa.array(texts, pa.string()) for name, texts in self.broken.items()}
         self._clear()
         return TextBlock(
             self.member,
@@ -119,6 +124,7 @@ class _Rows:
             aside,
             warnings,
             len(places) + len(aside),
+            broken,
         )
 
 
@@ -134,6 +140,14 @@ def _leaf(value: Any, path: list[str]) -> str | None:
     if isinstance(value, bool):
         return "true" if value else "false"
     return value if isinstance(value, str) and value else None
+
+
+def _told(line: bytes, path: list[str]) -> str | None:
+    """What a line that is no object seems to say for a plain name: a text or a number right behind it."""
+    if len(path) != 1:
+        return None
+    found = re.search(rb'"' + re.escape(path[0].encode()) + rb'"\s*:\s*(?:"([^"\\]+)"|(-?\d+)\s*[,}])', line)
+    return (found[1] or found[2]).decode("utf-8", "ignore") if found else None
 
 
 def _depth(value: Any) -> int:

@@ -13,7 +13,7 @@ from typing import Any, BinaryIO
 import numpy as np
 import pyarrow as pa
 
-from connectors.ils import incoming, iso2709, marc_decode, marcxml
+from connectors.ils import incoming, iso2709, marc_decode, marc_number, marcxml
 from connectors.ils.columns import available
 from connectors.ils.library import Library
 from connectors.ils.marc_decode import Decoded, Unreadable
@@ -87,6 +87,7 @@ class _Batch:
         self.count = 0
         self.rows: list[dict[str, Any]] = []
         self.aside: list[dict[str, Any]] = []
+        self.known: list[dict[str, Any]] = []  # of those set aside: which they are
         self.warnings: Counter[str] = Counter()
         self.filtered: Counter[str] = Counter()
         parts = (("item", settings.items), ("holding", settings.holdings))
@@ -100,14 +101,16 @@ class _Batch:
             self.aside.append(
                 {"member": self.member, **place, "reason": outcome.reason, "detail": outcome.detail or None, "raw": piece.raw}
             )
+            number = self._numbered(marc_number.told(piece.raw, self.settings.marc))
+            if number["control_number"]:
+                self.known.append(number | {f"_{name}": value for name, value in place.items()} | {"_member": self.member})
             return
         found = outcome.record
         if KINDS[self.settings.marc].get(found.leader[6:7], "bibliographic") != self.table and self.settings.marc != "danmarc2":
             self.filtered["MARC_OTHER_KIND"] += 1
             return
         self.warnings.update(outcome.repairs)
-        row = self.columns.row(found)
-        row["agency"] = row.get("agency") or self.library.isil
+        row = self._numbered(found)
         row["deleted"] = row.get("deleted") == "true"
         row |= {"format": self.settings.marc, "encoding": outcome.encoding, "repaired": ", ".join(outcome.repairs) or None}
         row["marcxml"] = as_marcxml(found)
@@ -115,12 +118,21 @@ class _Batch:
         for part in self.embedded.values():
             part.add(found, place, piece.raw, row)
 
+    def _numbered(self, record: Record) -> dict[str, Any]:
+        """The record's columns; one that does not say whose it is is the library's own."""
+        row = self.columns.row(record)
+        return row | {"agency": row.get("agency") or self.library.isil}
+
     def reads(self) -> Iterator[Read]:
         """The rows so far."""
         schema = incoming.schema(self.table)
-        data = [pa.array([_value(row.get(column.name), column.type) for row in self.rows], column.type) for column in schema]
-        rows = pa.RecordBatch.from_arrays(data, schema=schema)
-        yield Read(self.table, rows, set_aside(self.aside), dict(self.filtered), dict(self.warnings))
+        rows, known = (
+            pa.RecordBatch.from_arrays(
+                [pa.array([_value(row.get(column.name), column.type) for row in found], column.type) for column in schema], schema=schema
+            )
+            for found in (self.rows, self.known)
+        )
+        yield Read(self.table, rows, set_aside(self.aside), dict(self.filtered), dict(self.warnings), known)
         for table, part in self.embedded.items():
             if len(part.places):
                 target = Target(table, part.columns, self.settings, self.profile, self.library)

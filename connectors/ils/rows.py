@@ -200,11 +200,27 @@ def _read(
             "length": int(block.length[row]),
         }
         aside.append({**place, "reason": reason, "column": column, "detail": detail, "raw": block.raw(row)})
+    good = batch
     if bad or filtered:
         keep = ~left_out
         keep[bad] = False
-        batch = batch.filter(pa.array(keep))
+        good = batch.filter(pa.array(keep))
     aside.sort(key=lambda row: row["record"])
     counts = {filtered[0]: int(left_out.sum())} if filtered else {}
     table = pa.Table.from_pylist(aside, schema=SET_ASIDE)
-    return Read(target.table, batch, table, counts, dict(warnings))
+    return Read(target.table, good, table, counts, dict(warnings), _known(batch, bad, block, target))
+
+
+def _known(batch: pa.RecordBatch, bad: list[int], block: TextBlock, target: Target) -> pa.RecordBatch | None:
+    """What the lake must not take for missing: rows that could be read but for a value, and the keys of those that could not be cut up."""
+    parts = [batch.take(pa.array(bad, pa.int64()))] if bad else []
+    if rows := len(block.set_aside):
+        theirs = {name: of.tidy(texts) for name, texts in block.broken.items()}
+        told = dict(of.identified(target.identifiers, theirs, rows)[0]) if target.identifiers else {}
+        for name in incoming.contract(target.table).key:
+            if found := of.evaluate(target.columns.get(name, ()), theirs, rows):
+                told[name] = found.texts
+        columns = [convert(told[one.name], one.type, target.settings, target.library.timezone).values if one.name in told
+                   else pa.nulls(rows, one.type) for one in batch.schema]  # fmt: skip
+        parts.append(pa.RecordBatch.from_arrays(columns, schema=batch.schema))
+    return pa.concat_batches(parts) if parts else None

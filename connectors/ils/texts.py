@@ -20,7 +20,8 @@ class TextBlock:
 
     `columns`: their column name -> texts (null where the file says nothing). `record`, `offset`, `length`: of each row's source record.
     `raw(row)` gives that record's original bytes. `set_aside`: rows of SET_ASIDE that could not even be cut into fields.
-    `records` counts the source records of the block, read or set aside.
+    `records` counts the source records of the block, read or set aside. `broken` are the columns of those in `set_aside`, as far as they can
+    be told, in their order.
     """
 
     member: str
@@ -32,6 +33,7 @@ class TextBlock:
     set_aside: list[dict[str, Any]] = field(default_factory=list)
     warnings: Counter[str] = field(default_factory=Counter)
     records: int = 0
+    broken: Mapping[str, pa.StringArray] = field(default_factory=dict)
 
     def __len__(self) -> int:
         return len(self.record)

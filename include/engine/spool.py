@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from types import TracebackType
 
@@ -61,6 +61,32 @@ class SpoolWriter:
         self._raw.close()
         point("spool.synced")
         self._part.replace(self._path)
+
+
+class Spools:
+    """A spool for each table, `<folder>/<table>.<kind>`, begun with the table's first rows; used as a context, at whose end all are whole."""
+
+    def __init__(self, folder: Path, kind: str, key: DataKey) -> None:
+        self._folder, self._kind, self._key, self._stack = folder, kind, key, ExitStack()
+        self._writers: dict[str, SpoolWriter] = {}
+
+    def write(self, table: str, rows: pa.RecordBatch | pa.Table) -> None:
+        """Append rows of a table, which may be none."""
+        if table not in self._writers:
+            path = self._folder / f"{table}.{self._kind}"
+            self._writers[table] = self._stack.enter_context(SpoolWriter(path, rows.schema, self._key))
+        self._writers[table].write(rows)
+
+    @property
+    def rows(self) -> dict[str, int]:
+        """How many rows each table has got."""
+        return {table: writer.rows for table, writer in self._writers.items()}
+
+    def __enter__(self) -> Spools:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self._stack.__exit__(kind, error, trace)
 
 
 @contextmanager

@@ -40,7 +40,8 @@ class Read:
     """Some of what a reader made of the source: rows of one table with their source columns, and what it could not read.
 
     `set_aside` (schema SET_ASIDE, with `raw`) and `filtered` (source records left out on purpose, by reason) count source records.
-    `warnings` count what was taken in, but is worth a word, by reason.
+    `warnings` count what was taken in, but is worth a word, by reason. `known` are rows of the table, with its source columns, for those of
+    the records set aside whose key can be told all the same; only the key in them is used, and all else may be null.
     """
 
     table: str
@@ -48,6 +49,7 @@ class Read:
     set_aside: pa.Table | None = None
     filtered: Mapping[str, int] = field(default_factory=dict)
     warnings: Mapping[str, int] = field(default_factory=dict)
+    known: pa.RecordBatch | None = None
 
 
 @dataclass(frozen=True)
@@ -60,7 +62,8 @@ class Bound:
 
 
 Binder = Callable[[str, pa.RecordBatch], Iterable[Bound]]
-"""The lake's rows made of rows that came in as a table and passed its gate."""
+"""The lake's rows made of rows that came in as a table and passed its gate. It is also asked for the lake's keys of rows that were set aside:
+by a binder of their own, with rows that hold nothing but their key."""
 
 
 class Inbound(Protocol):

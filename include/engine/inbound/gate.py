@@ -9,7 +9,6 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Iterator
-from contextlib import ExitStack
 from pathlib import Path
 
 import numpy as np
@@ -31,12 +30,14 @@ from include.engine.inbound.connector import Inbound, Work
 from include.engine.inbound.ending import ending
 from include.engine.inbound.gather import Gather, gathered
 from include.engine.inbound.originals import with_originals
+from include.engine.inbound.spared import Spared
 from include.engine.inbound.stage import MANIFEST
 from include.engine.inbound.work import Outcome, json_counts, key_of, named_rows, nothing_to_do, staging, work_on
-from include.engine.lake.plan import brake, plan
+from include.engine.lake.plan import Rows, brake, plan, would_delete
+from include.engine.lake.table import Lake
 from include.engine.ledger import claims, deliveries, gate_results
 from include.engine.privacy.guard import Guarded, guard
-from include.engine.spool import SpoolWriter, open_spool
+from include.engine.spool import Spools, open_spool
 
 LATE = "late.json"
 
@@ -51,8 +52,10 @@ def gate(engine: Engine, delivery_id: str, connector: Inbound) -> Outcome:
         engine, delivery, connector, Aside(engine, delivery, token, key_of(engine, delivery)), staging(engine, delivery, token.value)
     )
     with ending(engine, token, run.counts, run.record, run.aside.seal):
-        run.incoming()
-        run.lake()
+        with run.spared:
+            run.incoming()
+            run.lake()
+        run.deletions()
         run.aside.seal()
         point("gate.bound")
         with engine.ledger.begin() as tx:
@@ -83,9 +86,11 @@ class _Run:
         self.work: Work = work_on(engine, delivery)
         self.staged = engine.home / str(delivery.staged_uri)
         self.rows: dict[str, int] = json.loads((self.staged / MANIFEST).read_text())
+        self.spared = Spared(engine, delivery, connector, self.work, self.staged, folder)
         self.verdicts: list[tuple[str, Contract, Verdict]] = []
         self.out: dict[str, npt.NDArray[np.int64]] = {}  # positions of staged rows that the first gate did not let through
         self.tables: dict[str, int] = {}
+        self.late: dict[str, list[int]] = {}  # positions of gated rows that turned out to repeat a key, by table
         self.own = 0  # source records that the gates set aside: rows of the delivery's own table
         self.derived: Counter[str] = Counter()  # rows of other tables that were set aside, such as items inside a bibliographic record
         self.warnings: Counter[str] = Counter(delivery.facts.get("read_warnings", {}))
@@ -138,6 +143,7 @@ class _Run:
                     out.append(start + split.positions)
                     start += batch.num_rows
                     self._set_aside(table, split.set_aside)
+                    self.spared.came(table, batch, split.positions)
                     point("gate.split")
             before = self.read_aside if table == self.delivery.table else 0
             late = self._decide("incoming", contract, judge.verdict(set_aside_before=before), table, before)
@@ -146,29 +152,24 @@ class _Run:
     def lake(self) -> None:
         """Bind what was accepted, second gate, brakes: staged -> gated."""
         judges: dict[str, tuple[Contract, Gate]] = {}
-        with ExitStack() as stack:
-            writers: dict[str, SpoolWriter] = {}
-            for source, bound_table, batch in self._gathered(stack.enter_context(ahead(self._guarded()))):
+        with Spools(self.folder, "gated", self.key) as gated, ahead(self._guarded()) as guarded:
+            for source, bound_table, batch in self._gathered(guarded):
                 if bound_table not in judges:
                     contract = self.engine.contract(bound_table)
                     judges[bound_table] = contract, self._judge(contract)
                 split = judges[bound_table][1].split(batch)
                 self._set_aside(source, split.set_aside, own=bound_table == self.delivery.table)
-                if bound_table not in writers:
-                    path = self.folder / f"{bound_table}.gated"
-                    writers[bound_table] = stack.enter_context(SpoolWriter(path, split.accepted.schema, self.key))
-                writers[bound_table].write(split.accepted)
-            self.tables = {table: writer.rows for table, writer in writers.items()}
-        late = {}
+                self.spared.bound(bound_table, pa.table(batch).take(pa.array(split.positions)))
+                gated.write(bound_table, split.accepted)
+            self.tables = gated.rows
         for table, (contract, judge) in judges.items():
             positions = self._decide("lake", contract, judge.verdict(), table)
-            late[table] = positions.tolist()
+            self.late[table] = positions.tolist()
             if table in self.tables:
                 self.tables[table] -= len(positions)
         self.folder.mkdir(parents=True, exist_ok=True)  # nothing was written yet where nothing was accepted
-        (self.folder / LATE).write_text(json.dumps(late))
-        if not self.delivery.facts.get("approved"):
-            self._brakes(late)
+        (self.folder / LATE).write_text(json.dumps(self.late))
+        self.spared.bind()
 
     def _gathered(self, guarded: Iterator[tuple[str, str, Guarded, dict[str, int]]]) -> Iterator[tuple[str, str, pa.RecordBatch]]:
         """(source table, bound table, rows): what the guard let through, a bound table's rows in batches of even size."""
@@ -176,6 +177,7 @@ class _Run:
         for source, bound_table, found, warned in guarded:
             self.warnings.update(warned)
             self._set_aside(source, found.set_aside, own=bound_table == self.delivery.table)
+            self.spared.bound(bound_table, found.kept_back)
             gather = waiting.setdefault((source, bound_table), Gather(CHUNK))
             for rows in found.rows.combine_chunks().to_batches():
                 for batch in gather.add(rows):
@@ -184,15 +186,20 @@ class _Run:
             for batch in gather.rest():
                 yield source, bound_table, batch
 
-    def _brakes(self, late: dict[str, list[int]]) -> None:
-        """Hold a full export that would delete too much. Only a full export deletes what it does not name."""
-        partner = self.delivery.partner
-        for table in self.tables:
-            mode = self.connector.mode(self.delivery, table)
-            if mode == "full":
-                contract = self.engine.contract(table)
-                rows = GatedRows(self.folder, table, self.key, np.asarray(late.get(table, []), dtype=np.int64))
-                brake(plan(self.engine.lake, contract, partner, rows.reader, mode), contract, partner)
+    def deletions(self) -> None:
+        """What a full export deletes: only that deletes what it does not name. It is held when that is too much."""
+        full = [table for table in self.tables if self.connector.mode(self.delivery, table) == "full"]
+        if self.delivery.table in full and self.spared.unknown:
+            missing = would_delete(*self._compared(self.delivery.table), self.spared.of(self.delivery.table))
+            self.warnings.update(self.spared.withhold(missing))
+        if not self.delivery.facts.get("approved"):
+            for table in full:
+                compared = self._compared(table)
+                brake(plan(*compared, "full", spared=self.spared.of(table)), compared[1], self.delivery.partner)
+
+    def _compared(self, table: str) -> tuple[Lake, Contract, str, Rows]:
+        rows = GatedRows(self.folder, table, self.key, np.asarray(self.late[table], dtype=np.int64))
+        return self.engine.lake, self.engine.contract(table), self.delivery.partner, rows.reader
 
     def _guarded(self) -> Iterator[tuple[str, str, Guarded, dict[str, int]]]:
         """(source table, bound table, its rows, warnings): bound, and looked through for identity numbers."""

@@ -12,6 +12,7 @@ from include.engine.failpoints import point
 from include.engine.inbound.connector import Inbound
 from include.engine.inbound.ending import ending
 from include.engine.inbound.gate import GatedRows
+from include.engine.inbound.spared import spared
 from include.engine.inbound.work import Outcome, nothing_to_do
 from include.engine.lake.plan import plan
 from include.engine.lake.publish import Published, published_before
@@ -42,6 +43,7 @@ def publish(engine: Engine, delivery_id: str, connector: Inbound) -> Outcome:
                 GatedRows.of(engine, delivery, table).reader,
                 connector.mode(delivery, table),
                 lambda: claims.check(engine.ledger, token),
+                spared=spared(engine, delivery, table),
             )
             point("publish.table")
         point("publish.committed")
@@ -79,8 +81,9 @@ def _rehearse(engine: Engine, delivery: Delivery, token: Token, connector: Inbou
     """What would have been, for the receipt of a partner in status `test`."""
     would = {}
     for table in delivery.facts["tables"]:
-        rows = GatedRows.of(engine, delivery, table)
-        planned = plan(engine.lake, engine.contract(table), delivery.partner, rows.reader, connector.mode(delivery, table))
+        rows, mode = GatedRows.of(engine, delivery, table), connector.mode(delivery, table)
+        kept = spared(engine, delivery, table)
+        planned = plan(engine.lake, engine.contract(table), delivery.partner, rows.reader, mode, spared=kept)
         would[table] = {"added": planned.added, "changed": planned.changed, "deleted": planned.deleted, "unchanged": planned.unchanged}
     claims.note(engine.ledger, token, would=would)
     return Outcome(delivery.id, delivery.state, f"status test, nothing is published; it would have been {would}")

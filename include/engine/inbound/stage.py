@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from contextlib import ExitStack
 
 from include.engine.delivery import Counts, Delivery, State, Token
 from include.engine.engine import Engine
@@ -16,10 +15,11 @@ from include.engine.inbound.aside import Aside
 from include.engine.inbound.chosen import Chosen
 from include.engine.inbound.connector import Inbound, Read
 from include.engine.inbound.ending import ending
+from include.engine.inbound.spared import KNOWN
 from include.engine.inbound.work import Outcome, json_counts, key_of, staging, work_on
 from include.engine.ledger import claims
 from include.engine.reasons import words
-from include.engine.spool import SpoolWriter
+from include.engine.spool import Spools
 
 MANIFEST = "manifest.json"
 
@@ -53,8 +53,7 @@ def stage(engine: Engine, delivery: Delivery, token: Token, connector: Inbound) 
     tally = _Tally(delivery.table, aside)
     chosen, gone = Chosen.of(engine, delivery), Erased(engine.ledger, engine.keys, delivery)
     with ending(engine, token, tally.counts, aside.enter, aside.seal):
-        with ExitStack() as stack:
-            writers: dict[str, SpoolWriter] = {}
+        with Spools(folder, "staged", key) as staged_rows, Spools(folder, KNOWN, key) as known:
             for read in connector.read(work):
                 _take(chosen.only(read), tally)
                 rows = read.rows if chosen.everything else chosen.rows(read.rows)
@@ -62,10 +61,10 @@ def stage(engine: Engine, delivery: Delivery, token: Token, connector: Inbound) 
                     rows, erased = gone.without(rows)
                     tally.filtered.update({ERASED: erased} if erased else {})
                 if rows is not None and rows.num_rows:
-                    if read.table not in writers:
-                        writers[read.table] = stack.enter_context(SpoolWriter(folder / f"{read.table}.staged", rows.schema, key))
-                    writers[read.table].write(rows)
+                    staged_rows.write(read.table, rows)
                     tally.rows[read.table] += rows.num_rows
+                if read.known is not None and delivery.mode == "full":
+                    known.write(read.table, read.known)
                 point("stage.batch")
         aside.seal()
         (folder / MANIFEST).parent.mkdir(parents=True, exist_ok=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -57,13 +57,31 @@ class Plan:
         return self.deleted / self.rows_before if self.rows_before else 0.0
 
 
-def plan(lake: Lake, contract: Contract, partner: str, rows: Rows, mode: Mode, delete_keys: pa.Table | None = None) -> Plan:
+def plan(
+    lake: Lake,
+    contract: Contract,
+    partner: str,
+    rows: Rows,
+    mode: Mode,
+    delete_keys: pa.Table | None = None,
+    spared: Sequence[pa.Table] = (),
+) -> Plan:
     """What `publish` with the same arguments would do now. Nothing is written, also no table is made."""
     if not exists(lake, contract.table):
         incoming = _keys_and_hashes(rows, contract_schema(contract), contract, partner)
         return Plan(incoming.num_rows, 0, 0, 0, int(placeholders_in(incoming).sum()), 0)
     handle, store = open_table(lake, contract.table), store_of(lake, contract.table)
-    return differences(handle, store, contract, partner, rows, mode, delete_keys).plan
+    return differences(handle, store, contract, partner, rows, mode, delete_keys, spared).plan
+
+
+def would_delete(lake: Lake, contract: Contract, partner: str, rows: Rows, spared: Sequence[pa.Table] = ()) -> pa.Table:
+    """The keys of the rows that `publish` in mode `full` would delete now for want of being named."""
+    narrow = pa.schema([contract_schema(contract).field(name) for name in key_of(contract)])
+    if not exists(lake, contract.table):
+        return narrow.empty_table()
+    handle, store = open_table(lake, contract.table), store_of(lake, contract.table)
+    found = differences(handle, store, contract, partner, rows, "full", None, spared)
+    return rows_of(store, found.files, narrow).filter(pa.array(found.gone))
 
 
 def brake(planned: Plan, contract: Contract, partner: str) -> None:
@@ -81,17 +99,26 @@ def brake(planned: Plan, contract: Contract, partner: str) -> None:
 
 @dataclass(frozen=True)
 class Differences:
-    """A plan with the positions behind it: `take` flags the delivery's rows to write, `drop` the present rows (in file order) that go."""
+    """A plan with the positions behind it: `take` flags the delivery's rows to write, `drop` the present rows (in file order) that go;
+    of these `gone` are deleted, the others replaced."""
 
     plan: Plan
     files: list[DataFile]
     take: npt.NDArray[np.bool_]
     hashes: npt.NDArray[np.int64]
     drop: npt.NDArray[np.bool_]
+    gone: npt.NDArray[np.bool_]
 
 
 def differences(
-    handle: DeltaTable, store: TableStore, contract: Contract, partner: str, rows: Rows, mode: Mode, delete_keys: pa.Table | None
+    handle: DeltaTable,
+    store: TableStore,
+    contract: Contract,
+    partner: str,
+    rows: Rows,
+    mode: Mode,
+    delete_keys: pa.Table | None,
+    spared: Sequence[pa.Table] = (),
 ) -> Differences:
     """Compare the delivery with the partner's rows at the handle's version, by the contract's key and the row hash."""
     wanted = {field.name: field for field in contract_schema(contract)}
@@ -111,6 +138,10 @@ def differences(
     if mode == "full":
         gone[found.missing] = True
         gone &= ~stands_in
+        for named in spared:
+            if gone.any():
+                columns = pa.schema([fields[name] for name in named.schema.names])
+                gone &= ~named_by(rows_of(store, files, columns), named, columns.names)
     elif delete_keys is not None:
         gone = named_by(current, delete_keys, keys)
         gone[np.setdiff1d(np.arange(current.num_rows), found.missing, assume_unique=True)] = False  # delivered again: not deleted
@@ -123,7 +154,7 @@ def differences(
         rows_before=current.num_rows - int(stands_in.sum()),
     )
     hashes = incoming.column("_row_hash").to_numpy().astype(np.int64, copy=False)
-    return Differences(planned, files, take, hashes, drop | gone)
+    return Differences(planned, files, take, hashes, drop | gone, gone)
 
 
 def _keys_and_hashes(rows: Rows, schema: pa.Schema, contract: Contract, partner: str) -> pa.Table:
@@ -194,7 +225,8 @@ def placeholders_in(rows: pa.Table) -> npt.NDArray[np.bool_]:
 def named_by(current: pa.Table, keys_table: pa.Table, keys: list[str]) -> npt.NDArray[np.bool_]:
     """For each present row whether `keys_table` (the key columns; repeats are allowed) names it."""
     wanted = keys_table.select(keys).cast(pa.schema([current.schema.field(key) for key in keys])).group_by(keys).aggregate([])
-    found = compare(current, wanted.append_column("_row_hash", pa.nulls(wanted.num_rows, pa.int64())), keys)
+    rows, named_rows = (side.append_column("_row_hash", pa.nulls(side.num_rows, pa.int64())) for side in (current.select(keys), wanted))
+    found = compare(rows, named_rows, keys)
     named = np.ones(current.num_rows, bool)
     named[found.missing] = False
     return named

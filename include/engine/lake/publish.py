@@ -50,22 +50,24 @@ def publish(
     mode: Mode,
     check: Callable[[], None],
     delete_keys: pa.Table | None = None,
+    spared: Sequence[pa.Table] = (),
 ) -> Published:
     """Bring the partner's part of `contract.table` to what the delivery says; readers see all of it or nothing.
 
     `rows` gives batches with the contract's columns (`partner` may be missing) and, where known, `_record`; it may be called several
     times. A key that is there with the same content is left alone; a row with `placeholder` true never replaces one, and is not deleted
-    by a full export that lacks it. `delete_keys` (key columns; modes delta and append) names rows to delete. `check` raises StaleToken
-    when a newer try has taken over; it is the last thing before the commit. Any number of tries may run at once: one commits, all return
-    its figures. Raises Refused (LAKE_KEY_TWICE, LAKE_ROW_INCOMPLETE, LAKE_WRONG_PARTNER), SettingsError CONTRACT_MIGRATION,
-    Unreachable LAKE_BUSY. The brake on mass deletion is `plan` and `brake`, before this.
+    by a full export that lacks it. `delete_keys` (key columns; modes delta and append) names rows to delete; `spared` (tables of any of the
+    contract's columns) names rows that a full export does not delete though it lacks them. `check` raises StaleToken when a newer try has
+    taken over; it is the last thing before the commit. Any number of tries may run at once: one commits, all return its figures. Raises
+    Refused (LAKE_KEY_TWICE, LAKE_ROW_INCOMPLETE, LAKE_WRONG_PARTNER), SettingsError CONTRACT_MIGRATION, Unreachable LAKE_BUSY. The brake
+    on mass deletion is `plan` and `brake`, before this.
     """
     ensure(lake, contract)
 
     def prepare(handle: DeltaTable, store: TableStore, writer: PartitionWriter) -> Change:
         if not files_of(handle, partner):
             return _first(handle, writer, contract, partner, delivery_id, mode, rows)
-        found = differences(handle, store, contract, partner, rows, mode, delete_keys)
+        found = differences(handle, store, contract, partner, rows, mode, delete_keys, spared)
         _write_taken(writer, conformed(rows(), writer.schema, contract, partner), found.take, found.hashes, delivery_id)
         planned = found.plan
         facts = _facts(handle, delivery_id, mode, planned.added, planned.changed, planned.deleted, planned.unchanged, planned.placeholders)

@@ -33,16 +33,18 @@ DOCUMENTS = frozenset({"marcxml"})
 
 @dataclass(frozen=True)
 class Guarded:
-    """`rows` may be published; `set_aside` (SET_ASIDE, `raw` null) holds a row for each that may not, with the first column to blame."""
+    """`rows` may be published; `set_aside` (SET_ASIDE, `raw` null) holds a row for each that may not, with the first column to blame;
+    `kept_back` are these rows themselves."""
 
     rows: pa.Table
     set_aside: pa.Table
+    kept_back: pa.Table
 
 
 def guard(rows: pa.Table, contract: Contract, *, kinds: Collection[str] = numbers.KINDS) -> Guarded:
     """Part `rows` (in the columns of `contract`, source columns welcome) into those that may be published and those that name someone."""
     if contract.identity:
-        return Guarded(rows, SET_ASIDE.empty_table())
+        return Guarded(rows, SET_ASIDE.empty_table(), rows.slice(0, 0))
     key = set(contract.key)
     blamed = np.zeros(rows.num_rows, dtype=np.int16)  # 1 + place in `columns`; 0 is free
     columns = [
@@ -55,9 +57,10 @@ def guard(rows: pa.Table, contract: Contract, *, kinds: Collection[str] = number
         blamed[at[fresh]], kind[at[fresh]] = place, found[fresh]
     bad = np.flatnonzero(blamed)
     if not len(bad):
-        return Guarded(rows, SET_ASIDE.empty_table())
+        return Guarded(rows, SET_ASIDE.empty_table(), rows.slice(0, 0))
+    kept_back = rows.take(pa.array(bad))
     return Guarded(
-        rows.filter(pa.array(blamed == 0)), _set_aside(rows.take(pa.array(bad)), [columns[i - 1] for i in blamed[bad]], kind[bad].tolist())
+        rows.filter(pa.array(blamed == 0)), _set_aside(kept_back, [columns[i - 1] for i in blamed[bad]], kind[bad].tolist()), kept_back
     )
 
 
