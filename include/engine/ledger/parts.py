@@ -75,6 +75,13 @@ def done(ledger: Ledger, token: Token, rank: int, *, tx: sa.Connection | None = 
         return _mark(ledger, token, rank, tx, begun_at=before.begun_at or at, done_at=at, facts={**before.facts, **facts})
 
 
+def note(ledger: Ledger, token: Token, rank: int, *, tx: sa.Connection | None = None, **facts: Any) -> Part:
+    """Add to a part's facts while it is under way: what the receiver calls it, so that a later try can ask for it by that name."""
+    with ledger.writing(tx) as tx:
+        before = _one(tx, token.delivery_id, rank)
+        return _mark(ledger, token, rank, tx, facts={**before.facts, **facts})
+
+
 def fixed(ledger: Ledger, delivery_id: str, *, tx: sa.Connection | None = None) -> bool:
     """Whether a binding part of the delivery has begun to leave, so that its content must stay as it is."""
     with ledger.reading(tx) as tx:

@@ -98,6 +98,10 @@ class Sending(Protocol):
         Raises StaleToken: a newer try has taken over, nothing may leave any more."""
         ...
 
+    def note(self, part: Part, **facts: Any) -> None:
+        """Keep, between `begin` and `done`, what a later try needs to ask the receiver of this part (the number of its job). StaleToken."""
+        ...
+
     def done(self, part: Part, *, refused: pa.Table | None = None, **facts: Any) -> None:
         """The receiver has it whole. `refused` (SET_ASIDE; `member` is the RECORD): what of it the receiver did not take, record by record."""
         ...

@@ -88,6 +88,10 @@ class SendingParts:
             copies.add(self._engine.ledger, self._delivery.id, [uri], tx=tx)
         point("send.begun")
 
+    def note(self, part: Part, **facts: Any) -> None:
+        """Add to the part's facts while it is under way."""
+        parts.note(self._engine.ledger, self._token, part.rank, **facts)
+
     def done(self, part: Part, *, refused: pa.Table | None = None, **facts: Any) -> None:
         """Note that the receiver has it, and which of its records it did not take."""
         point("send.part")
