@@ -7,7 +7,7 @@ from sqlalchemy import BigInteger, Boolean, Column, ForeignKey, Index, Integer, 
 
 from include.engine.ledger.types import UtcTime, json_column
 
-HEAD = "0003"
+HEAD = "0004"
 """The newest revision in migrations/versions/."""
 
 metadata = sa.MetaData(
@@ -175,6 +175,16 @@ lake_version = Table(
     Column("table", Text, primary_key=True),
     Column("version", BigInteger, primary_key=True),
     _of_delivery(nullable=True),
+    Column("at", UtcTime, nullable=False),
+)
+
+lake_publishing = Table(
+    "lake_publishing",
+    metadata,
+    Column("delivery_id", Text, ForeignKey("delivery.id"), primary_key=True),
+    Column("table", Text, primary_key=True),
+    Column("before", BigInteger, nullable=False),  # the table's version when it began; -1: there was no table
+    Column("since", BigInteger, nullable=False),  # the last manifest then
     Column("at", UtcTime, nullable=False),
 )
 
