@@ -51,15 +51,13 @@ def gather(house: House, work: Path) -> Borrowed:
             told = _read(db, house, partner)
             loans += told.pop("", 0)
             left_out[partner] = dict(sorted(told.items()))
-        titles = db.sql(
-            "SELECT pid, min(title) AS title, min(creator) AS creator FROM title LEFT JOIN text USING (pid) GROUP BY pid ORDER BY pid"
-        )
-        texts = titles.to_arrow_table()
-        place = db.sql("SELECT (row_number() OVER (ORDER BY pid) - 1)::INTEGER AS place FROM title ORDER BY id").fetchnumpy()["place"]
+        texts = db.sql("SELECT pid, title, creator, id FROM title ORDER BY pid").to_arrow_table()
+        place = np.empty(texts.num_rows, np.int32)
+        place[np.asarray(texts["id"])] = np.arange(texts.num_rows, dtype=np.int32)
         first, title, aside = _lists(db, house.settings)
     if aside:
         left_out["all"] = aside
-    return Borrowed(first, np.asarray(place, np.int32)[title], texts, loans, left_out)
+    return Borrowed(first, place[title], texts.drop_columns(["id"]), loans, left_out)
 
 
 def _read(db: duckdb.DuckDBPyConnection, house: House, partner: str) -> Counter[str]:
@@ -109,18 +107,15 @@ def _lists(db: duckdb.DuckDBPyConnection, settings: Settings) -> tuple[Places, I
 
 @contextmanager
 def _database(settings: Settings, work: Path) -> Iterator[duckdb.DuckDBPyConnection]:
-    file = work / "loans.duckdb"
-    db = duckdb.connect(str(file))
+    db = duckdb.connect()  # what is more than its memory goes to the spill, and no byte is written in vain
     try:
         db.execute("SET memory_limit = ?", [settings.memory])
         db.execute("SET threads = ?", [settings.threads])
         db.execute("SET temp_directory = ?", [str(work / "spill")])
         db.execute("SET preserve_insertion_order = false")
-        db.execute("BEGIN")  # never committed: what is scratch need not be made durable, table after table
         yield db
     finally:
         db.close()
-        file.unlink(missing_ok=True)
 
 
 def _run(db: duckdb.DuckDBPyConnection, name: str) -> None:

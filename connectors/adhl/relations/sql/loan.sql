@@ -15,13 +15,13 @@ CREATE TABLE told AS
     FROM incoming AS loan
     LEFT JOIN one_of ON one_of.origin = loan.patron
     LEFT JOIN institution ON institution.patron = coalesce(one_of.one, loan.patron)
-    LEFT JOIN item_of_barcode ON loan.item_id IS NULL AND item_of_barcode.barcode = loan.barcode
+    LEFT JOIN item_of_barcode ON item_of_barcode.barcode = CASE WHEN loan.item_id IS NULL THEN loan.barcode END
     LEFT JOIN item_title ON item_title.item_id = coalesce(loan.item_id, item_of_barcode.item_id)
-    LEFT JOIN number_title ON item_title.id IS NULL AND number_title.control_number = loan.control_number;
+    LEFT JOIN number_title ON number_title.control_number = CASE WHEN item_title.id IS NULL THEN loan.control_number END;
 
 -- Titles that only a loan names.
 INSERT INTO title
-    SELECT (SELECT count(*) FROM title) - 1 + row_number() OVER (ORDER BY pid), pid
+    SELECT (SELECT count(*) FROM title) - 1 + row_number() OVER (), pid, NULL, NULL
     FROM (SELECT DISTINCT pid_of(number) AS pid FROM told WHERE left_out IS NULL AND number IS NOT NULL) ANTI JOIN title USING (pid);
 
 INSERT INTO borrowed
