@@ -10,7 +10,6 @@ from dataclasses import dataclass, field
 from connectors.oai_pmh.provider.compose import Composed
 from connectors.oai_pmh.provider.horizon import next_datestamp
 from connectors.oai_pmh.provider.index import writing
-from include.engine.failpoints import point
 
 
 @dataclass(frozen=True)
@@ -86,8 +85,6 @@ def write(connection: sqlite3.Connection, batch: Batch) -> int:
         )
         if batch.new or batch.gone:
             _move(connection, batch)
-        point("oai.index.written")
-    point("oai.index.committed")
     return len(batch.new) + len(batch.gone)
 
 
