@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -12,11 +13,9 @@ from connectors.oai_pmh.provider.settings import OaiProvider
 from include.engine.contract.arrow import arrow_schema
 from include.engine.contract.loading import load
 from include.engine.lake.rows import row_hash
-from include.marc import mapping
-from include.marc.record import Field, Record, marcxml
-from include.sandbox.world.render import marc21
-from include.sandbox.world.render.iso2709 import SUBFIELD
-from include.sandbox.world.titles import titles
+from include.marc.record import NAMESPACE
+from include.sandbox.world.render import marc21, marcxml
+from include.sandbox.world.titles import Title, control_number, titles
 from include.sandbox.world.world import World, world
 
 TITLES = 5000
@@ -38,22 +37,17 @@ def demo_catalogue(count: int = TITLES) -> Catalogue:
 
 def _batch(made: World, first: int, last: int) -> pa.RecordBatch:
     schema = pa.schema([field for field in arrow_schema(load("bibliographic")) if field.name != "partner"])
-    columns = mapping.load("marc21_bibliographic")
-    rows = []
-    for title in titles(made, np.arange(first, last)):
-        record = _record(marc21.leader(title, "utf-8"), marc21.bibliographic(made, title, []))
-        row = columns.row(record) | {"format": "marc21", "encoding": "utf-8", "deleted": False, "marcxml": marcxml(record)}
-        rows.append(row | {"year": int(row["year"])})
-    batch = pa.RecordBatch.from_pylist(rows, schema=schema)
+    batch = pa.RecordBatch.from_pylist([_row(made, title) for title in titles(made, np.arange(first, last))], schema=schema)
     return batch.append_column("_row_hash", row_hash(batch, schema.names))
 
 
-def _record(leader: str, fields: list[tuple[str, str]]) -> Record:
-    found = Record(f"00000{leader[:7]}00000{leader[7:]}4500")
-    for tag, data in fields:
-        if SUBFIELD not in data:
-            found.fields.append(Field(tag, data=data))
-            continue
-        indicators, *values = data.split(SUBFIELD)
-        found.fields.append(Field(tag, indicators=indicators, subfields=[(value[0], value[1:]) for value in values]))
-    return found
+def _row(made: World, title: Title) -> dict[str, Any]:
+    document = marcxml.record(marc21.leader(title, "utf-8"), marc21.bibliographic(made, title, []))
+    return {
+        "control_number": control_number(made, title.number), "agency": made.library.isil, "format": "marc21", "title": title.title,
+        "subtitle": title.subtitle, "responsibility": title.responsibility, "contributors": [name for name in (title.author, title.second) if name],
+        "publisher": title.publisher, "published": str(title.year), "year": title.year, "language": title.language,
+        "isbn": [title.isbn] if title.isbn else None, "issn": [title.issn] if title.issn else None, "material_type": title.material,
+        "subjects": list(title.subjects), "classification": title.shelf, "deleted": False, "encoding": "utf-8",
+        "marcxml": document.replace("<record>", f'<record xmlns="{NAMESPACE}">', 1).strip(),
+    }  # fmt: skip

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
+from xml.sax.saxutils import escape
 
 import pyarrow as pa
 from lxml import etree
@@ -44,7 +45,7 @@ def row(number: int | str, title: str = "Huset ved havet", **more: Any) -> Row:
     """A lake row; MARC is made of number and title unless it is given."""
     found: Row = dict.fromkeys(SCHEMA.names)
     found |= {"control_number": str(number), "agency": "DK-799001", "format": "marc21", "title": title, "material_type": "book"}
-    found |= {"deleted": False, "encoding": "utf-8", "marcxml": marcxml(str(number), title)}
+    found |= {"deleted": False, "encoding": "utf-8", "marcxml": marcxml(escape(str(number)), escape(title))}
     return found | more
 
 
