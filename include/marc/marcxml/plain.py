@@ -1,0 +1,172 @@
+"""Records that are spelled plainly into rows, many at a time."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from include.marc.batch import LEADER_LENGTH, Bools, Ints
+from include.marc.charsets.utf8 import valid, whole
+from include.marc.iso2709.directory import tag_index
+from include.marc.iso2709.subfields import cut
+from include.marc.marcxml.dialect import Dialect, Kind
+from include.marc.marcxml.spans import Spans
+from include.marc.marcxml.tokens import Tokens
+
+#: What a tag's characters, indicators and codes are, in a record spelled plainly; 0 where a row has none.
+PLAIN = np.zeros(256, np.bool_)
+PLAIN[0x20:0x7F] = True
+PLAIN[list(b"\"'<>&")] = False
+PLAIN[0] = True
+AMPERSAND, RETURN = 0x26, 0x0D
+REFERENCE = re.compile(rb"&(?:(amp|lt|gt|quot|apos)|#([0-9]{1,7})|#x([0-9a-fA-F]{1,6}));|\r\n?|&")
+NAMED = {b"amp": b"&", b"lt": b"<", b"gt": b">", b"quot": b'"', b"apos": b"'"}
+#: Byte sequences that no XML text holds: U+FFFE, U+FFFF (XML 1.0, production 2) and the end of a CDATA section (production 14).
+NEVER = (b"\xef\xbf\xbe", b"\xef\xbf\xbf", b"]]>")
+
+
+@dataclass(frozen=True)
+class Plain:
+    """Rows as in a Batch; `key` is the tag's three bytes as uint32, first byte lowest, and 0 for a leader. `odd`: records (by their index
+    among those given) whose text needs a closer look; their rows say nothing."""
+
+    rec: Ints
+    key: Ints
+    seq: Ints
+    ind1: Ints
+    ind2: Ints
+    code: Ints
+    value: pa.BinaryArray
+    odd: Ints
+
+
+def rows(buffer: Ints, end: int, found: Tokens, spans: Spans, which: Ints, dialect: Dialect, wanted: Bools | None) -> Plain:
+    """The rows of the spans `which`, all of them plain. `wanted`: by tag_index, the tags that are asked for."""
+    edge = np.zeros(len(found.at) + 1, np.int8)
+    edge[spans.first[which]] += 1
+    edge[spans.last[which]] -= 1
+    inside = np.flatnonzero(np.cumsum(edge[:-1]))
+    kind, at = found.kind[inside], found.at[inside]
+    rec = np.cumsum(kind == Kind.RECORD, dtype=np.int32) - np.int32(1)
+    is_field = (kind == Kind.CONTROL) | (kind == Kind.DATA)
+    field = np.cumsum(is_field, dtype=np.int32)  # fields up to and with this token
+    is_leader = kind == Kind.LEADER
+    bare = np.zeros(len(kind), np.bool_)
+    bare[:-1] = (kind[:-1] == Kind.DATA) & (kind[1:] == Kind.DATA_END)
+    row = np.flatnonzero(is_leader | (kind == Kind.CONTROL) | (kind == Kind.SUBFIELD) | bare)
+    fields = np.flatnonzero(is_field)
+    template = found.template[inside]
+    key, ind1, ind2 = _of_fields(buffer, at[fields], template[fields], dialect)
+    if wanted is not None:
+        asked = np.append(wanted[tag_index(key)], True)
+        row = row[is_leader[row] | asked[field[row] - 1]]
+    of = field[row] - 1
+    lead = is_leader[row]
+    before = field[is_leader]  # fields before each record
+    length = np.array([len(one.text) for one in dialect.templates], np.int64)
+    start = at[row] + length[template[row]]
+    next_at = np.append(found.at, end)[inside[row] + 1]
+    stop = np.where(bare[row], start, next_at)
+    value = cut(buffer[: end + 1], start.astype(np.int32), stop.astype(np.int32))
+    seq = np.where(lead, 0, field[row] - before[rec[row]]).astype(np.int32)
+    value, odd = _text(value, rec[row], lead)
+    code = _codes(buffer, at[row], template[row], kind[row] == Kind.SUBFIELD, dialect)
+    strange = ~(PLAIN[key & 0xFF] & PLAIN[key >> 8 & 0xFF] & PLAIN[key >> 16] & PLAIN[ind1] & PLAIN[ind2])[:-1]
+    unknown = (code < 128) & ~PLAIN[code & 0x7F]
+    if strange.any() or unknown.any():
+        odd = np.unique(np.concatenate([odd, rec[fields[strange]], rec[row[unknown]]]))
+    return Plain(
+        rec=rec[row],
+        key=np.where(lead, 0, key[of]).astype(np.uint32),
+        seq=seq,
+        ind1=np.where(lead, 0, ind1[of]).astype(np.uint8),
+        ind2=np.where(lead, 0, ind2[of]).astype(np.uint8),
+        code=code,
+        value=value,
+        odd=odd,
+    )
+
+
+def _of_fields(buffer: Ints, at: Ints, template: Ints, dialect: Dialect) -> tuple[Ints, Ints, Ints]:
+    """Tag and indicators of each field, from the places that its template has them in. A control field's indicators are 0."""
+    key, ind1, ind2 = np.zeros(len(at) + 1, np.uint32), np.zeros(len(at) + 1, np.uint8), np.zeros(len(at) + 1, np.uint8)
+    for number, one in enumerate(dialect.templates):
+        if one.kind not in (Kind.CONTROL, Kind.DATA):
+            continue
+        mine = np.flatnonzero(template == number)
+        place = at[mine] + one.places[b"tag"][0]
+        key[mine] = buffer[place] | buffer[place + 1].astype(np.uint32) << 8 | buffer[place + 2].astype(np.uint32) << 16
+        if one.kind == Kind.DATA:
+            for name, indicator in ((b"ind1", ind1), (b"ind2", ind2)):
+                indicator[mine] = buffer[at[mine] + one.places[name][0]] if name in one.places else ord(" ")
+    return key, ind1, ind2
+
+
+def _codes(buffer: Ints, at: Ints, template: Ints, subfield: Bools, dialect: Dialect) -> Ints:
+    code = np.zeros(len(at), np.uint16)
+    for number, one in enumerate(dialect.templates):
+        if one.kind == Kind.SUBFIELD:
+            mine = np.flatnonzero(subfield & (template == number))
+            place, width = one.places[b"code"]
+            first = buffer[at[mine] + place].astype(np.uint16)
+            code[mine] = first if width == 1 else (first & 0x1F) << 6 | (buffer[at[mine] + place + 1] & 0x3F)
+    return code
+
+
+def _text(value: pa.BinaryArray, rec: Ints, lead: Bools) -> tuple[pa.BinaryArray, Ints]:
+    """Values with references resolved and line ends as XML reads them; and the records that need a closer look."""
+    offsets = np.frombuffer(value.buffers()[1], np.int32)[: len(value) + 1]
+    data = np.frombuffer(value.buffers()[2] or b"", np.uint8)[: offsets[-1]]
+    odd: set[int] = set()
+    low = data < 32
+    if low.any():
+        control = np.flatnonzero(low & (data != 9) & (data != 10) & (data != 13))
+        odd.update(rec[np.searchsorted(offsets, control, side="right") - 1].tolist())
+    raw = data.tobytes()
+    for never in NEVER:
+        place = raw.find(never)
+        while place >= 0:
+            odd.add(int(rec[np.searchsorted(offsets, place, side="right") - 1]))
+            place = raw.find(never, place + 1)
+    special = np.flatnonzero(data == AMPERSAND)
+    if low.any():
+        special = np.sort(np.concatenate([special, np.flatnonzero(data == RETURN)]))
+    if len(special):
+        value = _resolved(value, np.unique(np.searchsorted(offsets, special, side="right") - 1), rec, odd)
+        offsets = np.frombuffer(value.buffers()[1], np.int32)[value.offset : value.offset + len(value) + 1]
+    odd.update(rec[lead][np.diff(offsets)[lead] != LEADER_LENGTH].tolist())
+    if not whole(value):
+        text = pa.StringArray.from_buffers(len(value), value.buffers()[1], value.buffers()[2])
+        beyond = np.flatnonzero(~np.asarray(pc.string_is_ascii(text)))
+        odd.update(rec[beyond[[not valid(one) for one in value.take(pa.array(beyond)).to_pylist()]]].tolist())
+    return value, np.array(sorted(odd), np.int64)
+
+
+def _resolved(value: pa.BinaryArray, rows: Ints, rec: Ints, odd: set[int]) -> pa.BinaryArray:
+    texts = value.take(pa.array(rows)).to_pylist()
+    for index, text in enumerate(texts):
+        try:
+            texts[index] = REFERENCE.sub(_character, text)
+        except ValueError:
+            odd.add(int(rec[rows[index]]))
+    mask = np.zeros(len(value), np.bool_)
+    mask[rows] = True
+    return pc.replace_with_mask(value, pa.array(mask), pa.array(texts, pa.binary()))
+
+
+def _character(found: re.Match[bytes]) -> bytes:
+    named, decimal, hexadecimal = found.groups()
+    if named:
+        return NAMED[named]
+    if decimal or hexadecimal:
+        code = int(decimal) if decimal else int(hexadecimal, 16)
+        if (code < 32 and code not in (9, 10, 13)) or code in (0xFFFE, 0xFFFF):
+            raise ValueError("a character that XML does not have")
+        return chr(code).encode("utf-8")  # a surrogate raises, and so does a number above U+10FFFF
+    if found[0] == b"&":
+        raise ValueError("a reference that nobody declared")
+    return b"\n"
