@@ -19,7 +19,7 @@ from connectors.circulation.embedded.rules import Rules
 from connectors.circulation.journal import read
 from connectors.circulation.pins import hashed, matches, outdated
 from include.engine.crypto.keys import MemoryKeyStore
-from tests.connectors.circulation.embedded.conftest import Clock
+from tests.connectors.circulation.conftest import Clock
 
 
 def _do(library: Embedded, *requests: Request) -> list[Outcome]:

@@ -10,7 +10,7 @@ import pytest
 
 from connectors.circulation.domain import Checkin, Checkout, Credentials, Outcome, Renew, Request, Reserve
 from connectors.circulation.embedded.backend import Embedded
-from tests.connectors.circulation.embedded.conftest import Clock
+from tests.connectors.circulation.conftest import Clock
 
 
 @pytest.fixture

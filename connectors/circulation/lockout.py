@@ -1,0 +1,91 @@
+"""Against guessing PINs: after some wrong ones a card is not tried again for a while, at that terminal.
+
+It is the terminal that is locked out for the card, not the card: who keeps typing wrong PINs on somebody's card at one machine must not keep
+its owner from borrowing at another. Only a card that is tried at many machines is locked at all of them, and later.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Callable
+from dataclasses import replace
+from time import monotonic
+
+from connectors.circulation.backend import Backend
+from connectors.circulation.domain import Credentials, Item, Outcome, Patron, Request
+
+HERE, EVERYWHERE = 5, 25
+FORGET_SECONDS = 900.0
+REMEMBERED = 50_000
+
+
+class Lockout:
+    """Wrong PINs by card and place, for a quarter of an hour each. Cards are kept as the keyed hash that Python itself makes."""
+
+    def __init__(self, now: Callable[[], float] = monotonic) -> None:
+        self._now = now
+        self._wrong: OrderedDict[int, list[float]] = OrderedDict()
+
+    def locked(self, card: str, terminal: str) -> bool:
+        """Whether no PIN of this card is to be tried here now."""
+        return self._count(card, terminal) >= HERE or self._count(card, "") >= EVERYWHERE
+
+    def wrong(self, card: str, terminal: str) -> None:
+        """A wrong PIN was tried."""
+        for place in (terminal, ""):
+            key = hash((card, place))
+            self._wrong.setdefault(key, []).append(self._now())
+            self._wrong.move_to_end(key)
+        while len(self._wrong) > REMEMBERED:
+            self._wrong.popitem(last=False)
+
+    def right(self, card: str, terminal: str) -> None:
+        """The right PIN was given here: what was wrong before was a slip."""
+        self._wrong.pop(hash((card, terminal)), None)
+
+    def _count(self, card: str, place: str) -> int:
+        found = self._wrong.get(hash((card, place)))
+        if not found:
+            return 0
+        since = self._now() - FORGET_SECONDS
+        found[:] = [at for at in found if at > since]
+        return len(found)
+
+
+class Guarded:
+    """A back end as one terminal may use it: guessing PINs ends."""
+
+    def __init__(self, backend: Backend, lockout: Lockout, terminal: str) -> None:
+        self._backend, self._lockout, self._terminal = backend, lockout, terminal
+
+    async def patron(self, who: Credentials, *, whole: bool = True) -> Patron | None:
+        """See Backend. While locked out, every PIN is answered as wrong, and none is checked."""
+        if not who.pin:
+            return await self._backend.patron(who, whole=whole)
+        if self._lockout.locked(who.card, self._terminal):
+            found = await self._backend.patron(Credentials(who.card), whole=whole)
+            return replace(found, pin_right=False) if found else None
+        found = await self._backend.patron(who, whole=whole)
+        if found is not None and found.pin_right is not None:
+            (self._lockout.right if found.pin_right else self._lockout.wrong)(who.card, self._terminal)
+        return found
+
+    async def item(self, item: str) -> Item | None:
+        """See Backend."""
+        return await self._backend.item(item)
+
+    async def perform(self, request: Request) -> Outcome:
+        """See Backend."""
+        who: Credentials | None = getattr(request, "patron", None)
+        if who is None or not who.pin:
+            return await self._backend.perform(request)
+        if self._lockout.locked(who.card, self._terminal):
+            return Outcome(False, "PIN_LOCKED")
+        outcome = await self._backend.perform(request)
+        if outcome.reason == "PIN_WRONG":
+            self._lockout.wrong(who.card, self._terminal)
+        return outcome
+
+    async def online(self) -> bool:
+        """See Backend."""
+        return await self._backend.online()

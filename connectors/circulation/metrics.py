@@ -1,0 +1,50 @@
+"""What is counted, for Prometheus: messages by terminal, kind and outcome, how long they took, and who is connected."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from time import perf_counter
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+
+SECONDS = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5)
+
+
+@dataclass
+class Timed:
+    """One message; whoever answers it says how it ended."""
+
+    status: str = "failed"
+
+
+@dataclass
+class Metrics:
+    """The counters of one process."""
+
+    registry: CollectorRegistry = field(default_factory=CollectorRegistry)
+
+    def __post_init__(self) -> None:
+        self.messages = Counter("sip2_messages", "SIP2 messages answered", ("terminal", "message", "status"), registry=self.registry)
+        self.seconds = Histogram(
+            "sip2_seconds", "Seconds from a SIP2 line to its answer", ("message",), buckets=SECONDS, registry=self.registry
+        )
+        self.connections = Gauge("sip2_connections", "SIP2 connections that are open", registry=self.registry)
+        self.closed = Counter("sip2_connections_closed", "SIP2 connections that we ended", ("why",), registry=self.registry)
+        self.resends = Counter("sip2_resends", "SIP2 lines whose checksum was wrong", registry=self.registry)
+        self.journal = Gauge("circulation_journal_entries", "The number of the journal's last durable entry", registry=self.registry)
+
+    @contextmanager
+    def time(self, terminal: str, message: str) -> Iterator[Timed]:
+        """Count and time one message."""
+        timed, begun = Timed(), perf_counter()
+        try:
+            yield timed
+        finally:
+            self.messages.labels(terminal, message, timed.status).inc()
+            self.seconds.labels(message).observe(perf_counter() - begun)
+
+    def page(self) -> bytes:
+        """The text that Prometheus reads."""
+        return generate_latest(self.registry)

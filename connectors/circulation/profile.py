@@ -1,0 +1,150 @@
+"""A terminal's profile: how a make or a site of machines speaks SIP2, and what it is told. Data, not code: profiles/*.yaml.
+
+The settings are those that Koha's SIP accounts and Evergreen's have gathered over the years, under names of our own.
+"""
+
+from __future__ import annotations
+
+import re
+from functools import cache
+from pathlib import Path
+from typing import Annotated, Literal, Self
+
+import yaml
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from connectors.circulation.sip2.table import FIELDS, MESSAGES
+from include.engine.errors import SettingsError
+
+FOLDER = Path(__file__).parent / "profiles"
+
+
+def _codec(name: str) -> str:
+    "".encode(name)  # LookupError becomes pydantic's message
+    return name
+
+
+def _pattern(text: str) -> str:
+    re.compile(text)
+    return text
+
+
+def _code(text: str) -> str:
+    if not re.fullmatch(r"[A-Z][A-Z0-9]", text):
+        raise ValueError(f"{text!r} is no field code: two characters, such as CR")
+    return text
+
+
+Code = Annotated[str, AfterValidator(_code)]
+Pattern = Annotated[str, AfterValidator(_pattern)]
+
+
+class Shape(BaseModel):
+    """A name that is not in the schema is a mistake to be told of."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Framing(Shape):
+    """How lines are sent. `error_detection: asked` answers with a checksum when the machine sent one."""
+
+    terminator: Literal["cr", "crlf", "lf"] = "cr"
+    delimiter: Annotated[str, Field(min_length=1, max_length=1)] = "|"
+    encoding: Annotated[str, AfterValidator(_codec)] = "utf-8"
+    error_detection: Literal["asked", "always", "never"] = "asked"
+
+
+class Output(Shape):
+    """What stands in answers. Templates are filled with the names of the domain: `{name}`, `{title}`, `{amount}`."""
+
+    hidden: frozenset[Code] = Field(frozenset(), description="fields that are never sent")
+    allowed: frozenset[Code] | None = Field(None, description="the only fields that are sent beside the required ones")
+    name: str = Field("{name}", description="AE, the patron's name")
+    fee_line: str = Field("{title} {amount} {currency}", description="AV, one for each fee")
+    hold_name: str = Field("{name}", description="DA, whom a returned item waits for")
+    custom: dict[Code, str] = Field(default_factory=dict, description="fields of the site's own, such as {XC: '{category}'}")
+    collection: Literal["material", "location", "owner", "none"] = Field("material", description="what CR tells of an item")
+    birth_date: bool = Field(False, description="whether PB tells the patron's birth date")
+    due_format: str | None = Field(None, description="strftime for AH; the date of SIP2 itself where nothing is said")
+    rewrite: tuple[tuple[Pattern, str], ...] = Field((), description="screen messages: pattern and what stands in its place")
+    print_lines: bool = Field(False, description="whether AG repeats the screen message for the printer")
+
+
+class SortBin(Shape):
+    """The first line that fits says the bin. Globs on where the item goes next, its material and its location."""
+
+    bin: str
+    route: str = "*"
+    material: str = "*"
+    location: str = "*"
+
+
+class Alerts(Shape):
+    """What a returned item sets off."""
+
+    destination_always: bool = Field(False, description="CT is sent for items that stay, too")
+    type_on_success: bool = Field(False, description="CV is sent as 00 when there is nothing to be alarmed of")
+    alert_with_type: bool = Field(True, description="the alert flag is Y whenever CV is sent with another value than 00")
+
+
+class Policy(Shape):
+    """What is allowed at these machines."""
+
+    messages: frozenset[str] = Field(frozenset(MESSAGES) - {"01"}, description="requests that are taken")
+    returned_is_ok: bool = Field(True, description="the return of an item that was not on loan is answered ok")
+    pin: Literal["given", "always", "never"] = Field(
+        "given", description="given: a PIN is checked when one is sent; always: none is refused"
+    )
+    card_alone: bool = Field(True, description="a PIN that cannot be checked, for none is kept of the patron, is let pass")
+    home_library_in_message: bool = False
+    overdue_blocks: bool = Field(False, description="whoever has something overdue may not borrow at these machines")
+    held_is_not_returned: bool = Field(False, description="an item that others wait for is not taken back here")
+    undo: bool = Field(True, description="BI, cancel, is obeyed")
+    write_off_types: frozenset[str] = frozenset()
+    overpayment: bool = True
+    offline: bool = Field(True, description="98 says that the machine may go on alone, and send what it did afterwards")
+
+
+class Profile(Shape):
+    """How a kind of machine is spoken to. `source` says what public description it rests on."""
+
+    title: str = "Standard"
+    source: str = "SIP2 2.00"
+    framing: Framing = Framing()
+    output: Output = Output()
+    sort_bins: tuple[SortBin, ...] = ()
+    alerts: Alerts = Alerts()
+    policy: Policy = Policy()
+    timeout: Annotated[int, Field(ge=0, le=999)] = Field(30, description="98: tenths of a second before a machine asks again")
+    retries: Annotated[int, Field(ge=0, le=999)] = 3
+
+    @model_validator(mode="after")
+    def _templates_can_be_filled(self) -> Self:
+        for template in (self.output.name, self.output.fee_line, self.output.hold_name, *self.output.custom.values()):
+            try:
+                template.format_map(_Anything())
+            except (ValueError, IndexError) as error:
+                raise ValueError(f"the template {template!r} cannot be filled: {error}") from error
+        if unknown := self.policy.messages - MESSAGES.keys():
+            raise ValueError(f"no messages of SIP2: {', '.join(sorted(unknown))}")
+        if clash := self.output.custom.keys() & {code for code, field in FIELDS.items() if not field.extension}:
+            raise ValueError(f"fields of the protocol cannot be a site's own: {', '.join(sorted(clash))}")
+        return self
+
+
+class _Anything(dict[str, str]):
+    def __missing__(self, key: str) -> str:
+        return key
+
+
+@cache
+def load(name: str, folder: Path = FOLDER) -> Profile:
+    """The profile `name` of a folder. SettingsError names the file and what is allowed."""
+    path = folder / f"{name}.yaml"
+    if not path.is_file():
+        there = ", ".join(sorted(file.stem for file in folder.glob("*.yaml")))
+        raise SettingsError(f"there is no profile {name!r}; there are {there}", where=str(folder), do="Use one of them, or write it.")
+    try:
+        return Profile.model_validate(yaml.safe_load(path.read_text(encoding="utf-8")) or {})
+    except (yaml.YAMLError, ValidationError, LookupError) as error:
+        raise SettingsError(f"the profile cannot be used: {error}", where=str(path), do="Mend the file.") from error

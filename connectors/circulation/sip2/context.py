@@ -1,0 +1,121 @@
+"""What answers are made with: the terminal that asks, its profile, the library's back end, and the time it is."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import NamedTuple
+from zoneinfo import ZoneInfo
+
+from connectors.circulation.backend import Backend
+from connectors.circulation.domain import Credentials, Outcome, Patron
+from connectors.circulation.profile import Profile
+from connectors.circulation.sip2.codec import Parsed, Value
+from connectors.circulation.sip2.dates import LANGUAGES, moment, stamp
+from connectors.circulation.words import Language, words
+from include.engine import clock
+
+
+class Answer(NamedTuple):
+    """A message to be written. `status` sorts it for metrics: ok, refused or away."""
+
+    code: str
+    fixed: dict[str, str]
+    fields: dict[str, Value]
+    status: str = "ok"
+
+
+@dataclass(frozen=True)
+class Context:
+    """One logged-in terminal. `institution` is what AO says in answers."""
+
+    backend: Backend
+    terminal: str
+    profile: Profile
+    institution: str
+    library: str
+    zone: ZoneInfo
+    language: Language
+    branch: str = ""
+    location: str = ""
+    now: Callable[[], datetime] = field(default=clock.now)
+
+    def stamp(self) -> str:
+        """Now, as the fixed field has it."""
+        return stamp(self.now(), self.zone)
+
+    def due(self, when: datetime | None) -> str:
+        """A due date as this kind of machine wants it."""
+        if when is None:
+            return ""
+        style = self.profile.output.due_format
+        return when.astimezone(self.zone).strftime(style) if style else stamp(when, self.zone)
+
+    def time(self, text: str) -> datetime | None:
+        """A moment of the machine's."""
+        return moment(text, self.zone)
+
+    def who(self, asked: Parsed) -> Credentials:
+        """The card and PIN of a request. An empty PIN is none: machines without a keyboard send one."""
+        return Credentials(
+            asked.fields.get("AA", "").strip(), asked.fields.get("AD") or None if self.profile.policy.pin != "never" else None
+        )
+
+    def said(self, asked: Parsed) -> dict[str, object]:
+        """What every request to a back end says."""
+        at = self.time(asked.fixed.get("transaction date", ""))
+        return {"terminal": self.terminal, "at": at or self.now(), "branch": self.branch, "key": key_of(self.terminal, asked) if at else "",
+                "no_block": asked.yes("no block")}  # fmt: skip
+
+    def tongue(self, asked: Parsed | None = None, patron: Patron | None = None) -> Language:
+        """The language to answer in: what the machine asks for, else the patron's own, else the terminal's."""
+        number = asked.fixed.get("language", "") if asked else ""
+        if number in LANGUAGES:
+            return LANGUAGES[number]
+        own = patron.language if patron else ""
+        return own if own in LANGUAGES.values() else self.language  # type: ignore[return-value]
+
+    def say(self, reason: str, language: Language, **values: object) -> str:
+        """A reason's sentence, as the profile rewrites it."""
+        text = words(reason, language, **values)
+        for pattern, replacement in self.profile.output.rewrite:
+            text = re.sub(pattern, replacement, text)
+        return text
+
+    def screen(self, outcome: Outcome, language: Language) -> list[str]:
+        """The screen messages of an outcome."""
+        if not outcome.reason:
+            return []
+        owed = f"{outcome.patron.owes} {outcome.patron.currency}" if outcome.patron and outcome.patron.fees else ""
+        return [self.say(outcome.reason, language, route=outcome.route, amount=owed, count="")]
+
+
+def key_of(terminal: str, asked: Parsed) -> str:
+    """The same for a request and its retry, over reconnects and restarts: terminal, message, its date, and what it is about.
+
+    Passwords and error detection are left out, and so is the order of the fields: a machine that comes back may have been restarted.
+    """
+    kept = sorted((code, value) for code, value in asked.fields.items() if code not in ("AC", "AD", "AY", "AZ"))
+    text = repr((terminal, asked.code, sorted(asked.fixed.items()), kept))
+    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:32]
+
+
+async def kept_out(context: Context, asked: Parsed) -> str:
+    """What the profile has against a patron who wants to borrow, beyond the library's rules; '' when there is nothing."""
+    policy, given = context.profile.policy, bool(asked.fields.get("AD"))
+    if asked.yes("no block") or asked.yes("BI"):
+        return ""
+    if policy.pin == "always" and not given:
+        return "PIN_WRONG"
+    unchecked = given and not policy.card_alone and policy.pin != "never"
+    if not unchecked and not policy.overdue_blocks:
+        return ""
+    patron = await context.backend.patron(context.who(asked))
+    if patron is not None and unchecked and patron.pin_right is None:
+        return "PIN_WRONG"
+    if patron is not None and policy.overdue_blocks and any(loan.overdue(context.now()) for loan in patron.loans):
+        return "OVERDUE"
+    return ""

@@ -1,0 +1,191 @@
+"""SIP2 over TCP and TLS: many connections, each answered in its own order, none able to hold up the others."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import socket
+import ssl
+from collections import deque
+from dataclasses import dataclass
+from time import monotonic
+from typing import cast
+
+from connectors.circulation.sip2.framing import Lines, TooLong
+from connectors.circulation.sip2.session import House, Over, Session
+
+log = logging.getLogger("bindery.circulation")
+
+QUEUED = 64
+"""Lines of a connection that wait for their turn; then it is read from no further."""
+WRITE_LIMIT = 64 * 1024
+"""Bytes that wait for a machine to read them; one that does not read is closed."""
+
+KERNEL_BUFFER = 64 * 1024
+"""Bytes of answers that the kernel keeps for each connection."""
+
+
+@dataclass(frozen=True)
+class Limits:
+    """`idle_s`: a machine that says nothing for so long has gone (half-open TCP). `login_s`: until it must have logged in."""
+
+    idle_s: float = 1800.0
+    login_s: float = 30.0
+    stuck_s: float = 30.0
+    connections: int = 10_000
+    drain_s: float = 10.0
+
+
+class Server:
+    """Listens until it is closed."""
+
+    def __init__(self, house: House, limits: Limits | None = None) -> None:
+        self._house, self.limits = house, limits or Limits()
+        self.connections: set[Connection] = set()
+        self._listening: list[asyncio.Server] = []
+        self._sweeper: asyncio.Task[None] | None = None
+
+    async def listen(self, host: str, port: int, tls: ssl.SSLContext | None = None) -> int:
+        """Listen on a port (0: any free one); returns which."""
+        loop = asyncio.get_running_loop()
+        found = await loop.create_server(lambda: Connection(self, self._house), host, port, ssl=tls, backlog=1024, reuse_address=True)
+        self._listening.append(found)
+        self._sweeper = self._sweeper or loop.create_task(self._sweep())
+        return int(found.sockets[0].getsockname()[1])
+
+    async def close(self) -> None:
+        """Take no more connections, finish what was asked, and end."""
+        for listening in self._listening:
+            listening.close()
+        if self._sweeper is not None:
+            self._sweeper.cancel()
+        until = monotonic() + self.limits.drain_s
+        while any(one.busy for one in self.connections) and monotonic() < until:
+            await asyncio.sleep(0.01)
+        for one in list(self.connections):
+            one.end("the server stops")
+        await asyncio.sleep(0)
+
+    async def _sweep(self) -> None:
+        while True:
+            await asyncio.sleep(min(5.0, self.limits.login_s / 4, self.limits.idle_s / 4, self.limits.stuck_s / 4))
+            now = monotonic()
+            for one in list(self.connections):
+                if why := one.overdue(now, self.limits):
+                    one.end(why)
+
+
+class Connection(asyncio.Protocol):
+    """One machine's connection."""
+
+    def __init__(self, server: Server, house: House) -> None:
+        self._server, self._house, self._lines = server, house, Lines()
+        self._queue: deque[bytes] = deque()
+        self._task: asyncio.Task[None] | None = None
+        self._transport: asyncio.Transport | None = None
+        self._session: Session | None = None
+        self._heard = self._made = monotonic()
+        self._stuck_since: float | None = None
+        self._paused = False
+
+    @property
+    def busy(self) -> bool:
+        """Whether something was asked and is not yet answered."""
+        return self._task is not None and not self._task.done()
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._transport = cast(asyncio.Transport, transport)
+        peer = transport.get_extra_info("peername")
+        if len(self._server.connections) >= self._server.limits.connections:
+            self._house.metrics.closed.labels("too many connections").inc()
+            self._transport.abort()
+            return
+        self._transport.set_write_buffer_limits(WRITE_LIMIT)
+        wire: socket.socket | None = transport.get_extra_info("socket")
+        if wire is not None:  # else the kernel takes megabytes for a machine that does not read
+            wire.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, KERNEL_BUFFER)
+        self._session = Session(self._house, peer[0] if peer else "", _common_name(transport.get_extra_info("peercert")))
+        self._server.connections.add(self)
+        self._house.metrics.connections.inc()
+
+    def data_received(self, data: bytes) -> None:
+        self._heard = monotonic()
+        try:
+            self._queue.extend(self._lines.feed(data))
+        except TooLong:
+            self.end("a line without end")
+            return
+        if len(self._queue) > QUEUED and self._transport and not self._paused:
+            self._paused = True
+            self._transport.pause_reading()
+        if self._queue and not self.busy:
+            self._task = asyncio.get_running_loop().create_task(self._work())
+
+    def connection_lost(self, error: Exception | None) -> None:
+        if self in self._server.connections:
+            self._server.connections.discard(self)
+            self._house.metrics.connections.dec()
+        if self._session is not None:
+            self._session.leave()
+        self._queue.clear()
+
+    def pause_writing(self) -> None:
+        self._stuck_since = monotonic()
+
+    def resume_writing(self) -> None:
+        self._stuck_since = None
+
+    def overdue(self, now: float, limits: Limits) -> str:
+        """Why this connection is to be ended now, or ''."""
+        if self._stuck_since is not None and now - self._stuck_since > limits.stuck_s:
+            return "it does not read"
+        if self._session is not None and not self._session.login and now - self._made > limits.login_s and not self.busy:
+            return "no login"
+        return "idle" if now - self._heard > limits.idle_s and not self.busy else ""
+
+    def end(self, why: str) -> None:
+        """Close, and say why."""
+        if self._transport is not None and not self._transport.is_closing():
+            self._house.metrics.closed.labels(why).inc()
+            log.info("connection of %s closed: %s", (self._session and self._session.login) or "nobody", why)
+            if why == "it does not read":
+                self._transport.abort()
+            else:
+                self._transport.close()
+
+    async def _work(self) -> None:
+        """Answer what is queued, line by line, in order. What was not begun when a machine goes away is not done: it was never answered."""
+        assert self._session is not None and self._transport is not None
+        while self._queue:
+            raw = self._queue.popleft()
+            try:
+                self._transport.write(await self._session.answer(raw))
+            except Over as over:
+                self._transport.write(over.last)
+                self._queue.clear()
+                self.end(str(over))
+                return
+            except Exception:
+                log.exception("a message of %s could not be answered", self._session.login or "nobody")
+                self._queue.clear()
+                self.end("an error of ours")
+                return
+            if self._stuck_since is not None:  # one that does not read is not answered further, so that its answers do not pile up
+                await self._until_read()
+            if self._paused and len(self._queue) < QUEUED // 2 and not self._transport.is_closing():
+                self._paused = False
+                self._transport.resume_reading()
+
+    async def _until_read(self) -> None:
+        assert self._transport is not None
+        while self._stuck_since is not None and not self._transport.is_closing():
+            await asyncio.sleep(0.05)
+        if self._transport.is_closing():
+            self._queue.clear()
+
+
+def _common_name(certificate: object) -> str | None:
+    """The common name of a client's certificate that the TLS layer has verified."""
+    if not isinstance(certificate, dict):
+        return None
+    return next((value for part in certificate.get("subject", ()) for name, value in part if name == "commonName"), None)

@@ -1,0 +1,169 @@
+"""One connection's conversation: login, error detection, resends, and one answer for each line, in order."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from connectors.circulation.backend import Backend
+from connectors.circulation.journal import JournalFailed
+from connectors.circulation.lockout import Guarded, Lockout
+from connectors.circulation.metrics import Metrics
+from connectors.circulation.pins import Pins
+from connectors.circulation.profile import Profile
+from connectors.circulation.sip2.answering import ANSWERS, acs_status, answered, line
+from connectors.circulation.sip2.codec import Parsed, Unreadable, parse
+from connectors.circulation.sip2.context import Context
+from connectors.circulation.sip2.framing import opened, sealed
+from connectors.circulation.terminals import Terminal, Terminals
+from include.engine import clock
+
+log = logging.getLogger("bindery.circulation")
+
+_ENDS = {"cr": b"\r", "crlf": b"\r\n", "lf": b"\n"}
+WRONG_LOGINS = 3
+"""After so many a connection ends."""
+
+
+class Over(Exception):
+    """The connection is to be closed once `last` is sent."""
+
+    def __init__(self, why: str, last: bytes = b"") -> None:
+        super().__init__(why)
+        self.last = last
+
+
+@dataclass
+class House:
+    """What all conversations share. `present` counts the connections of each terminal; `terminals` is replaced when its file changes."""
+
+    backend: Backend
+    terminals: Terminals
+    profiles: dict[str, Profile]
+    metrics: Metrics
+    lockout: Lockout = field(default_factory=Lockout)
+    pins: Pins = field(default_factory=Pins)
+    present: dict[str, int] = field(default_factory=dict)
+    now: Callable[[], datetime] = clock.now
+
+    def context(self, login: str, terminal: Terminal | None) -> Context:
+        """What answers to this terminal are made with; without one, what a machine may know before it has logged in."""
+        everyone = self.terminals
+        return Context(
+            backend=Guarded(self.backend, self.lockout, login),
+            terminal=login,
+            profile=self.profiles.get(login) or Profile(),
+            institution=(terminal.institution if terminal else None) or everyone.institution,
+            library=everyone.name,
+            zone=everyone.zone,
+            language=(terminal.language if terminal else None) or everyone.language,
+            branch=terminal.branch if terminal else "",
+            location=terminal.location if terminal else "",
+            now=self.now,
+        )
+
+
+class Session:
+    """A conversation. `login` is the terminal's once it is known; `address` is where it comes from."""
+
+    def __init__(self, house: House, address: str, certificate: str | None = None) -> None:
+        self._house, self._address = house, address
+        self.login = ""
+        self._context = house.context("", None)
+        self._checked = False
+        self._wrong = 0
+        self._last_line, self._last_answer = b"", b""
+        if certificate is not None:
+            for login, terminal in house.terminals.terminals.items():
+                if terminal.certificate == certificate and terminal.may_come_from(address):
+                    self._enter(login, terminal)
+
+    def leave(self) -> None:
+        """The connection has ended."""
+        if self.login:
+            self._house.present[self.login] -= 1
+            self.login = ""
+
+    async def answer(self, raw: bytes) -> bytes:
+        """The answer to one line. Over when the connection is to end, perhaps after a last answer."""
+        framed = opened(raw)
+        self._checked = framed.sequence is not None or self._context.profile.framing.error_detection == "always"
+        if not framed.intact:
+            self._house.metrics.resends.inc()
+            return self._sealed("96", None)
+        if framed.sequence is not None and raw == self._last_line:
+            return self._last_answer  # the machine has not got it: the very same line, with the same number
+        try:
+            asked = parse(self._text(framed.body), self._context.profile.framing.delimiter)
+        except Unreadable:
+            if not self.login:
+                raise Over("what came was no SIP2") from None
+            return self._sealed("96", None)
+        if asked.code == "97":
+            return self._last_answer or self._sealed("96", None)
+        with self._house.metrics.time(self.login, asked.code) as timed:
+            text, timed.status = await self._reply(asked, framed.sequence)
+        found = self._sealed(text, framed.sequence)
+        self._last_line, self._last_answer = raw, found
+        return found
+
+    async def _reply(self, asked: Parsed, sequence: str | None) -> tuple[str, str]:
+        if asked.code == "93":
+            return await self._log_in(asked, sequence)
+        if asked.code == "99":
+            return line(self._context, acs_status(self._context, online=await self._house.backend.online())), "ok"
+        if not self.login:
+            raise Over(f"a message {asked.code} before any login")
+        if asked.code not in ANSWERS:
+            return "96", "refused"
+        try:
+            answer = await answered(self._context, asked)
+        except JournalFailed:
+            # Nothing may be answered that is not durable; without an answer the machine goes on alone, and tells afterwards.
+            log.critical("the journal failed: %s is not answered", asked.message.name, exc_info=True)
+            raise Over("the journal failed") from None
+        return line(self._context, answer), answer.status
+
+    async def _log_in(self, asked: Parsed, sequence: str | None) -> tuple[str, str]:
+        login = asked.fields.get("CN", "").strip()
+        terminal = self._house.terminals.terminals.get(login)
+        # The hash is computed for an unknown login too: the time it takes must not tell which logins there are.
+        kept = terminal.password if terminal else _NOBODY
+        right = await self._house.pins.right(asked.fields.get("CO", ""), kept)
+        if terminal is None or not right or not terminal.may_come_from(self._address):
+            self._wrong += 1
+            log.warning("a wrong login from %s (%d)", self._address, self._wrong)
+            if self._wrong >= WRONG_LOGINS:
+                raise Over("too many wrong logins", self._sealed("940", sequence))
+            await asyncio.sleep(0.5 * self._wrong)
+            return "940", "refused"
+        if self.login != login and self._house.present.get(login, 0) >= terminal.connections:
+            log.warning("terminal %s has %d connections already", login, terminal.connections)
+            return "940", "refused"
+        self._enter(login, terminal)
+        return "941", "ok"
+
+    def _enter(self, login: str, terminal: Terminal) -> None:
+        self.leave()
+        self.login = login
+        self._house.present[login] = self._house.present.get(login, 0) + 1
+        self._context = self._house.context(login, terminal)
+        log.info("terminal %s is connected from %s", login, self._address)
+
+    def _text(self, body: bytes) -> str:
+        try:
+            return body.decode(self._context.profile.framing.encoding)
+        except UnicodeDecodeError:
+            return body.decode("latin-1")
+
+    def _sealed(self, text: str, sequence: str | None) -> bytes:
+        framing = self._context.profile.framing
+        numbered = (sequence or "0") if self._checked and framing.error_detection != "never" else None
+        return sealed(text, encoding=framing.encoding, sequence=numbered, terminator=_ENDS[framing.terminator])
+
+
+_NOBODY = "scrypt$16384$8$1$AAAAAAAAAAAAAAAAAAAAAA==$AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA="
+"""A hash of our cost that no password has."""

@@ -1,0 +1,82 @@
+"""Who may connect: the terminals of a library, their passwords (hashed) and profiles, in one YAML file.
+
+institution: lindeby                 # AO
+name: Lindeby Biblioteker            # AM
+timezone: Europe/Copenhagen
+language: da
+terminals:
+  selfcheck1: {password: "scrypt$...", branch: main, profile: standard, location: "Entrance"}
+  sorter:     {password: "scrypt$...", branch: main, addresses: [10.1.2.0/24]}
+"""
+
+from __future__ import annotations
+
+from ipaddress import IPv4Network, IPv6Network, ip_address
+from pathlib import Path
+from typing import Annotated, Self
+from zoneinfo import ZoneInfo
+
+import yaml
+from pydantic import AfterValidator, Field, ValidationError
+
+from connectors.circulation.profile import FOLDER, Profile, Shape, load
+from connectors.circulation.words import Language
+from include.engine.errors import SettingsError
+
+
+def _hash(text: str) -> str:
+    if not text.startswith(("scrypt$", "$2a$", "$2b$", "$2y$")):
+        raise ValueError("a password stands here as its hash: python -m connectors.circulation hash")
+    return text
+
+
+def _zone(name: str) -> str:
+    try:
+        ZoneInfo(name)
+    except (KeyError, ValueError, OSError):
+        raise ValueError(f"{name!r} is no IANA time zone, such as Europe/Copenhagen") from None
+    return name
+
+
+class Terminal(Shape):
+    """One machine. `addresses`: where it may connect from; nothing said is anywhere. `connections`: how many it may have at once."""
+
+    password: Annotated[str, AfterValidator(_hash)] = Field(repr=False)
+    branch: str = ""
+    location: str = ""
+    profile: str = "standard"
+    language: Language | None = None
+    institution: str | None = None
+    addresses: tuple[IPv4Network | IPv6Network, ...] = ()
+    certificate: str | None = Field(None, description="the common name of its client certificate; with it no login is needed")
+    connections: Annotated[int, Field(ge=1)] = 4
+
+    def may_come_from(self, address: str) -> bool:
+        """Whether that address is one of its own."""
+        return not self.addresses or any(ip_address(address) in network for network in self.addresses)
+
+
+class Terminals(Shape):
+    """A library and its machines by their login."""
+
+    institution: str
+    name: str = ""
+    timezone: Annotated[str, AfterValidator(_zone)]
+    language: Language = "en"
+    terminals: dict[str, Terminal]
+
+    @property
+    def zone(self) -> ZoneInfo:
+        return ZoneInfo(self.timezone)
+
+    def profiles(self, folder: Path = FOLDER) -> dict[str, Profile]:
+        """The profile of each terminal. SettingsError for one that is not there."""
+        return {login: load(terminal.profile, folder) for login, terminal in self.terminals.items()}
+
+    @classmethod
+    def load(cls, path: Path) -> Self:
+        """Terminals of a YAML file. SettingsError says what cannot be used."""
+        try:
+            return cls.model_validate(yaml.safe_load(path.read_text(encoding="utf-8")) or {})
+        except (yaml.YAMLError, ValidationError, OSError) as error:
+            raise SettingsError(f"the terminals cannot be used: {error}", where=str(path), do="Mend the file.") from error

@@ -1,0 +1,25 @@
+"""What patrons read on a screen, in their language."""
+
+from __future__ import annotations
+
+from functools import cache
+from pathlib import Path
+from typing import Literal, get_args
+
+import yaml
+
+Language = Literal["en", "da", "sv", "nl"]
+LANGUAGES: tuple[Language, ...] = get_args(Language)
+
+
+@cache
+def table() -> dict[str, dict[str, str]]:
+    """Each reason's sentence by language."""
+    found: dict[str, dict[str, str]] = yaml.safe_load((Path(__file__).parent / "words.yaml").read_text(encoding="utf-8"))
+    return found
+
+
+def words(reason: str, language: str, **values: object) -> str:
+    """The sentence of a reason, with its placeholders filled. KeyError for a reason that has none."""
+    sentences = table()[reason]
+    return sentences.get(language, sentences["en"]).format(**values)
