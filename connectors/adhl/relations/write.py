@@ -1,7 +1,8 @@
 """A release as files: two Parquet tables for everyone, and an index that the service maps into memory.
 
-index/: pid.npy (titles' pids, sorted bytes), first.npy and related.npy (title i's nearest are related[first[i]:first[i + 1]]), level.npy (of
-each of those), top.npy (titles by their own level, the most borrowed first), text.arrow (title and creator). All of it follows from the tables.
+index/: pid.npy (titles' pids, sorted bytes), own.npy (their own levels), first.npy and related.npy (title i's nearest are
+related[first[i]:first[i + 1]]), level.npy (of each of those), top.npy (titles by their own level, the most borrowed first), text.arrow (title
+and creator). All of it follows from the tables.
 """
 
 from __future__ import annotations
@@ -37,6 +38,7 @@ def write(released: Released, folder: Path, least: npt.NDArray[np.int64], relate
     np.save(index / "related.npy", others)
     np.save(index / "level.npy", level)
     np.save(index / "top.npy", top(released))
+    np.save(index / "own.npy", released.level)
     texts = released.titles.select(["title", "creator"]).combine_chunks()
     with pa.OSFile(str(index / "text.arrow"), "wb") as sink, pa.ipc.new_file(sink, texts.schema) as writer:
         writer.write_table(texts, max_chunksize=max(1, texts.num_rows))
