@@ -15,13 +15,18 @@ from include.engine.retract import retract
 
 def note(engine: Engine, delivery: Delivery, token: Token, answers: Iterable[Answer]) -> Delivery:
     """Put answers on the delivery, each once: its fact `answers`, and a remark of its receipt."""
-    known = list(delivery.facts.get("answers", []))
-    fresh = [one for one in map(asdict, answers) if all(one != {name: old[name] for name in one} for old in known)]
+    fresh = _fresh(delivery, answers)
     if not fresh:
         return delivery
-    known += [{**one, "at": clock.now().isoformat()} for one in fresh]
+    known = [*delivery.facts.get("answers", []), *({**asdict(one), "at": clock.now().isoformat()} for one in fresh)]
     codes = [one["code"] for one in known if one["taken"] is not False]
     return claims.note(engine.ledger, token, answers=known, remarks=list(dict.fromkeys([*delivery.facts.get("remarks", []), *codes])))
+
+
+def _fresh(delivery: Delivery, answers: Iterable[Answer]) -> list[Answer]:
+    """Those that are not on the delivery yet."""
+    known = [{name: old[name] for name in ("code", "words", "taken")} for old in delivery.facts.get("answers", [])]
+    return [one for one in answers if asdict(one) not in known]
 
 
 def refusal(answers: Sequence[Answer]) -> Answer | None:
@@ -33,6 +38,8 @@ def answered(engine: Engine, delivery_id: str, answers: Sequence[Answer], *, who
     """Answers that come after a delivery has ended: they are noted, and one that says that nothing was taken retracts the delivery, so that
     the next one sends again what was in it."""
     delivery = deliveries.get(engine.ledger, delivery_id)
+    if not _fresh(delivery, answers):
+        return delivery
     delivery = note(engine, delivery, claims.take(engine.ledger, delivery_id, "answer"), answers)
     refused = refusal(answers)
     if refused is not None and delivery.state in {State.PUBLISHED, State.ACKNOWLEDGED} and delivery.status != "test":

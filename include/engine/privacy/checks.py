@@ -24,10 +24,16 @@ def cpr(digits: Digits, this_year: int) -> Truths:
     "Personnummeret i CPR-systemet"). Modulus 11 is not asked for: numbers without it are given out since 1 October 2007. Nor is the day
     31 or less: replacement numbers (erstatningspersonnumre) have 60 added to it.
     """
-    day, month, year, seventh = _pair(digits, 0), _pair(digits, 2), _pair(digits, 4), digits[:, 6]
+    day, month, born = _pair(digits, 0), _pair(digits, 2), cpr_year(digits)
+    return _calendar_day(np.where(day > 60, day - 60, day), month, born) & (born <= this_year)
+
+
+def cpr_year(digits: Digits) -> Digits:
+    """The year of birth in a CPR number, which its seventh digit makes one of four digits (CPR-kontoret, as above)."""
+    year, seventh = _pair(digits, 4), digits[:, 6]
     late = (seventh == 4) | (seventh == 9)
     century = np.where(seventh <= 3, 1900, np.where(late, np.where(year <= 36, 2000, 1900), np.where(year <= 57, 2000, 1800)))
-    return _calendar_day(np.where(day > 60, day - 60, day), month, century + year) & (century + year <= this_year)
+    return np.asarray(century + year)
 
 
 def replacement(digits: Digits) -> Truths:
