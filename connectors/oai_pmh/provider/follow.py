@@ -7,7 +7,7 @@ import json
 import sqlite3
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from threading import Event
 
@@ -19,6 +19,8 @@ from include.engine import clock
 from include.engine.errors import BinderyError, Unreachable
 
 _AGAIN = 5  # times that a file may vanish under a run: it is compacted once a night
+
+_STAND_BY = 2.0  # seconds between two tries to become the writer
 
 
 @contextmanager
@@ -70,8 +72,21 @@ def follow(
     stop: Event,
     say: Callable[[str], None],
 ) -> None:
-    """Again and again until `stop`. Trouble is said and noted in the index (for /health), and tried again: it never ends the process."""
-    with only_writer(file):
+    """Again and again until `stop`. Trouble is said and noted in the index (for /health), and tried again: it never ends the process.
+
+    While another process keeps the index this one stands by, to go on when that one ends.
+    """
+    with ExitStack() as stack:
+        standing_by = False
+        while not stop.is_set():
+            try:
+                stack.enter_context(only_writer(file))
+                break
+            except Unreachable as error:
+                if not standing_by:
+                    say(str(error))
+                standing_by = True
+                stop.wait(_STAND_BY)
         while not stop.is_set():
             try:
                 done = bring_up(file, catalogue, queries())

@@ -55,19 +55,20 @@ def file_in(home: Path) -> Path:
 
 
 def create(file: Path) -> None:
-    """Make an empty index unless there is one; whole or not at all."""
-    if file.exists():
-        return
+    """Make an empty index unless there is one; whole or not at all. One process at a time: see follow.only_writer."""
     file.parent.mkdir(parents=True, exist_ok=True)
     connection = connect(file, make=True)
     try:
+        if _made(connection):
+            return
         connection.execute("PRAGMA journal_mode = WAL")
-        connection.executescript(f"BEGIN IMMEDIATE;\n{_SCHEMA if not _made(connection) else ''}")
+        connection.executescript(f"BEGIN IMMEDIATE;\n{_SCHEMA}")
         now = int(time.time())
-        meta = {"generation": secrets.token_hex(4), "born": str(now)}
-        connection.executemany("INSERT OR IGNORE INTO meta VALUES (?, ?)", meta.items())
-        connection.execute("INSERT OR IGNORE INTO horizon VALUES (1, ?)", (now,))
+        connection.executemany("INSERT INTO meta VALUES (?, ?)", {"generation": secrets.token_hex(4), "born": str(now)}.items())
+        connection.execute("INSERT INTO horizon VALUES (1, ?)", (now,))
         connection.execute("COMMIT")
+    except sqlite3.DatabaseError as error:
+        raise damaged(file, error) from error
     finally:
         connection.close()
 
