@@ -66,12 +66,12 @@ def opened(line: bytes) -> Framed:
 
 
 def sealed(text: str, *, encoding: str = "utf-8", sequence: str | None = None, terminator: bytes = b"\r") -> bytes:
-    """A line's bytes, with sequence number and checksum where a `sequence` is given.
+    """A line's bytes, with sequence number and checksum where a `sequence` is given; an empty one makes a checksum alone.
 
     What the encoding has no character for becomes a question mark: a machine must get its answer. The checksum is of these bytes.
     """
     body = text.encode(encoding, "replace")
     if sequence is None:
         return body + terminator
-    body += b"AY" + sequence.encode("ascii") + b"AZ"
+    body += (b"AY" + sequence.encode("ascii") if sequence else b"") + b"AZ"
     return body + checksum(body).encode("ascii") + terminator

@@ -161,7 +161,9 @@ class Session:
 
     def _sealed(self, text: str, sequence: str | None) -> bytes:
         framing = self._context.profile.framing
-        numbered = (sequence or "0") if self._checked and framing.error_detection != "never" else None
+        # A request to send again has no number of its own (SIP2 2.00, "Request SC Resend"): the machine's answer keeps the old one.
+        number = "" if text == "96" else sequence or "0"
+        numbered = number if self._checked and framing.error_detection != "never" else None
         return sealed(text, encoding=framing.encoding, sequence=numbered, terminator=_ENDS[framing.terminator])
 
 

@@ -34,6 +34,11 @@ def test_the_checksum_is_the_specification_s_own_example() -> None:
     assert sealed("9900302.00", sequence="1") == b"9900302.00AY1AZFCA5\r"
 
 
+def test_a_request_to_send_again_has_a_checksum_and_no_number() -> None:
+    assert sealed("96", sequence="") == b"96AZFEF6\r"
+    assert opened(b"96AZFEF6") == Framed(b"96", None, True)
+
+
 @pytest.mark.parametrize("encoding", ["latin-1", "utf-8", "cp850"])
 def test_the_checksum_is_of_the_bytes_that_are_sent(encoding: str) -> None:
     line = sealed("24AEÆblegrød Ås|", encoding=encoding, sequence="7")
