@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import re
 
-from connectors.ils.iso2709 import LEADER
 from connectors.ils.profile import RecordFormat
+from include.marc.batch import LEADER_LENGTH
 from include.marc.record import Field, Record
 
 WANTED = ("001", "003")
@@ -22,12 +22,12 @@ _SUBFIELD = re.compile(rb"""<(?:\w+:)?subfield\b[^>]*\bcode=["'](\w)["'][^>]*>([
 def told(raw: bytes, family: RecordFormat) -> Record:
     """A record of 001 and 003 alone, as far as these read; it has no field where they do not."""
     found = _in_xml(raw) if raw.lstrip()[:1] == b"<" else _in_iso2709(raw, family)
-    return Record(" " * LEADER, [field for field in found if field is not None])
+    return Record(" " * LEADER_LENGTH, [field for field in found if field is not None])
 
 
 def _in_iso2709(raw: bytes, family: RecordFormat) -> list[Field | None]:
     """By the order of the directory: its first entries are believed as long as they are those of control fields."""
-    directory, *parts = raw[LEADER:].split(b"\x1e")
+    directory, *parts = raw[LEADER_LENGTH:].split(b"\x1e")
     tags = [directory[at : at + 3].decode("latin-1") for at in range(0, len(directory), _ENTRY)]
     if not tags or tags[0] != "001":
         return []

@@ -1,185 +1,203 @@
-"""MARC files into staged rows: the seam behind which a faster codec can take the place of this one.
+"""MARC files into reads: each record a row, by its mapping; items and holdings inside records into rows of their own.
 
-What is asked of a codec is `decoded`: every piece of a stream as a record or as a fault, with its place and bytes. `read_marc` turns these
-into Arrow rows by the mappings in include/marc/bindings/ and by the profile (items and holdings carried in a field).
+One bibliographic delivery can so fill three tables. Every record of the file counts once, for the delivery's own table.
 """
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
-from typing import Any, BinaryIO
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from typing import BinaryIO, cast
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
-from connectors.ils import incoming, iso2709, marc_decode, marc_number, marcxml
-from connectors.ils.columns import available
+from connectors.ils import incoming, marc_number
 from connectors.ils.library import Library
-from connectors.ils.marc_decode import Decoded, Unreadable
-from connectors.ils.profile import Column, Columns, Embedded, Profile, RecordFormat, TableProfile
+from connectors.ils.marc_items import Items
+from connectors.ils.profile import Profile, RecordFormat, TableProfile
+from connectors.ils.remembered import Remembered
 from connectors.ils.rows import Target, typed
-from connectors.ils.texts import TextBlock
-from include.engine.errors import SettingsError
 from include.engine.inbound.connector import Read
-from include.engine.quarantine.schema import set_aside
-from include.marc import mapping
-from include.marc.record import Record
-from include.marc.record import marcxml as as_marcxml
+from include.engine.quarantine.schema import conform
+from include.marc import iso2709, mapping, marcxml
+from include.marc.batch import Batch, Bools, Ints, Tags
+from include.marc.build import Aside, Found, aside_table, build
+from include.marc.charsets import NAMES
+from include.marc.elements import elements
 
-RECORDS = 5_000
-#: Characters of leader/06 that say which kind a record is; all others are bibliographic.
+#: Bytes read at a time: some thousand records.
+BLOCK = 8 << 20
+#: Characters of leader/06 that say which kind a record is; all others are bibliographic. danMARC2 has no kinds.
 KINDS: dict[RecordFormat, dict[str, str]] = {
     "marc21": {"z": "authority", "u": "holding", "v": "holding", "x": "holding", "y": "holding"},
     "unimarc": {"x": "authority", "y": "authority", "z": "authority", "u": "holding", "v": "holding", "w": "holding"},
-    "danmarc2": {},
 }
-Outcome = Decoded | Unreadable
+#: What the reader repairs and we set aside, and why: a field under a tag that is none may be the title, a letter of the leader its status.
+TOO_DAMAGED = {
+    "MARC_TAG_INVALID": ("MARC_DIRECTORY_INVALID", "a tag that is none"),
+    "MARC_LEADER_CHARACTER": ("MARC_LEADER_INVALID", None),
+}
+#: danMARC2 writes what its character set lacks as escapes, whatever the letters themselves are in.
+DANMARC2 = {"utf-8": "danmarc2-utf-8", "iso-8859-1": "danmarc2"}
 
 
-def decoded(stream: BinaryIO, settings: TableProfile, where: str) -> Iterator[tuple[iso2709.Piece, Outcome]]:
-    """Every piece of the stream, in order, with the record in it or the reason why there is none."""
+def batches(stream: BinaryIO, settings: TableProfile, where: str, block: int = BLOCK) -> Iterator[Batch]:
+    """The stream's records in the settings' format and character set."""
     if settings.format == "marcxml":
-        for fragment in marcxml.fragments(stream, where):
-            yield fragment, _tried(lambda fragment=fragment: marcxml.decode(fragment))
-        return
-    family, charset = settings.marc, settings.charset
-    for piece in iso2709.pieces(stream):
-        yield piece, _tried(lambda piece=piece: marc_decode.decode(piece, family, charset))
+        return marcxml.scan(stream, family=settings.marc, where=where)
+    charset: str = "declared" if settings.charset == "leader" else settings.charset
+    if settings.marc == "danmarc2":
+        charset = DANMARC2.get(charset, charset)
+    return iso2709.scan(stream, family=settings.marc, charset=charset, block=block)
 
 
-def _tried(decode: Any) -> Outcome:
-    try:
-        found: Decoded = decode()
-    except Unreadable as unreadable:
-        return unreadable
-    return found
-
-
-def read_marc(stream: BinaryIO, member: str, table: str, profile: Profile, library: Library, *, where: str) -> Iterator[Read]:
-    """Reads of up to 5,000 records: rows of `table`, and, in Reads of their own, of items and holdings inside them."""
+def read_marc(
+    stream: BinaryIO, member: str, table: str, profile: Profile, library: Library, *, where: str, block: int = BLOCK
+) -> Iterator[Read]:
+    """Reads of some thousand records: rows of `table`, and, in Reads of their own, of items and holdings inside them."""
     settings = profile.table(table)
-    columns = mapping.load(settings.binding or f"{settings.marc}_{table}")
-    batch = _Batch(member, table, profile, settings, library, columns, where)
-    for record, (piece, outcome) in enumerate(decoded(stream, settings, where), start=1):
-        batch.add(record, piece, outcome)
-        if batch.count == RECORDS:
-            yield from batch.reads()
-            batch = _Batch(member, table, profile, settings, library, columns, where)
-    yield from batch.reads()
+    remembered = Remembered(stream)
+    reader = _Reader(member, table, profile, settings, library, where, remembered)
+    empty = True
+    for batch in batches(cast(BinaryIO, remembered), settings, where, block):
+        yield from reader.reads(batch)
+        remembered.forget(_end(batch))
+        empty = False
+    if empty:
+        yield from reader.reads(build([], Tags()))
 
 
-class _Batch:
-    """The records that make the next Reads."""
+def _end(batch: Batch) -> int:
+    """The byte behind the last record of the batch, read or set aside."""
+    aside = np.asarray(batch.aside.column("offset")) + np.asarray(batch.aside.column("length"))
+    return int(max([0, *(batch.offset + batch.length)[-1:], *aside[-1:]]))
 
-    def __init__(
-        self,
-        member: str,
-        table: str,
-        profile: Profile,
-        settings: TableProfile,
-        library: Library,
-        columns: mapping.ColumnMapping,
-        where: str,
-    ) -> None:
-        self.member, self.table, self.profile, self.settings, self.library = member, table, profile, settings, library
-        self.columns, self.where = columns, where
-        self.count = 0
-        self.rows: list[dict[str, Any]] = []
-        self.aside: list[dict[str, Any]] = []
-        self.known: list[dict[str, Any]] = []  # of those set aside: which they are
-        self.warnings: Counter[str] = Counter()
-        self.filtered: Counter[str] = Counter()
-        parts = (("item", settings.items), ("holding", settings.holdings))
-        self.embedded = {name: _Embedded(embedded) for name, embedded in parts if embedded is not None}
 
-    def add(self, record: int, piece: iso2709.Piece, outcome: Outcome) -> None:
-        """Take one piece in."""
-        self.count += 1
-        place = {"record": record, "offset": piece.offset, "length": len(piece.raw)}
-        if isinstance(outcome, Unreadable):
-            self.aside.append(
-                {"member": self.member, **place, "reason": outcome.reason, "detail": outcome.detail or None, "raw": piece.raw}
-            )
-            number = self._numbered(marc_number.told(piece.raw, self.settings.marc))
-            if number["control_number"]:
-                self.known.append(number | {f"_{name}": value for name, value in place.items()} | {"_member": self.member})
-            return
-        found = outcome.record
-        if KINDS[self.settings.marc].get(found.leader[6:7], "bibliographic") != self.table and self.settings.marc != "danmarc2":
-            self.filtered["MARC_OTHER_KIND"] += 1
-            return
-        self.warnings.update(outcome.repairs)
-        row = self._numbered(found)
-        row["deleted"] = row.get("deleted") == "true"
-        row |= {"format": self.settings.marc, "encoding": outcome.encoding, "repaired": ", ".join(outcome.repairs) or None}
-        row["marcxml"] = as_marcxml(found)
-        self.rows.append(row | {f"_{name}": value for name, value in place.items()} | {"_member": self.member})
-        for part in self.embedded.values():
-            part.add(found, place, piece.raw, row)
+@dataclass
+class _Reader:
+    member: str
+    table: str
+    profile: Profile
+    settings: TableProfile
+    library: Library
+    where: str
+    remembered: Remembered
 
-    def _numbered(self, record: Record) -> dict[str, Any]:
-        """The record's columns; one that does not say whose it is is the library's own."""
-        row = self.columns.row(record)
-        return row | {"agency": row.get("agency") or self.library.isil}
+    def __post_init__(self) -> None:
+        self.columns = mapping.load(self.settings.binding or f"{self.settings.marc}_{self.table}")
+        parts = (("item", self.settings.items), ("holding", self.settings.holdings))
+        self.inside = {name: Items(embedded) for name, embedded in parts if embedded is not None}
 
-    def reads(self) -> Iterator[Read]:
-        """The rows so far."""
+    def reads(self, batch: Batch) -> Iterator[Read]:
+        """The batch's records, what is set aside, and what is inside records."""
+        batch = self._strictly(batch)
+        kept = self._of_kind(batch)
+        records = batch.select(kept)
+        rows = self._rows(records)
+        filtered = {"MARC_OTHER_KIND": int((~kept).sum())} if not kept.all() else {}
+        aside = conform(batch.aside.append_column("member", pa.repeat(pa.scalar(self.member), batch.aside.num_rows)))
+        yield Read(self.table, rows, aside, filtered, dict(_warnings(records)), self._known(batch.aside))
+        for table, items in self.inside.items():
+            block = items.block(records, rows, self.member, self.remembered.bytes_at)
+            if block is not None:
+                yield typed(block, Target(table, items.columns, self.settings, self.profile, self.library), where=self.where)
+
+    def _strictly(self, batch: Batch) -> Batch:
+        """Without records that read well enough to look at, but not to take the place of good ones."""
+        refused = {
+            number: TOO_DAMAGED[reason]
+            for number, reason in zip(*(batch.issues.column(name).to_pylist() for name in ("record", "reason")), strict=True)
+            if reason in TOO_DAMAGED
+        }
+        if not refused:
+            return batch
+        bad = np.isin(batch.number, list(refused))
+        aside = [
+            Aside(number, offset, self.remembered.bytes_at(offset, length), *refused[number])
+            for number, offset, length in zip(*(column[bad].tolist() for column in (batch.number, batch.offset, batch.length)), strict=True)
+        ]
+        joined = pa.concat_tables([batch.aside, aside_table(aside)]).sort_by("record")
+        return replace(batch, aside=joined).select(~bad)
+
+    def _of_kind(self, batch: Batch) -> Bools:
+        """Which records are of the kind that the table holds."""
+        kinds = KINDS.get(self.settings.marc)
+        if kinds is None:
+            return np.ones(len(batch), np.bool_)
+        letters = pc.utf8_slice_codeunits(batch.leaders, 6, 7).dictionary_encode()
+        right = np.array([kinds.get(letter, "bibliographic") == self.table for letter in letters.dictionary.to_pylist()], np.bool_)
+        found: Bools = right[np.asarray(letters.indices)]
+        return found
+
+    def _rows(self, records: Batch) -> pa.RecordBatch:
+        """A row for each record."""
+        count = len(records)
+        wide = self._numbered(records)
+        wide["deleted"] = (
+            pc.fill_null(pc.equal(wide["deleted"], "true"), False) if "deleted" in wide else pa.repeat(pa.scalar(False), count)
+        )
+        wide |= {
+            "format": pa.repeat(pa.scalar(self.settings.marc), count),
+            "encoding": pa.array(NAMES, pa.string()).take(pa.array(records.charset)),
+            "repaired": _repaired(records),
+            "marcxml": elements(records),
+            "_member": pa.repeat(pa.scalar(self.member), count),
+            "_record": pa.array(records.number),
+            "_offset": pa.array(records.offset),
+            "_length": pa.array(records.length),
+        }
+        return self._typed(wide, count)
+
+    def _numbered(self, records: Batch) -> dict[str, pa.Array]:
+        """The records' columns by their mapping; one that does not say whose it is is the library's own."""
+        wide = records.wide(self.columns)
+        columns = {name: wide.column(name).combine_chunks() for name in wide.column_names}
+        own = pa.repeat(pa.scalar(self.library.isil), len(records))
+        return columns | {"agency": pc.coalesce(columns["agency"], own) if "agency" in columns else own}
+
+    def _typed(self, columns: Mapping[str, pa.Array], count: int) -> pa.RecordBatch:
         schema = incoming.schema(self.table)
-        rows, known = (
-            pa.RecordBatch.from_arrays(
-                [pa.array([_value(row.get(column.name), column.type) for row in found], column.type) for column in schema], schema=schema
-            )
-            for found in (self.rows, self.known)
-        )
-        yield Read(self.table, rows, set_aside(self.aside), dict(self.filtered), dict(self.warnings), known)
-        for table, part in self.embedded.items():
-            if len(part.places):
-                target = Target(table, part.columns, self.settings, self.profile, self.library)
-                yield typed(part.block(self.member), target, where=self.where)
+        arrays = [columns[one.name].cast(one.type) if one.name in columns else pa.nulls(count, one.type) for one in schema]
+        return pa.RecordBatch.from_arrays(arrays, schema=schema)
+
+    def _known(self, aside: pa.Table) -> pa.RecordBatch:
+        """Of the records set aside those whose control number can be told: the lake must not take them for missing."""
+        told = [marc_number.told(raw, self.settings.marc) for raw in aside.column("raw").to_pylist()]
+        places = zip(*(aside.column(name).to_pylist() for name in ("record", "offset", "length")), strict=True)
+        records = build([Found(record, *place) for record, place in zip(told, places, strict=True)], Tags())
+        wide = self._numbered(records) | {
+            "_member": pa.repeat(pa.scalar(self.member), len(records)),
+            "_record": pa.array(records.number),
+            "_offset": pa.array(records.offset),
+            "_length": pa.array(records.length),
+        }
+        rows = self._typed(wide, len(records))
+        told_apart = np.ones(len(records), np.bool_)
+        for name in incoming.contract(self.table).key:
+            told_apart &= np.asarray(rows.column(name).is_valid())
+        return rows.filter(pa.array(told_apart))
 
 
-def _value(value: Any, kind: pa.DataType) -> Any:
-    """A year as a number; all else as it is."""
-    return int(value) if value is not None and pa.types.is_integer(kind) and isinstance(value, str) else value
+def _reasons(records: Batch) -> tuple[Ints, list[str]]:
+    """(index of record, reason) of what was repaired, each once, in their order."""
+    place = np.searchsorted(records.number, np.asarray(records.issues.column("record")))
+    inside = place < len(records)
+    inside[inside] = records.number[place[inside]] == np.asarray(records.issues.column("record"))[inside]
+    pairs = dict.fromkeys(zip(place[inside].tolist(), records.issues.filter(pa.array(inside)).column("reason").to_pylist(), strict=True))
+    return np.array([record for record, _ in pairs], np.int64), [reason for _, reason in pairs]
 
 
-class _Embedded:
-    """Items or holdings inside bibliographic records, as a block of texts that is read like any table."""
+def _warnings(records: Batch) -> Counter[str]:
+    """How many records were repaired, by reason."""
+    return Counter(_reasons(records)[1])
 
-    def __init__(self, embedded: Embedded) -> None:
-        self.field, self.indicators = embedded.field, embedded.indicators
-        parent: Columns = {name: (Column(source=(name,)),) for name in ("control_number", "agency")}
-        self.columns = parent | embedded.columns
-        self.codes = sorted({name for alternatives in embedded.columns.values() for column in alternatives for name in column.source})
-        if not all(len(code) == 2 and code[0] == "$" for code in self.codes):
-            raise SettingsError(f"columns of {embedded.field} name subfields, such as $p", where="profile")
-        assert all(available(alternatives, frozenset(self.codes)) for alternatives in embedded.columns.values())
-        self.texts: dict[str, list[str | None]] = {name: [] for name in (*self.codes, "control_number", "agency")}
-        self.places: list[tuple[int, int, bytes]] = []
 
-    def add(self, record: Record, place: dict[str, int], raw: bytes, row: dict[str, Any]) -> None:
-        """Every field of the record that carries one; a subfield that comes twice counts by its first."""
-        for found in record.named(self.field):
-            if found.data is not None or (self.indicators and found.indicators != self.indicators):
-                continue
-            values: dict[str, str] = {}
-            for code, value in found.subfields:
-                values.setdefault(f"${code}", value)
-            for code in self.codes:
-                self.texts[code].append(values.get(code) or None)
-            self.texts["control_number"].append(row["control_number"])
-            self.texts["agency"].append(row["agency"])
-            self.places.append((place["record"], place["offset"], raw))
-
-    def block(self, member: str) -> TextBlock:
-        """All of them."""
-        places = self.places
-        return TextBlock(
-            member,
-            {name: pa.array(texts, pa.string()) for name, texts in self.texts.items()},
-            np.array([record for record, _, _ in places], np.int64),
-            np.array([offset for _, offset, _ in places], np.int64),
-            np.array([len(raw) for _, _, raw in places], np.int64),
-            lambda row: places[row][2],
-        )
+def _repaired(records: Batch) -> pa.StringArray:
+    """For each record the reasons, in words that a table can hold; null where it was clean."""
+    words: list[list[str]] = [[] for _ in range(len(records))]
+    for record, reason in zip(*_reasons(records), strict=True):
+        words[record].append(reason)
+    return pa.array([", ".join(some) or None for some in words], pa.string())

@@ -20,12 +20,17 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from enum import IntEnum
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from include.marc.mapping import ColumnMapping
 
 Ints = npt.NDArray[Any]
 Bools = npt.NDArray[np.bool_]
@@ -175,6 +180,12 @@ class Batch:
         from include.marc.long import long
 
         return long(self)
+
+    def wide(self, spec: ColumnMapping | Mapping[str, str | Sequence[str]]) -> pa.Table:
+        """A row for each record, by sentences (`{"title": "245$a | trim punctuation"}`, include.marc.mapping): include.marc.wide."""
+        from include.marc.wide import wide
+
+        return wide(self, spec)
 
 
 def _matches(pattern: str, tag: str) -> bool:

@@ -2,14 +2,22 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
+import pyarrow as pa
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from include.engine.contract.loading import load as contract
 from include.engine.errors import SettingsError
-from include.marc.mapping import BINDINGS, clean_isbn, clean_issn, language, load, sentence, trim_punctuation, year
+from include.marc.batch import Tags
+from include.marc.build import Found, build
+from include.marc.mapping import BINDINGS, load, parse, sentence
 from include.marc.record import Field, Record
+from include.marc.steps import BLANKS, PUNCTUATION, clean_isbn, clean_issn, language, trim_punctuation, year
+from tests.marc.test_batch import records
 
 BOOK = Record(
     "00000nam a2200000 a 4500",
@@ -25,8 +33,14 @@ BOOK = Record(
 )
 
 
+BATCH = build([Found(BOOK, 1)], Tags())
+
+
 def values(text: str, maps: dict[str, dict[str, str]] | None = None) -> list[str]:
-    return sentence(text, maps or {}).values(BOOK)
+    found = BATCH.wide(parse("test", {"x[]": text}, maps)).column("x").to_pylist()[0]
+    one = BATCH.wide(parse("test", {"x": text}, maps)).column("x").to_pylist()[0]
+    assert one == (found[0] if found else None)
+    return found or []
 
 
 @pytest.mark.parametrize(
@@ -64,14 +78,9 @@ def test_a_sentence_that_cannot_be_read_is_an_error(text: str) -> None:
 
 
 def test_steps_clean_what_cataloguers_write() -> None:
-    assert [trim_punctuation(text) for text in ("Title /", "Title :", "Andersen, H. C.", "The end.", "[1999]", "c2004.")] == [
-        "Title",
-        "Title",
-        "Andersen, H. C.",
-        "The end",
-        "1999",
-        "c2004",
-    ]
+    texts = ["Title /", "Title :", "Andersen, H. C.", "The end.", "[1999]", "c2004.", None]
+    trimmed = ["Title", "Title", "Andersen, H. C.", "The end", "1999", "c2004", None]
+    assert trim_punctuation(pa.array(texts)).to_pylist() == trimmed
     assert [clean_isbn(text) for text in ("87-00-00000-x (ib.)", "9788700000002", "87", "ISBN")] == [
         "870000000X",
         "9788700000002",
@@ -89,7 +98,7 @@ def test_each_binding_gives_columns_of_its_contract(file: Path) -> None:
     known = contract(f"ils_{table}")
     for column, (many, _) in load(file.stem).columns.items():
         assert many == str(known.column(column).type).startswith("list")
-    row = load(file.stem).row(BOOK)
+    row = BATCH.wide(load(file.stem)).to_pylist()[0]
     assert row["control_number" if table != "holding" else "holding_id"] in ("123", None)
 
 
@@ -99,3 +108,37 @@ def test_a_binding_with_a_mistake_names_the_column(tmp_path: Path) -> None:
         load("x", tmp_path)
     with pytest.raises(SettingsError, match="There are: x"):
         load("y", tmp_path)
+
+
+def trimmed_one(text: str) -> str:
+    """The rule for one text, as a pair of regular expressions."""
+    text = re.sub(r"[\s/:;,=]+$", "", text.strip())
+    text = re.sub(r"^\[(.*)\]$", r"\1", text)
+    return re.sub(r"(?<=\w{3}|..[)\]])\.$", "", text)
+
+
+@given(st.lists(st.text(st.sampled_from([*"ab1.[]()é\næ ", *BLANKS, *PUNCTUATION]), max_size=8)))
+def test_punctuation_is_trimmed_from_many_texts_as_from_one(texts: list[str]) -> None:
+    assert trim_punctuation(pa.array(texts, pa.string())).to_pylist() == [trimmed_one(text) for text in texts]
+
+
+@given(st.lists(records, max_size=5))
+def test_each_record_of_a_batch_is_mapped_as_if_it_were_alone(given: list[Record]) -> None:
+    mapping = load("marc21_bibliographic")
+    together = build([Found(record, number) for number, record in enumerate(given)], Tags()).wide(mapping).to_pylist()
+    assert together == [build([Found(record, 1)], Tags()).wide(mapping).to_pylist()[0] for record in given]
+
+
+def test_values_of_several_fields_are_kept_apart_and_distinct() -> None:
+    again = Record(BOOK.leader, [*BOOK.fields, Field("650", indicators=" 7", subfields=[("a", "One"), ("a", "Three")])])
+    both = build([Found(again, 1), Found(Record(BOOK.leader, []), 2), Found(BOOK, 3)], Tags())
+    spec = {"subjects[]": "650$a", "title": ["999$a", "245$ac"], "number": "001"}
+    assert both.wide(spec).to_pylist() == [
+        {"subjects": ["One", "One Three"], "title": "Title : again N. N.", "number": "123"},
+        {"subjects": None, "title": None, "number": None},
+        {"subjects": ["One"], "title": "Title : again N. N.", "number": "123"},
+    ]
+
+
+def test_a_mapping_knows_which_fields_it_needs() -> None:
+    assert parse("test", {"a": "leader/06 + 008/23", "b": ["245$a, 6XX$a", "tag 1XX"]}).tags == {"008", "245", "6XX", "1XX"}

@@ -54,7 +54,7 @@ def repair(raw: bytes, repairs: tuple[str, ...], *, subfields_below_010: bool) -
         issues.append(Issue("MARC_DIRECTORY_WRONG", detail))
     leader = bytes(byte if 32 <= byte < 127 else 32 for byte in raw[:LEADER_LENGTH])
     if leader != raw[:LEADER_LENGTH]:
-        issues.append(Issue("MARC_LEADER_INVALID"))
+        issues.append(Issue("MARC_LEADER_CHARACTER"))
     fields = tuple(_field(tag, data, seq, issues, subfields_below_010) for seq, (tag, data) in enumerate(found, start=1))
     if sum(issue.reason == "MARC_TAG_INVALID" for issue in issues) > MOST_BAD_TAGS:
         raise Unreadable("MARC_DIRECTORY_INVALID", "tags that are none")

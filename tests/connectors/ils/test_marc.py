@@ -2,20 +2,16 @@
 
 from __future__ import annotations
 
-import contextlib
 import io
-import random
 
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
-from connectors.ils import iso2709, marc8
-from connectors.ils.marc_reader import RECORDS
+from connectors.ils.marc_reader import read_marc
+from connectors.ils.profile import load
 from include.engine.reasons import reason
 from include.marc.record import NAMESPACE
 from tests.connectors.ils.marc_records import TITLE, iso, item, profile
-from tests.connectors.ils.reading import Result, read_all
+from tests.connectors.ils.reading import DENMARK, Result, read_all
 
 
 def read(content: bytes, **settings: str) -> Result:
@@ -189,35 +185,16 @@ def test_danmarc2_has_subfields_in_001_and_ø_as_a_code() -> None:
 
 
 def test_many_records_come_in_pieces_with_running_numbers() -> None:
-    many = RECORDS + 3
-    result = read(b"".join(iso(str(n)) for n in range(1, many + 1)))
-    assert [row["_record"] for row in result.rows["bibliographic"]] == list(range(1, many + 1))
+    content = b"".join(iso(str(n)) for n in range(1, 101))
+    reads = list(read_marc(io.BytesIO(content), "", "bibliographic", profile(), DENMARK, where="f", block=5_000))
+    assert len(reads) > 2
+    numbers = [number for part in reads if part.rows for number in part.rows.column("_record").to_pylist()]
+    assert numbers == list(range(1, 101))
 
 
-@settings(max_examples=120, deadline=None)
-@given(st.integers(0, 2**32))
-def test_no_damage_loses_a_byte_or_hides_a_record_far_away(seed: int) -> None:
-    chance = random.Random(seed)
-    records = [iso(str(n), title=b"t" * chance.randrange(60)) for n in range(12)]
-    hurt = chance.randrange(1, 10)
-    raw = bytearray(records[hurt])
-    for _ in range(chance.randrange(1, 5)):
-        at = chance.randrange(len(raw))
-        raw[at : at + chance.randrange(3)] = chance.choice([b"", b"\x1d", b"\x1e", b"7", b"\xff", b"\x1f"])
-    content = b"".join(records[:hurt]) + bytes(raw) + b"".join(records[hurt + 1 :])
-    pieces = list(iso2709.pieces(io.BytesIO(content)))
-    at = 0
-    for piece in pieces:
-        assert not content[at : piece.offset].strip(iso2709.BETWEEN)
-        assert content[piece.offset : piece.offset + len(piece.raw)] == piece.raw
-        at = piece.offset + len(piece.raw)
-    assert not content[at:].strip(iso2709.BETWEEN)
-    whole = [piece.raw for piece in pieces]
-    assert whole[: hurt - 1] == records[: hurt - 1]
-    assert records[hurt + 2 :] == whole[len(whole) - len(records[hurt + 2 :]) :]
-
-
-@given(st.binary(max_size=40))
-def test_marc_8_reads_any_bytes_or_says_that_it_cannot(data: bytes) -> None:
-    with contextlib.suppress(marc8.NotMarc8):
-        marc8.decode(data)
+def test_what_is_inside_records_keeps_its_record_s_bytes_when_it_is_set_aside() -> None:
+    wrong = ("952", b"  \x1f911\x1fp0011\x1faMAIN\x1fyBK\x1f00\x1flmany")
+    content = b"".join(iso(str(n), extra=[item(str(n))]) for n in range(1, 60)) + iso("60", extra=[wrong])
+    reads = list(read_marc(io.BytesIO(content), "", "bibliographic", load("koha"), DENMARK, where="f", block=5_000))
+    (aside,) = [row for part in reads if part.set_aside for row in part.set_aside.to_pylist()]
+    assert (aside["record"], aside["raw"]) == (60, iso("60", extra=[wrong]))

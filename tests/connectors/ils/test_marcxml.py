@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import io
-
 import pytest
 from lxml import etree
 
-from connectors.ils import marcxml
 from include.engine.errors import Refused
 from include.marc.record import NAMESPACE
 from tests.connectors.ils.marc_records import TITLE, profile, record, xml
@@ -113,17 +110,13 @@ def test_prefixes_and_marcxchange_are_read() -> None:
 
 @pytest.mark.parametrize(
     ("content", "code"),
-    [(b"<collection/>", "XML_NO_RECORDS"), (b"", "XML_NO_RECORDS"), (xml(record("1")).decode().encode("utf-16"), "CHARSET_REFUSED")],
+    [
+        (b"<collection/>", "XML_NO_RECORDS"),
+        (b"", "XML_NO_RECORDS"),
+        (xml(record("1"), head='<?xml version="1.0" encoding="utf-7"?>'), "CHARSET_REFUSED"),
+    ],
 )
 def test_a_file_without_records_that_can_be_read_is_refused(content: bytes, code: str) -> None:
     with pytest.raises(Refused) as refused:
         read(content)
     assert refused.value.code == code
-
-
-def test_records_are_found_however_the_stream_is_cut(monkeypatch: pytest.MonkeyPatch) -> None:
-    content = xml(record("1"), record("2").replace("</record>", ""), record("3"))
-    whole = [(piece.offset, piece.raw) for piece in marcxml.fragments(io.BytesIO(content), "f")]
-    for size in (70, 101, 333):
-        monkeypatch.setattr(marcxml, "CHUNK", size)
-        assert [(piece.offset, piece.raw) for piece in marcxml.fragments(io.BytesIO(content), "f")] == whole

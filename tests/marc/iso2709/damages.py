@@ -70,7 +70,7 @@ DAMAGES = [
     Damage("a delimiter with nothing behind", "MARC_SUBFIELD_EMPTY", lambda raw: raw.replace(b" /\x1fc", b" \x1f\x1fc", 1)),
     Damage("a field without subfields", "MARC_FIELD_EMPTY", lambda raw: raw.replace(b" 7\x1fa", b" 7ab", 1)),
     Damage("a control character", "MARC_CONTROL_CHARACTER", lambda raw: _in_245a(raw, b"\x07")),
-    Damage("a leader with other letters", "MARC_LEADER_INVALID", lambda raw: raw[:6] + b"\xe6" + raw[7:]),
+    Damage("a leader with other letters", "MARC_LEADER_CHARACTER", lambda raw: raw[:6] + b"\xe6" + raw[7:]),
     Damage("UTF-8 said to be MARC-8", "MARC_UTF8_DECLARED_MARC8", lambda raw: raw[:9] + b" " + raw[10:]),
     Damage("MARC-8 said to be UTF-8", "MARC_MARC8_DECLARED_UTF8", lambda raw: raw.replace(TITLE.encode(), b"Caf\xe2e og p\xb5rer..", 1)),
     Damage("bytes of no character set", "MARC_CHARSET_WRONG", lambda raw: _in_245a(raw, b"\xff\xfe"), lost=True),

@@ -183,7 +183,7 @@ EXPECTED: dict[str, tuple[list[str | None] | int, dict[str, int], dict[str, int]
         {"MARC_DIRECTORY_INVALID": 1},
     ),
     "Evergreen__nepali.marc": (96, {"MARC_INDICATORS_WRONG": 1}, {}),
-    "Evergreen__oss.marc": (42, {"MARC_LEADER_INVALID": 1, "MARC_SUBFIELD_CODE": 2}, {}),
+    "Evergreen__oss.marc": (42, {"MARC_LEADER_CHARACTER": 1, "MARC_SUBFIELD_CODE": 2}, {}),
     "librisxl__7149593.marc": ([], {}, {"MARC_NOT_A_RECORD": 1, "MARC_TRUNCATED": 1}),  # line format, not ISO 2709
     "pymarc__1251.dat": ([], {}, {"MARC_CHARSET_WRONG": 6}),  # Windows-1251, which no leader can say: name it with `charset`
     "pymarc__bad_eacc_encoding.dat": ([], {}, {"MARC_CHARSET_WRONG": 1}),
