@@ -74,7 +74,8 @@ def tls(tmp_path: Path) -> Iterator[ssl.SSLContext]:
 
 def _their_client(server: Running, *, tls: bool) -> Any:
     client = Sip2()
-    client.hostName, client.hostPort, client.tlsEnable, client.tlsAcceptSelfsigned = "127.0.0.1", server.port, tls, True
+    client.hostName, client.hostPort = "localhost" if tls else "127.0.0.1", server.port
+    client.tlsEnable, client.tlsAcceptSelfsigned = tls, True
     client.AO, client.withSeq, client.withCrc = "lindeby", True, True
     client.connect()
     return client
