@@ -23,7 +23,8 @@ Note = Callable[[list[dict[str, Any]]], None]
 def deliver(
     org: Org, body: bytes, wanted: Wanted, since: datetime | None, known: list[dict[str, Any]], note: Note, *, poll: float, longest: float
 ) -> Tally:
-    """Upsert the CSV `body`. `known` are the jobs of earlier tries as `note` wrote them (`id`, `uploading`); `since`: when the first of them began, None when this is it.
+    """Upsert the CSV `body`. `known` are the jobs of earlier tries as `note` wrote them (`id`, `uploading`); `since`: when the first of
+    them began, None when this is it.
 
     Done again after a crash at any point, it goes on with those jobs. Raises Refused, Unreachable.
     """

@@ -68,13 +68,15 @@ def delete(org: Org, there: Mapping[str, str]) -> Tally:
 
 
 def nested(record: Record) -> dict[str, Any]:
-    """`{"Guardian__r.Bindery_Id__c": "x"}` as JSON has it: `{"Guardian__r": {"Bindery_Id__c": "x"}}`; a reference to nobody is left out."""
+    """`{"Guardian__r.Bindery_Id__c": "x"}` as JSON has it: `{"Guardian__r": {"Bindery_Id__c": "x"}}`; a reference to nobody empties the lookup."""
     made: dict[str, Any] = {}
     for name, value in record.items():
         lookup, _, field = name.partition(".")
         if not field:
             made[name] = value
-        elif value is not None:
+        elif value is None:
+            made[f"{lookup[:-1]}c" if lookup.endswith("__r") else f"{lookup}Id"] = None
+        else:
             made[lookup] = {field: value}
     return made
 

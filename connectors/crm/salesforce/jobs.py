@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from connectors.crm.salesforce.org import Org
+from connectors.crm.salesforce.org import TRIES, Org
 from connectors.crm.trouble import refused, unreachable
 from include.engine import clock
 from include.engine.errors import Refused, Unreachable
@@ -51,12 +51,18 @@ def create(org: Org, wanted: Wanted, since: datetime | None, known: set[str]) ->
         for surplus in lost[1:]:
             abort(org, surplus)
         return lost[0]
-    try:
-        return str(org.call("POST", INGEST, again=False, json=wanted.body()).json()["id"])
-    except Unreachable as trouble:
-        if trouble.code != "CRM_LIMIT" and (found := _lost(org, wanted, begun, known)):
-            return found[0]
-        raise
+    for number in range(1, TRIES + 1):
+        try:
+            return str(org.call("POST", INGEST, again=False, json=wanted.body()).json()["id"])
+        except Unreachable as trouble:
+            if trouble.code == "CRM_LIMIT":
+                raise
+            org.sleep(org.pause * number)
+            if found := _lost(org, wanted, begun, known):
+                return found[0]
+            if number == TRIES:
+                raise
+    raise AssertionError
 
 
 def _lost(org: Org, wanted: Wanted, since: datetime, known: set[str]) -> list[str]:

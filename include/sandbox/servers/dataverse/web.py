@@ -27,7 +27,8 @@ _TERM = re.compile(r"(\w+)\s+(eq|ne|ge|gt)\s+('(?:[^']|'')*'|\S+)")
 
 @dataclass
 class State:
-    """`calls` are those with a token; `most` requests at once; `seconds` is how long one takes; `page_rows` rows of a query's page."""
+    """`calls` are those with a token; `most` requests at once; `seconds` is how long one takes; `page_rows` rows of a query's page;
+    `retry_after` (s) is what it asks for when it is busy."""
 
     address: str = ""
     environment: Environment = field(default_factory=Environment)
@@ -42,7 +43,12 @@ class State:
     seconds: float = 0.0
     busiest: int = 0
     page_rows: int = 5000
+    retry_after: float = 1.0
     _busy: int = 0
+
+    def reset(self) -> None:
+        """As it was when it started, but for its address."""
+        self.__init__(address=self.address)  # type: ignore[misc]
 
 
 def application(state: State) -> Starlette:
@@ -92,11 +98,11 @@ class _Answers:
         if token not in state.tokens:
             return Response(status_code=401, headers={"WWW-Authenticate": "Bearer"})
         if world.take("throttled"):
-            return _too_many(-2147015902, "Number of requests exceeded the limit of 6000 over time window of 300 seconds.")
+            return self._too_many(-2147015902, "Number of requests exceeded the limit of 6000 over time window of 300 seconds.")
         if state._busy >= state.most:
-            return _too_many(-2147015898, f"Number of concurrent requests exceeded the limit of {state.most}.")
+            return self._too_many(-2147015898, f"Number of concurrent requests exceeded the limit of {state.most}.")
         if world.take("unavailable"):
-            return Response(status_code=503, headers={"Retry-After": "1"})
+            return Response(status_code=503, headers={"Retry-After": f"{state.retry_after:g}"})
         state._busy += 1
         state.busiest = max(state.busiest, state._busy)
         try:
@@ -108,6 +114,10 @@ class _Answers:
             return JSONResponse(refusal.body(), refusal.status)
         finally:
             state._busy -= 1
+
+    def _too_many(self, code: int, message: str) -> Response:
+        body = {"error": {"code": hex(code & 0xFFFFFFFF), "message": message}}
+        return JSONResponse(body, 429, headers={"Retry-After": f"{self.state.retry_after:g}"})
 
     def _answer(self, request: Request, path: str, body: bytes) -> Response:
         world = self.state.environment
@@ -225,10 +235,6 @@ class _Answers:
         table, key = request.query_params["etn"] + "s", request.query_params["id"]
         row = self.state.environment.rows.get(table, {}).get(key)
         return HTMLResponse(page(table.removesuffix("s").title(), row, "bindery_libraryrecord")) if row else Response(status_code=404)
-
-
-def _too_many(code: int, message: str) -> Response:
-    return JSONResponse({"error": {"code": hex(code & 0xFFFFFFFF), "message": message}}, 429, headers={"Retry-After": "1"})
 
 
 def _parts(content_type: str, body: bytes) -> Iterator[tuple[bytes, str]]:

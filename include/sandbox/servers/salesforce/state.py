@@ -28,3 +28,9 @@ class State:
 
     def __post_init__(self) -> None:
         self.ingest = Ingest(self.org, self.faults)
+
+    def reset(self) -> None:
+        """As it was when it started, but for its address and who may come in."""
+        self.__init__(address=self.address, door=self.door)  # type: ignore[misc]
+        self.door.sessions.clear()
+        self.door.logins.clear()

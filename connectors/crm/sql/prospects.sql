@@ -1,0 +1,21 @@
+-- People and companies that are no patrons yet, and have agreed to be written to.
+SELECT
+    'lead' AS kind,
+    prospect_id AS own,
+    CAST(CASE WHEN deleted THEN 4 WHEN consent IS DISTINCT FROM true THEN 1 ELSE 0 END AS UTINYINT) AS why,
+    consent,
+    false AS protected,
+    false AS minor,
+    first_name,
+    last_name,
+    nullif(trim(concat_ws(' ', first_name, last_name)), '') AS name,
+    email,
+    phone,
+    company,
+    company_number,
+    subject,
+    happened_on,
+    status,
+    campaign,
+    branch,
+FROM crm_prospect

@@ -1,0 +1,90 @@
+"""Salesforce and Dynamics behind the same three calls: upsert, bulk, remove."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from connectors.crm.dynamics import rows
+from connectors.crm.dynamics.client import Environment
+from connectors.crm.results import Tally
+from connectors.crm.salesforce import bulk, collections
+from connectors.crm.salesforce.jobs import Wanted
+from connectors.crm.salesforce.org import Org
+from connectors.crm.settings import CrmSync
+from include.engine.credentials import Connection
+from include.engine.ledger.parts import Part
+
+Note = Callable[[list[dict[str, Any]]], None]
+Records = Sequence[Mapping[str, Any]]
+
+
+class System(Protocol):
+    """A CRM. Each call may be done twice: the second time it finds everything as it should be."""
+
+    def upsert(self, object_name: str, key: str, records: Records) -> Tally:
+        """Records by their external id."""
+        ...
+
+    def bulk(self, part: Part, object_name: str, key: str, body: bytes, note: Note) -> Tally:
+        """A whole file of them."""
+        ...
+
+    def remove(self, object_name: str, key: str, keys: Sequence[str], blank: Mapping[str, Any], *, delete: bool) -> Tally:
+        """Delete the records with these keys, or put `blank` over them; one that is not there is not made."""
+        ...
+
+
+@dataclass(frozen=True)
+class Salesforce:
+    """`poll`: seconds between two looks at a job; `longest`: how long a try waits for one."""
+
+    org: Org
+    poll: float
+    longest: float = 3600.0
+
+    def upsert(self, object_name: str, key: str, records: Records) -> Tally:
+        return collections.upsert(self.org, object_name, key, records)
+
+    def bulk(self, part: Part, object_name: str, key: str, body: bytes, note: Note) -> Tally:
+        known = list(part.facts.get("jobs", ()))
+        wanted = Wanted(object_name, key)
+        return bulk.deliver(self.org, body, wanted, part.begun_at, known, note, poll=self.poll, longest=self.longest)
+
+    def remove(self, object_name: str, key: str, keys: Sequence[str], blank: Mapping[str, Any], *, delete: bool) -> Tally:
+        there = collections.ids(self.org, object_name, key, keys)
+        if delete:
+            tally = collections.delete(self.org, there)
+        else:
+            tally = collections.upsert(self.org, object_name, key, [{key: one, **blank} for one in there])
+            tally.removed, tally.updated, tally.created = tally.updated + tally.created, 0, 0
+        tally.gone += len(set(keys) - set(there))
+        return tally
+
+
+@dataclass(frozen=True)
+class Dynamics:
+    """`at_once`: batches under way at the same time."""
+
+    environment: Environment
+    at_once: int
+
+    def upsert(self, object_name: str, key: str, records: Records) -> Tally:
+        return rows.upsert(self.environment, object_name, key, records, at_once=self.at_once)
+
+    def bulk(self, part: Part, object_name: str, key: str, body: bytes, note: Note) -> Tally:
+        raise NotImplementedError("Dataverse takes batches, however many records there are")
+
+    def remove(self, object_name: str, key: str, keys: Sequence[str], blank: Mapping[str, Any], *, delete: bool) -> Tally:
+        if delete:
+            return rows.delete(self.environment, object_name, key, keys, at_once=self.at_once)
+        return rows.anonymise(self.environment, object_name, key, keys, blank, at_once=self.at_once)
+
+
+def system_of(flow: CrmSync, connection: Connection) -> System:
+    """The partner's CRM. The connection's extra may set `retry_seconds` and `poll_seconds`."""
+    pause = float(connection.text("retry_seconds") or 2.0)
+    if flow.system == "salesforce":
+        return Salesforce(Org(connection, reserve=flow.reserve, pause=pause), poll=float(connection.text("poll_seconds") or 2.0))
+    return Dynamics(Environment(connection, pause=pause), flow.at_once)

@@ -1,0 +1,131 @@
+"""What a sync brings into Dynamics, and what goes wrong on the way, over real sockets."""
+
+from __future__ import annotations
+
+import time
+from datetime import date
+
+import pytest
+
+from connectors.crm.dynamics import rows
+from connectors.crm.dynamics.batch import Operation, batch, row_path
+from connectors.crm.dynamics.client import Environment
+from include.engine.credentials import from_json
+from include.engine.delivery import State
+from tests.connectors.crm.conftest import DYNAMICS, quick
+
+ANA = {"email": "ana@molendal.example"}
+
+
+def environment(dataverse) -> Environment:
+    return Environment(from_json("crm", quick(dataverse.connection())), pause=0.01)
+
+
+def test_patrons_and_institutions_become_rows_by_their_alternate_key_with_a_deep_link(dynamic, dataverse) -> None:
+    dynamic.has(p1=ANA, s1={"institution": True, "name": "Lindeby Skole", "national_id": "10150817"})
+    done = dynamic.sync()
+    assert dynamic.figures(done) == {"created": 2}
+    contact = dataverse.state.environment.one("contacts", dynamic.external("p1"))
+    assert (contact["lastname"], contact["bindery_category"]) == ("Holm", 1)
+    assert contact["bindery_libraryrecord"] == "https://vsmart.lindeby.example/borrower/p1"
+    [account] = dataverse.state.environment.all("accounts")
+    assert account["accountnumber"] == "10150817"
+
+
+def test_a_second_sync_sends_nothing_and_a_changed_patron_alone_is_updated(dynamic, dataverse) -> None:
+    dynamic.has(p1=ANA, p2=ANA)
+    dynamic.sync()
+    dataverse.state.calls.clear()
+    assert dynamic.sync().counts.in_ == 0
+    assert dataverse.state.calls == []
+    dynamic.has(p2={"email": "new@molendal.example"})
+    assert dynamic.figures(dynamic.sync()) == {"updated": 1}
+
+
+def test_a_child_is_bound_to_its_guardian_and_loses_the_bond_when_it_is_of_age(dynamic, dataverse) -> None:
+    dynamic.settle("    minors: through_guardian\n", system=DYNAMICS)
+    dynamic.has(p1=ANA, c1={"birth_date": date(2020, 1, 1), "guardian_id": "p1", "consent": None, "category": "child"})
+    assert dynamic.figures(dynamic.sync()) == {"created": 2}
+    child, guardian = (dataverse.state.environment.one("contacts", dynamic.external(one)) for one in ("c1", "p1"))
+    assert child["bindery_guardian"] == guardian["contactid"]
+    dynamic.has(c1={"birth_date": date(2000, 1, 1), "consent": True, "category": "adult"})
+    assert dynamic.figures(dynamic.sync()) == {"updated": 1}
+    assert dataverse.state.environment.one("contacts", dynamic.external("c1"))["bindery_guardian"] is None
+
+
+@pytest.mark.parametrize("how", ["anonymise", "delete"])
+def test_consent_withdrawn_takes_the_person_out_and_makes_no_row_that_was_not_there(dynamic, dataverse, how) -> None:
+    dynamic.settle(f"    on_withdrawal: {how}\n", system=DYNAMICS)
+    dynamic.has(p1=ANA, p2=ANA)
+    dynamic.sync()
+    dataverse.state.environment.delete("contacts", dynamic.external("p2"))
+    dynamic.has(p1={"consent": False}, p2={"consent": False})
+    assert dynamic.figures(dynamic.sync()) == {"removed": 1, "gone": 1}
+    left = dataverse.state.environment.all("contacts")
+    assert [(one["lastname"], one["emailaddress1"]) for one in left] == ([("Anonymised", None)] if how == "anonymise" else [])
+
+
+@pytest.mark.parametrize("fault", ["throttled", "token_expires", "unavailable", "batch_500", "batch_lost", "row_locked"])
+def test_whatever_call_goes_wrong_every_row_is_there_once(dynamic, dataverse, fault) -> None:
+    dynamic.has(**{f"p{number}": ANA for number in range(7)})
+    dataverse.state.environment.fault(fault)
+    done = dynamic.sync()
+    assert (done.state, dataverse.state.environment.taken[fault]) == (State.ACKNOWLEDGED, 1)
+    assert sum(dynamic.figures(done).values()) == 7
+    assert len(dataverse.state.environment.all("contacts")) == 7
+
+
+def test_a_value_that_is_too_long_costs_its_own_row_alone(dynamic, dataverse) -> None:
+    dynamic.has(p1={"last_name": "L" * 51}, p2=ANA)
+    done = dynamic.sync()
+    assert dynamic.figures(done) == {"created": 1, "refused": 1}
+    assert "CRM_VALUE_TOO_LONG" in dynamic.receipt(done)
+    assert "maximum allowed length of '50'" in dynamic.receipt(done)
+
+
+def test_a_key_with_quotes_and_slashes_names_one_row(dataverse) -> None:
+    world, crm = dataverse.state.environment, environment(dataverse)
+    keys = ["O'Brien", "a/b", "50% & more", "x?y#z", "(é)", "it''s"]
+    assert rows.upsert(crm, "contacts", "bindery_id", [{"bindery_id": key, "lastname": key} for key in keys]).created == len(keys)
+    assert [world.one("contacts", key)["lastname"] for key in keys] == keys
+    assert rows.delete(crm, "contacts", "bindery_id", keys).removed == len(keys)
+    assert row_path("contacts", "k", "O'Brien/1") == "contacts(k='O%27%27Brien%2F1')"
+
+
+def test_never_more_batches_at_once_than_agreed(dataverse) -> None:
+    dataverse.state.seconds, dataverse.state.most = 0.05, 3
+    records = [{"bindery_id": f"k{number}", "lastname": "x"} for number in range(1200)]
+    assert rows.upsert(environment(dataverse), "contacts", "bindery_id", records, at_once=3).created == 1200
+    assert (dataverse.state.busiest, len(dataverse.state.calls)) == (3, 12)
+
+
+def test_more_than_the_service_takes_at_once_waits_as_long_as_it_says(dataverse) -> None:
+    dataverse.state.seconds, dataverse.state.most = 0.02, 1
+    slept: list[float] = []
+    crm = Environment(
+        from_json("crm", quick(dataverse.connection())), sleep=lambda seconds: (slept.append(seconds), time.sleep(seconds))[0]
+    )
+    assert (
+        rows.upsert(crm, "contacts", "bindery_id", [{"bindery_id": f"k{n}", "lastname": "x"} for n in range(300)], at_once=2).created == 300
+    )
+    assert set(slept) == {0.01}
+
+
+def test_a_login_that_is_refused_blocks_without_telling_the_secret(dynamic, dataverse) -> None:
+    dynamic.has(p1=ANA)
+    dataverse.state.environment.fault("login_refused")
+    blocked = dynamic.sync()
+    assert (blocked.state, blocked.reason) == (State.BLOCKED, "CRM_LOGIN_REFUSED")
+
+
+def test_a_batch_has_at_most_a_thousand_operations(dataverse) -> None:
+    with pytest.raises(ValueError, match="1000"):
+        batch(environment(dataverse), [Operation("DELETE", row_path("contacts", "bindery_id", "x"))] * 1001)
+
+
+def test_rows_are_read_over_many_pages(dataverse) -> None:
+    crm = environment(dataverse)
+    rows.upsert(crm, "contacts", "bindery_id", [{"bindery_id": f"k{number}", "lastname": "x"} for number in range(25)])
+    dataverse.state.page_rows = 10
+    found = list(crm.rows("contacts", {"$select": "bindery_id", "$filter": "lastname eq 'x'", "$orderby": "bindery_id"}))
+    assert len({one["bindery_id"] for one in found}) == 25

@@ -1,0 +1,225 @@
+"""What a sync brings into Salesforce, what it leaves alone, and what it takes out again."""
+
+from __future__ import annotations
+
+from datetime import date
+
+from include.engine.delivery import State
+from include.engine.ledger import copies, deliveries
+from include.engine.replay import answer, replay
+from tests.connectors.crm.conftest import SALESFORCE
+
+ANA = {"email": "ana@lindeby.example", "phone": "+45 00123456"}
+CHILD = {"birth_date": date(2020, 1, 1), "first_name": "Bo", "email": "bo@lindeby.example", "category": "child", "consent": None}
+
+
+def test_a_consenting_patron_becomes_a_contact_in_the_partner_s_own_fields_with_a_deep_link(library, org) -> None:
+    library.has(p1=ANA)
+    done = library.sync()
+    assert (done.state, done.counts.published) == (State.ACKNOWLEDGED, 1)
+    contact = org.state.org.one("Contact", library.external("p1"))
+    found = {
+        name: contact[name] for name in ("FirstName", "LastName", "Email", "Patron_Category__c", "Member_Until__c", "Library_Record__c")
+    }
+    assert found == {
+        "FirstName": "Ana", "LastName": "Holm", "Email": "ana@lindeby.example", "Patron_Category__c": "Voksen", "Member_Until__c": "2027-05-01",
+        "Library_Record__c": "https://vsmart.lindeby.example/borrower/p1",
+    }  # fmt: skip
+
+
+def test_a_whole_name_is_divided_where_the_library_system_does_not(library, org) -> None:
+    library.has(p1={"first_name": None, "last_name": None, "name": "Ana Lise Holm"})
+    library.sync()
+    contact = org.state.org.one("Contact", library.external("p1"))
+    assert (contact["FirstName"], contact["LastName"]) == ("Ana Lise", "Holm")
+
+
+def test_an_institution_becomes_an_account_with_its_company_number_and_needs_no_consent(library, org) -> None:
+    library.has(s1={"institution": True, "consent": None, "name": "Lindeby Skole", "national_id": "10150817"})
+    library.sync()
+    [account] = org.state.org.all("Account")
+    assert (account["Name"], account["Company_Number__c"]) == ("Lindeby Skole", "10150817")
+    assert org.state.org.all("Contact") == []
+
+
+def test_who_has_not_agreed_is_protected_deleted_merged_or_a_child_is_not_sent_and_the_receipt_counts_why(library, org) -> None:
+    library.has(
+        p1={"consent": False}, p2={"consent": None}, p3={"protected": True}, p4={"deleted": True}, p5={"merged_into": "p9"}, p6=CHILD,
+        p7={"birth_date": None, "guardian_id": "p1"},
+    )  # fmt: skip
+    done = library.sync()
+    assert org.state.calls == []
+    assert (done.counts.in_, done.counts.filtered) == (7, 7)
+    assert done.facts["filtered"] == {"CRM_LEFT_LIBRARY": 2, "CRM_MINOR": 2, "CRM_NO_CONSENT": 2, "CRM_PROTECTED": 1}
+
+
+def test_a_second_sync_of_the_same_register_sends_nothing_and_does_not_even_log_in(library, org) -> None:
+    library.has(p1=ANA, p2={"consent": False})
+    library.sync()
+    org.state.calls.clear()
+    org.state.door.logins.clear()
+    done = library.sync()
+    assert (done.state, done.counts.in_) == (State.ACKNOWLEDGED, 0)
+    assert (org.state.calls, org.state.door.logins) == ([], [])
+
+
+def test_each_way_of_logging_in_brings_the_same(library, org) -> None:
+    for number, way in enumerate(("jwt", "client_credentials", "soap")):
+        library.connect(org.connection(way))
+        library.has(**{f"p{number}": ANA})
+        assert library.sync().state == State.ACKNOWLEDGED
+    assert org.state.door.logins == ["jwt", "client_credentials", "soap"]
+    assert len(org.state.org.all("Contact")) == 3
+
+
+def test_only_what_changed_in_a_mapped_field_goes_again(library, org) -> None:
+    library.has(p1=ANA, p2=ANA, p3=ANA)
+    library.sync()
+    library.has(p1={"email": "new@lindeby.example"}, p2={"address": "Nygade 2"})  # the address is not mapped
+    done = library.sync()
+    assert library.figures(done) == {"updated": 1}
+    assert org.state.org.one("Contact", library.external("p1"))["Email"] == "new@lindeby.example"
+
+
+def test_a_value_that_is_gone_is_emptied_there_too(library, org) -> None:
+    for form in ("", "    bulk_from: 1\n"):
+        library.settle(form)
+        library.has(p1=ANA)
+        library.sync()
+        library.has(p1={"phone": None})
+        library.sync()
+        assert org.state.org.one("Contact", library.external("p1"))["Phone"] is None
+
+
+def test_another_mapping_sends_everything_again(library, org) -> None:
+    library.has(p1=ANA, p2=ANA)
+    library.sync()
+    library.settle(system=SALESFORCE.replace("adult: Voksen", "adult: Senior"))
+    assert library.figures(library.sync()) == {"updated": 2}
+
+
+def test_consent_withdrawn_anonymises_there_and_the_ledger_says_so(library, org) -> None:
+    library.has(p1=ANA, p2=ANA)
+    library.sync()
+    library.has(p1={"consent": False})
+    done = library.sync()
+    contact = org.state.org.one("Contact", library.external("p1"))
+    assert (contact["LastName"], contact["Email"], contact["Library_Record__c"]) == ("Anonymised", None, None)
+    assert library.figures(done) == {"removed": 1}
+    assert library.settled()[f"contact/{library.external('p1')}"] == ("sent", -1)
+    assert [one.uri for one in copies.find(library.engine.ledger, delivery_id=done.id)] == ["salesforce://lindeby_crm/Contact"]
+    assert library.sync().counts.in_ == 0
+
+
+def test_or_deletes_there_where_the_settings_say_so(library, org) -> None:
+    library.settle("    on_withdrawal: delete\n")
+    library.has(p1=ANA, p2=ANA)
+    library.sync()
+    library.has(p1={"protected": True})
+    library.sync()
+    assert org.state.org.one("Contact", library.external("p1")) is None
+    assert len(org.state.org.all("Contact")) == 1
+
+
+def test_a_patron_who_is_gone_from_the_lake_is_removed_there(library, org) -> None:
+    library.has(p1=ANA, p2=ANA)
+    library.sync()
+    gone = library.external("p1")
+    library.has(p1=None)
+    assert library.figures(library.sync()) == {"removed": 1}
+    assert org.state.org.one("Contact", gone)["LastName"] == "Anonymised"
+    assert library.sync().counts.in_ == 0
+
+
+def test_removing_makes_no_record_of_one_that_somebody_deleted_there(library, org) -> None:
+    library.has(p1=ANA)
+    library.sync()
+    org.state.org.delete("Contact", org.state.org.one("Contact", library.external("p1"))["Id"])
+    library.has(p1={"consent": False})
+    assert library.figures(library.sync()) == {"gone": 1}
+    assert org.state.org.all("Contact") == []
+
+
+def test_who_agrees_again_is_sent_again(library, org) -> None:
+    library.has(p1=ANA)
+    library.sync()
+    for consent in (False, True):
+        library.has(p1={"consent": consent})
+        library.sync()
+    assert org.state.org.one("Contact", library.external("p1"))["Email"] == "ana@lindeby.example"
+
+
+def test_a_child_goes_through_its_guardian_with_nothing_of_its_own_but_the_name(library, org) -> None:
+    library.settle("    minors: through_guardian\n")
+    library.has(c1={**CHILD, "guardian_id": "p1"}, c2={**CHILD, "guardian_id": "p2"}, c3=CHILD, p1=ANA, p2={**ANA, "consent": False})
+    done = library.sync()
+    child, guardian = (org.state.org.one("Contact", library.external(one)) for one in ("c1", "p1"))
+    assert (child["Guardian__c"], child["Email"], child["MailingCity"]) == (guardian["Id"], "ana@lindeby.example", None)
+    assert done.facts["filtered"] == {"CRM_MINOR": 2, "CRM_NO_CONSENT": 1}
+    library.has(p1={"consent": False})
+    assert library.figures(library.sync()) == {"removed": 2}
+    assert org.state.org.one("Contact", library.external("c1"))["Guardian__c"] is None
+
+
+def test_many_go_as_one_bulk_job_and_few_as_calls_of_two_hundred(library, org) -> None:
+    library.settle("    bulk_from: 300\n")
+    library.has(**{f"p{number}": ANA for number in range(301)})
+    library.sync()
+    assert len(org.state.ingest.jobs) == 1
+    assert len(org.state.org.all("Contact")) == 301
+    library.settle("    bulk_from: 300\n    brake: {changed: 100%}\n")
+    library.has(**{f"p{number}": {"email": "new@lindeby.example"} for number in range(250)})
+    library.sync()
+    assert len(org.state.ingest.jobs) == 1
+    assert [path for method, path in org.state.calls if method == "PATCH" and "composite" in path] == [
+        "composite/sobjects/Contact/Bindery_Id__c"
+    ] * 2
+
+
+def test_more_than_the_brake_lets_pass_is_held_with_the_figures_until_a_person_approves(library, org) -> None:
+    library.settle("    brake: {changed: 20%, removed: 5%, from: 3}\n")
+    library.has(**{f"p{number}": ANA for number in range(20)})
+    library.sync()
+    library.has(**{f"p{number}": {"email": "new@lindeby.example"} for number in range(4)})
+    assert library.figures(library.sync()) == {"updated": 4}
+    org.state.calls.clear()
+    library.has(**{f"p{number}": {"email": "other@lindeby.example"} for number in range(5)})
+    held = library.sync()
+    assert (held.state, held.reason) == (State.HELD, "CRM_MANY_CHANGES")
+    assert "contact 5 changed" in library.receipt(held)
+    assert org.state.calls == []
+    approved = answer(library.engine, held.id, yes=True, who="kirsten")
+    assert [one.id for one in library.claimed()] == [approved.id]
+    assert library.figures(library.run(approved.id)) == {"updated": 5}
+
+
+def test_a_register_that_came_empty_is_held_as_a_mass_removal(library, org) -> None:
+    library.settle("    brake: {from: 3}\n")
+    library.has(**{f"p{number}": ANA for number in range(10)})
+    library.sync()
+    library.has(**dict.fromkeys(list(library.register)[1:]))
+    held = library.sync()
+    assert (held.state, held.reason) == (State.HELD, "CRM_MANY_CHANGES")
+    assert "9 removed" in library.receipt(held)
+    answer(library.engine, held.id, yes=False, who="kirsten")
+    assert deliveries.get(library.engine.ledger, held.id).dismissed_by == "kirsten"
+
+
+def test_a_partner_in_status_test_sends_nothing_and_is_told_what_it_would_have_been(library, org) -> None:
+    library.settle(status="test")
+    library.has(p1=ANA)
+    done = library.sync()
+    assert (done.state, done.facts["would_send"]["parts"]) == (State.ACKNOWLEDGED, 1)
+    assert (org.state.calls, library.settled()) == ([], {})
+
+
+def test_a_row_that_the_crm_refused_stays_out_until_it_is_mended_or_replayed(library, org) -> None:
+    library.has(p1={"email": "no address"}, p2=ANA)
+    first = library.sync()
+    assert (library.figures(first), first.counts.quarantined) == ({"created": 1, "refused": 1}, 1)
+    assert library.sync().counts.in_ == 0
+    again = replay(library.engine, first.id, who="kirsten")
+    assert [one.id for one in library.claimed()] == [again.id]
+    assert library.figures(library.run(again.id)) == {"updated": 1, "refused": 1}
+    library.has(p1={"email": "mended@lindeby.example"})
+    assert library.figures(library.sync()) == {"created": 1}
