@@ -72,37 +72,58 @@ def _read(db: duckdb.DuckDBPyConnection, house: House, partner: str) -> Counter[
     db.execute(step("one_of"))
     db.execute(step("item_of_barcode"))
     _run(db, "title_of")
-    with closing(house.source.stream("loan", partner)) as reader:
-        db.register("incoming", reader)
-        _run(db, "loan")
-        db.unregister("incoming")
+    _loans(db, house, partner, "loan")
     told = Counter({reason or "": rows for reason, rows in db.execute("SELECT left_out, count(*) FROM told GROUP BY left_out").fetchall()})
+    if db.execute("SELECT count(*) FROM told WHERE left_out IS NULL AND title IS NULL").fetchall()[0][0]:
+        _loans(db, house, partner, "named")
     _run(db, "forget")
     return told
 
 
+def _loans(db: duckdb.DuckDBPyConnection, house: House, partner: str, name: str) -> None:
+    """One step over the partner's loans as they stream by."""
+    with closing(house.source.stream("loan", partner)) as reader:
+        db.register("incoming", reader)
+        _run(db, name)
+        db.unregister("incoming")
+
+
 def _lists(db: duckdb.DuckDBPyConnection, settings: Settings) -> tuple[Places, Ids, dict[str, int]]:
     """(first, title) of all patrons, without those who are no person, and with the newest `most_titles` of the others; what was left out."""
-    rows = db.sql("SELECT who, title, day FROM borrowed ORDER BY who").fetchnumpy()
-    who, title = np.asarray(rows["who"]), np.asarray(rows["title"], np.int32)
-    first = np.flatnonzero(np.concatenate([[True], who[1:] != who[:-1], [True]])).astype(np.int64) if len(who) else np.zeros(1, np.int64)
-    many = np.diff(first)
-    heavy = np.flatnonzero(many > settings.most_titles)
-    keep = np.ones(len(title), np.bool_)
-    for patron in heavy:
-        mine = slice(first[patron], first[patron + 1])
-        keep[mine] = False
-        if many[patron] <= settings.institution_titles:
-            # Newest first; of one day, those that were catalogued first: the same choice every time.
-            order = np.lexsort((title[mine], -np.asarray(rows["day"][mine]).astype("datetime64[D]").astype(np.int64)))
-            keep[first[patron] + order[: settings.most_titles]] = True
-    no_person = int((many[heavy] > settings.institution_titles).sum())
-    left = {"patrons_who_are_no_person": no_person, "titles_of_patrons_with_very_many": int((~keep).sum())}
-    if len(heavy):
-        lengths = np.add.reduceat(keep, first[:-1]).astype(np.int64)
-        first = np.concatenate([[0], np.cumsum(lengths[lengths > 0])])
-        title = title[keep]
-    return first, title, {name: count for name, count in left.items() if count}
+    rows = db.sql("SELECT who, title, coalesce(day - DATE '1970-01-01', 0)::INTEGER AS day FROM borrowed ORDER BY who").fetchnumpy()
+    db.execute("DROP TABLE borrowed")
+    who, title, day = (np.asarray(rows.pop(name)) for name in ("who", "title", "day"))
+    patron = np.zeros(len(who), np.int64)
+    np.cumsum(who[1:] != who[:-1], out=patron[1:])
+    del who
+    begin = np.flatnonzero(np.diff(patron, prepend=-1))
+    lengths = np.diff(np.append(begin, len(patron)))
+    keep, left = np.ones(len(patron), np.bool_), Counter[str]()
+    for one in np.flatnonzero(lengths > settings.most_titles):
+        mine = slice(begin[one], begin[one] + lengths[one])
+        chosen, aside = _newest(title[mine], day[mine], settings)
+        keep[mine] = chosen
+        left += aside
+    key = (patron << 32) | title
+    del patron, title, day
+    key = key if keep.all() else key[keep]
+    key.sort()
+    key = key[np.diff(key, prepend=-1) > 0]
+    ends = np.flatnonzero(np.diff(key >> 32, append=-1)) + 1  # where the next patron begins
+    return np.concatenate([[0], ends]).astype(np.int64), (key & 0xFFFFFFFF).astype(np.int32), dict(left)
+
+
+def _newest(title: Ids, day: Ids, settings: Settings) -> tuple[npt.NDArray[np.bool_], Counter[str]]:
+    """Which of one patron's loans count: those of the newest titles, none of who is no person. Of one day, the titles that came first."""
+    order = np.lexsort((title, -day))
+    distinct, at = np.unique(title[order], return_index=True)
+    if len(distinct) > settings.institution_titles:
+        return np.zeros(len(title), np.bool_), Counter(
+            {"patrons_who_are_no_person": 1, "titles_of_patrons_who_are_no_person": len(distinct)}
+        )
+    newest = distinct[np.argsort(at)][: settings.most_titles]
+    surplus = len(distinct) - len(newest)
+    return np.isin(title, newest), Counter({"titles_of_patrons_with_very_many": surplus} if surplus else {})
 
 
 @contextmanager

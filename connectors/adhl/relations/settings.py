@@ -30,7 +30,7 @@ class Settings:
     edition: str = "1"
     keep: int = 4
     keep_days: int = 90
-    memory: str = "2GB"
+    memory: str = "2500MB"
     threads: int = 2
     lock_wait_s: float = 900.0
 
