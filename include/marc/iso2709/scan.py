@@ -24,7 +24,7 @@ from include.marc.iso2709.shards import boundary
 from include.marc.iso2709.tags import TagNumbers, wanted
 from include.marc.iso2709.texts import Choices, Read, declared, read
 
-BLOCK = 8 << 20
+BLOCK = 4 << 20
 #: Where UNIMARC says its character set.
 GENERAL = "100"
 
