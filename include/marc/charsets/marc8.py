@@ -17,6 +17,8 @@ from include.marc.charsets.tables import CONTROLS, UNKNOWN, byte_table, eacc, ma
 SEPARATOR = 0x1F
 ESCAPE = b"\x1b"
 LOST = {"B": b"\x1a"}
+#: Blank and control characters are the same in every set of single bytes.
+STAYS = frozenset(map(chr, (*range(0x1B), *range(0x1C, 0x1F), 0x20, 0x7F)))
 NOT_EACC = frozenset((*range(0x21), 0x7F))
 EACC = "1"
 #: ESC g, b, p (alone) and s; ESC $ [,)-] 1; ESC ( , ) - with a final character, which may stand behind "!".
@@ -94,20 +96,30 @@ def _reverse() -> dict[str, dict[str, bytes]]:
 
 def encode(joined: str) -> bytes:
     """Joined text to joined bytes; other sets are called into G0 and left again before the value ends. 0x1A stands for what MARC-8 lacks."""
-    latin, known = marc8_latin(), _reverse()
-    text = marc8_marks().before(decomposed(joined, known.__contains__))
-    if set(text) <= latin.reverse.keys():
-        return bytes(map(latin.reverse.__getitem__, text))
+    text = marc8_marks().before(decomposed(joined, _reverse().__contains__))
+    latin, beyond = marc8_latin(), _beyond_latin()
+    out, at = [], 0
+    while found := beyond.search(text, at):  # the next value that is not all in the two sets that need no escape
+        start, stop = text.rfind("\x1f", 0, found.start()) + 1, text.find("\x1f", found.end())
+        stop = len(text) if stop < 0 else stop
+        out += [latin.written(text[at:start]), _escaped(text[start:stop])]
+        at = stop
+    return b"".join([*out, latin.written(text[at:])])
+
+
+@cache
+def _beyond_latin() -> re.Pattern[str]:
+    return re.compile("[^" + "".join(map(re.escape, sorted(marc8_latin().reverse))) + "\x1f]")
+
+
+def _escaped(value: str) -> bytes:
+    known = _reverse()
     out = bytearray()
     now = "B"
-    for character in text:
-        if character == "\x1f":
-            out += _leave(now) + b"\x1f"
-            now = "B"
-            continue
+    for character in value:
         sets = known.get(character, LOST)
-        if now in sets or "E" in sets or (character == " " and now != EACC):
-            out += sets.get(now) or sets.get("E") or b" "
+        if now in sets or "E" in sets or (character in STAYS and now != EACC):
+            out += sets.get(now) or sets.get("E") or character.encode()
             continue
         final, code = next(iter(sets.items()))
         out += _leave(now) if final == "B" else _enter(final, now)

@@ -22,6 +22,7 @@ class Single:
     table: str
     marks: Marks | None
     reverse: dict[str, int]
+    numbers: dict[int, int]
 
     def decode(self, joined: bytes) -> str:
         """Joined bytes to joined text; composed (NFC) where the set has diacritics, as pymarc does for MARC-8."""
@@ -30,8 +31,14 @@ class Single:
 
     def encode(self, joined: str) -> bytes:
         """Joined text to joined bytes; what the set does not have becomes 0x1A (SUB)."""
-        text = self.marks.before(decomposed(joined, self.reverse.__contains__)) if self.marks else joined
-        return bytes([self.reverse.get(character, SUBSTITUTE) for character in text])
+        return self.written(self.marks.before(decomposed(joined, self.reverse.__contains__)) if self.marks else joined)
+
+    def written(self, text: str) -> bytes:
+        """Text whose diacritics stand where the set has them."""
+        try:
+            return codecs.charmap_encode(text, "strict", self.numbers)[0]
+        except UnicodeEncodeError:
+            return bytes([self.reverse.get(character, SUBSTITUTE) for character in text])
 
 
 def decomposed(joined: str, has: Callable[[str], bool]) -> str:
@@ -48,7 +55,7 @@ def _single(table: str, marks: Marks | None) -> Single:
         if character != UNKNOWN:
             reverse.setdefault(character, byte)
             reverse.setdefault(unicodedata.normalize("NFC", character), byte)  # such as U+2126, which is read as U+03A9
-    return Single(table, marks, reverse)
+    return Single(table, marks, reverse, {ord(character): byte for character, byte in reverse.items()})
 
 
 @cache
