@@ -26,6 +26,10 @@ FULL: list[list[str]] = [
     ["compare"],
     ["dispatch"],
     ["parse"],
+    ["adhl_relations", "--loans", "5000000", "--peer"],
+    ["adhl_relations", "--loans", "5000000", "--each", "50"],
+    ["adhl_relations", "--loans", "50000000"],
+    ["adhl_service"],
 ]
 QUICK: list[list[str]] = [
     ["gate", "200000"],
@@ -34,6 +38,8 @@ QUICK: list[list[str]] = [
     ["compare", "200000"],
     ["dispatch", "--inboxes", "40", "--files", "100", "--new", "100"],
     ["parse"],
+    ["adhl_relations", "--loans", "200000", "--peer"],
+    ["adhl_service", "--titles", "10000", "--rate", "200", "--seconds", "3"],
 ]
 
 
