@@ -26,7 +26,7 @@ from include.marc import iso2709, mapping, marcxml
 from include.marc.batch import Batch, Bools, Ints, Tags
 from include.marc.build import Aside, Found, aside_table, build
 from include.marc.charsets import NAMES
-from include.marc.elements import elements
+from include.marc.write.marcxml import elements
 
 #: Bytes read at a time: some thousand records.
 BLOCK = 8 << 20

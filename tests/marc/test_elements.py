@@ -8,8 +8,8 @@ from lxml import etree
 
 from include.marc.batch import Batch, Tags
 from include.marc.build import Found, build
-from include.marc.elements import elements
 from include.marc.record import NAMESPACE, NOT_XML, Field, Record
+from include.marc.write.marcxml import elements
 from tests.marc.test_batch import LEADER, records
 
 
@@ -37,7 +37,7 @@ def read(element: etree._Element) -> Record:
 
 
 def as_xml_can(record: Record) -> Record:
-    """Without what XML forbids; and a parser reads CR as a line end."""
+    """Without what XML forbids."""
     fields = [
         Field(
             NOT_XML.sub("?", field.tag),
@@ -51,7 +51,7 @@ def as_xml_can(record: Record) -> Record:
 
 
 def clean(text: str) -> str:
-    return NOT_XML.sub("", text).replace("\r\n", "\n").replace("\r", "\n")
+    return NOT_XML.sub("", text)
 
 
 def test_text_without_a_code_stands_under_a_question_mark() -> None:
