@@ -102,6 +102,8 @@ class Org:
 
     records: dict[str, dict[str, dict[str, Any]]] = field(default_factory=lambda: {name: {} for name in OBJECTS})
     deleted: list[tuple[str, str]] = field(default_factory=list)
+    validation: dict[str, tuple[tuple[str, ...], str]] = field(default_factory=dict)
+    """Validation rules of an object: it needs one of these fields; else the message."""
     _next: int = 0
     _by_key: dict[tuple[str, str, str], set[str]] = field(default_factory=dict)
     _clock: datetime = field(default_factory=lambda: datetime.fromtimestamp(0, UTC))
@@ -135,6 +137,7 @@ class Org:
     def insert(self, name: str, values: Mapping[str, Any], by: str = INTEGRATION_USER) -> str:
         """A new record; returns its id. RowError when a rule is broken."""
         clean = self._checked(name, values, new=True)
+        self._validate(name, clean)
         self._next += 1
         record_id = f"{OBJECTS[name][0]}{self._next:012d}AAA"
         record = {"Id": record_id, **dict.fromkeys(OBJECTS[name][1]), **clean, "CreatedDate": self.now()}
@@ -145,6 +148,7 @@ class Org:
 
     def update(self, name: str, record: dict[str, Any], values: Mapping[str, Any], by: str = INTEGRATION_USER) -> None:
         clean = self._checked(name, values, new=False)
+        self._validate(name, {**record, **clean})
         self._index(name, record, add=False)
         record.update(clean)
         record["LastModifiedDate"] = record["SystemModstamp"] = self.now()
@@ -189,6 +193,11 @@ class Org:
         if missing:
             raise RowError("REQUIRED_FIELD_MISSING", f"Required fields are missing: [{', '.join(missing)}]", missing)
         return clean
+
+    def _validate(self, name: str, record: Mapping[str, Any]) -> None:
+        needed, message = self.validation.get(name, ((), ""))
+        if needed and not any(record.get(one) for one in needed):
+            raise RowError("FIELD_CUSTOM_VALIDATION_EXCEPTION", message, needed[:1])
 
     def _looked_up(self, name: str, lookup: str, key: str, value: Any) -> tuple[str, Any]:
         """`Guardian__r.Bindery_Id__c` names the record that the lookup `Guardian__c` points to; `Contact.X` is the lookup `ContactId`."""
