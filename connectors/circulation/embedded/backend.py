@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from dataclasses import asdict, fields, replace
+from dataclasses import fields
 from datetime import datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
@@ -46,16 +46,19 @@ _DECIDE: dict[type, Callable[[Desk, Any], Decision]] = {
     Block: desk_work.block,
     Note: desk_work.note,
 }
+_JSON = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"))  # json.dumps makes one for each call
 KINDS = {
     Checkout: "checkout", Checkin: "checkin", Renew: "renew", Reserve: "hold", Pay: "fee", Block: "block", Note: "note",
 }  # fmt: skip
+
+_NAMES = {kind: tuple(one.name for one in fields(kind)) for kind in KINDS}
 
 
 class Embedded:
     """The store, its journal and its rules. One event loop uses it; nothing here waits but for the journal and for PINs."""
 
     def __init__(self, store: Store, journal: Journal, rules: Rules, *, now: Callable[[], datetime] = clock.now) -> None:
-        self.store, self._journal, self._rules, self._now = store, journal, rules, now
+        self.store, self._journal, self.rules, self._now = store, journal, rules, now
         self.pins = Pins()
 
     async def patron(self, who: Credentials, *, whole: bool = True) -> Patron | None:
@@ -63,7 +66,7 @@ class Embedded:
         row = self.store.patron_of(who.card)
         if row is None:
             return None
-        return patron_view(self.store, self._rules, row, who.card, pin_right=await self._pin_right(row, who.pin), whole=whole)
+        return patron_view(self.store, self.rules, row, who.card, pin_right=await self._pin_right(row, who.pin), whole=whole)
 
     async def item(self, item: str) -> Item | None:
         """See Backend."""
@@ -84,7 +87,7 @@ class Embedded:
         if request.key and (known := self.store.get("done", request.key)):
             await self._journal.settled()  # the first time may still be on its way to the disk
             return self._as_before(known)
-        decision = _DECIDE[type(request)](Desk(self.store, self._rules, self._now()), request)
+        decision = _DECIDE[type(request)](Desk(self.store, self.rules, self._now()), request)
         if not decision.changes and not decision.conflict:
             return decision.outcome
         await self._keep(request, decision)
@@ -126,7 +129,7 @@ class Embedded:
             ok=True,
             reason=said["reason"],
             item=item_view(self.store, item) if item else None,
-            patron=patron_view(self.store, self._rules, patron, said["card"], whole=False) if patron else None,
+            patron=patron_view(self.store, self.rules, patron, said["card"], whole=False) if patron else None,
             due=datetime.fromisoformat(said["due"]) if said["due"] else None,
             renewed=said["renewed"],
             fee=Decimal(said["fee"]) if said["fee"] else None,
@@ -143,9 +146,10 @@ class Embedded:
         self.store.forget(seconds(self._now() - KEPT_SECONDS))
         self.store.commit()
 
-    def close(self) -> None:
-        """Keep everything and end."""
-        self.commit()
+    def close(self, *, keep: bool = True) -> None:
+        """Keep everything and end; without `keep`, what was not committed is left to the journal."""
+        if keep:
+            self.commit()
         self.pins.close()
         self._journal.close()
         self.store.close()
@@ -164,8 +168,10 @@ def apply(store: Store, number: int, entry: dict[str, Any]) -> None:
 def opened(folder: Path, keys: KeyStore, rules: Rules, *, now: Callable[[], datetime] = clock.now) -> Embedded:
     """The back end of a folder: what the journal has and the store lacks is brought in first."""
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    journal = Journal(
+        folder / "journal", keys, keys.ensure("journal", "circulation")
+    )  # first: it says when another process is at work here
     store = Store(folder / "store.db")
-    journal = Journal(folder / "journal", keys, keys.ensure("journal", "circulation"))
     for number, entry in read(folder / "journal", keys, after=store.applied):
         apply(store, number, entry)
     store.commit()
@@ -175,8 +181,8 @@ def opened(folder: Path, keys: KeyStore, rules: Rules, *, now: Callable[[], date
 def _plain(request: Request) -> dict[str, Any]:
     """A request as the journal has it: without its PIN."""
     found: dict[str, Any] = {}
-    for one in fields(request):
-        value = getattr(request, one.name)
+    for name in _NAMES[type(request)]:
+        value = getattr(request, name)
         if isinstance(value, Credentials):
             value = value.card
         elif isinstance(value, datetime):
@@ -184,17 +190,24 @@ def _plain(request: Request) -> dict[str, Any]:
         elif isinstance(value, Decimal):
             value = str(value)
         if value not in (None, "", False):
-            found[one.name] = value
+            found[name] = value
     return found
 
 
 def _remembered(outcome: Outcome) -> str:
-    said = asdict(replace(outcome, item=None, patron=None, hold=None, waiting=None))
-    said |= {
-        "item": outcome.item.item if outcome.item else "",
-        "patron": outcome.patron.patron if outcome.patron else "",
-        "card": outcome.patron.card if outcome.patron else "",
-        "due": outcome.due.isoformat() if outcome.due else "",
-        "fee": str(outcome.fee) if outcome.fee is not None else "",
-    }
-    return json.dumps(said)
+    """What must be said again when the same is asked again; patron and item by their keys alone."""
+    return _JSON.encode(
+        {
+            "reason": outcome.reason,
+            "item": outcome.item.item if outcome.item else "",
+            "patron": outcome.patron.patron if outcome.patron else "",
+            "card": outcome.patron.card if outcome.patron else "",
+            "due": outcome.due.isoformat() if outcome.due else "",
+            "renewed": outcome.renewed,
+            "fee": str(outcome.fee) if outcome.fee is not None else "",
+            "route": outcome.route,
+            "done": outcome.done,
+            "not_done": outcome.not_done,
+            "transaction": outcome.transaction,
+        }
+    )

@@ -19,6 +19,8 @@ from include.engine.errors import BinderyError
 ROTATE = 64 << 20
 """Bytes after which a new segment is begun."""
 
+_JSON = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"))  # json.dumps makes one for each call
+
 
 class JournalFailed(BinderyError):
     """The journal can be written no more (a full or broken disk). Nothing may be answered "ok" until it can: the process must be started anew."""
@@ -101,7 +103,7 @@ class Journal:
         self._lock.close()
 
     def _put(self, data: Mapping[str, Any], durable: asyncio.Future[int] | None) -> int:
-        text = json.dumps(data, ensure_ascii=False, separators=(",", ":"))
+        text = _JSON.encode(data)
         with self._condition:
             if self._failed is not None:
                 raise self._failed

@@ -7,6 +7,7 @@ import logging
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
+from time import perf_counter
 
 from connectors.circulation.backend import Backend
 from connectors.circulation.journal import JournalFailed
@@ -104,8 +105,11 @@ class Session:
             return self._sealed("96", None)
         if asked.code == "97":
             return self._last_answer or self._sealed("96", None)
-        with self._house.metrics.time(self.login, asked.code) as timed:
-            text, timed.status = await self._reply(asked, framed.sequence)
+        begun, login, status = perf_counter(), self.login, "failed"
+        try:
+            text, status = await self._reply(asked, framed.sequence)
+        finally:
+            self._house.metrics.count(login, asked.code, status, perf_counter() - begun)
         found = self._sealed(text, framed.sequence)
         self._last_line, self._last_answer = raw, found
         return found

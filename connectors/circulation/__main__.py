@@ -1,0 +1,201 @@
+"""Self-service, live: python -m connectors.circulation serve | load | kiosk | hash
+
+The store, the journal and the settings lie in `<BINDERY_HOME>/circulation`; the key that seals the journal is in Bindery's key store.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import random
+import statistics
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from include.engine.errors import BinderyError
+
+app = typer.Typer(no_args_is_help=True, add_completion=False, help=(__doc__ or "").split("\n\n")[0], pretty_exceptions_enable=False)
+console = Console()
+
+Port = Annotated[int, typer.Option(min=0, max=65535)]
+Host = Annotated[str, typer.Option(help="Where the server listens.")]
+
+
+def folder() -> Path:
+    """Where the sidecar keeps what is its own."""
+    return Path(os.environ.get("BINDERY_HOME") or Path(__file__).resolve().parents[2] / ".bindery").absolute() / "circulation"
+
+
+@app.command()
+def serve(
+    sip2_port: Port = 6001,
+    sip2_tls_port: Annotated[int | None, typer.Option(min=0, max=65535, help="Needs --certificate and --key.")] = None,
+    http_port: Annotated[int, typer.Option(min=0, max=65535, help="/health and /metrics.")] = 8200,
+    host: Annotated[str, typer.Option(help="0.0.0.0 for all the machine's addresses.")] = "127.0.0.1",
+    certificate: Annotated[Path | None, typer.Option(help="PEM, for TLS.")] = None,
+    key: Annotated[Path | None, typer.Option(help="PEM, for TLS.")] = None,
+    client_ca: Annotated[Path | None, typer.Option(help="PEM: who signs the terminals' own certificates.")] = None,
+    demo: Annotated[bool, typer.Option("--demo", help="Serve a small made-up library, which is gone at the end.")] = False,
+) -> None:
+    """Answer kiosks until the process is stopped. The ports are printed as one line of JSON."""
+
+    def run() -> None:
+        from connectors.circulation.serving import Ports
+        from connectors.circulation.serving import serve as serve_until_stopped
+
+        ports = Ports(host, sip2_port, sip2_tls_port, http_port, certificate, key, client_ca)
+        where, keys, done = _demo() if demo else (folder(), _keys(), lambda: None)
+        try:
+            with asyncio.Runner(loop_factory=_loop()) as runner:
+                runner.run(serve_until_stopped(where, keys, ports))
+        finally:
+            done()
+
+    _told(run)
+
+
+@app.command()
+def load(files: Annotated[list[Path], typer.Argument(exists=True, dir_okay=False, help="CSV by table, or YAML.")]) -> None:
+    """Fill the store: patrons with PINs, items, loans, holds, fees; and the settings: rules, terminals. The server must not run."""
+
+    def run() -> None:
+        from connectors.circulation.embedded.backend import opened
+        from connectors.circulation.embedded.rules import Rules
+        from connectors.circulation.loading import load as put
+
+        backend = opened(folder(), _keys(), Rules())
+        try:
+            counts = put(files, folder(), backend.store)
+            backend.commit()
+        finally:
+            backend.close(keep=False)
+        for name, count in counts.items():
+            console.print(f"{name}: {count:,}", highlight=False)
+
+    _told(run)
+
+
+@app.command()
+def kiosk(
+    host: Host = "127.0.0.1",
+    port: Port = 6001,
+    login: str = "selfcheck1",
+    password: Annotated[str, typer.Option(envvar="BINDERY_KIOSK_PASSWORD")] = "secret",  # noqa: S107 - the demo's
+    card: Annotated[list[str] | None, typer.Option(help="A patron's card; several for a load.")] = None,
+    item: Annotated[list[str] | None, typer.Option(help="A barcode; several for a load.")] = None,
+    pin: str = "",
+    machines: Annotated[int, typer.Option(min=1, max=5000, help="More than one makes a load: loopback only.")] = 1,
+    rounds: Annotated[int, typer.Option(min=1, max=100_000)] = 1,
+) -> None:
+    """A simulated self-check: who is it, borrow, and give back; or the load of many machines."""
+    from connectors.circulation.kiosk import Kiosk
+    from connectors.circulation.kiosk import load as many
+
+    cards, items = card or ["1000001"], item or ["3000001"]
+
+    async def once() -> None:
+        machine = await Kiosk.connect(host, port, login, password)
+        table = Table("asked", "answered")
+        for asked, answer in (
+            ("who is it?", await machine.patron(cards[0], pin)),
+            ("borrow", await machine.borrow(cards[0], items[0], pin)),
+            ("what do they have?", await machine.patron(cards[0], pin)),
+            ("give back", await machine.give_back(items[0])),
+        ):
+            table.add_row(asked, "  ".join(f"{code} {value}" for code in answer.fields for value in answer.every(code) if value))
+        await machine.close()
+        console.print(table)
+
+    async def load_of_many() -> None:
+        told = await many(host, port, [(login, password)], cards, items, kiosks=machines, rounds=rounds)
+        seconds = sorted(one for machine in told for one in machine.seconds)
+        console.print(
+            f"{len(seconds):,} answers; p50 {statistics.median(seconds) * 1000:.1f} ms, p99 {seconds[len(seconds) * 99 // 100] * 1000:.1f} ms; "
+            f"{sum(one.ok for one in told):,} ok, {sum(one.refused for one in told):,} refused",
+            highlight=False,
+        )
+
+    if machines > 1 and host not in ("127.0.0.1", "localhost", "::1"):
+        raise typer.BadParameter("a load goes to this machine alone", param_hint="--host")
+    _told(lambda: asyncio.run(load_of_many() if machines > 1 else once()))
+
+
+@app.command(name="hash")
+def hash_(secret: Annotated[str, typer.Option(prompt=True, hide_input=True)]) -> None:
+    """The hash of a terminal's password, for terminals.yaml."""
+    from connectors.circulation.pins import hashed
+
+    print(hashed(secret))
+
+
+def _keys() -> Any:
+    from connectors import flow_models
+    from include.engine.credentials import EnvironmentCredentials
+    from include.engine.engine import Engine
+
+    return Engine.open(EnvironmentCredentials(), flow_models()).keys
+
+
+def _demo() -> tuple[Path, Any, Callable[[], None]]:
+    """A library of its own in a folder that goes at the end."""
+    import tempfile
+
+    import yaml
+
+    from connectors.circulation.embedded.backend import opened
+    from connectors.circulation.embedded.rules import Rules
+    from connectors.circulation.loading import load as put
+    from include.engine.crypto.keys import MemoryKeyStore
+
+    place = tempfile.TemporaryDirectory(prefix="circulation_")
+    where, keys, chance = Path(place.name), MemoryKeyStore(), random.Random(1)  # noqa: S311 - a made-up library
+    titles = [
+        f"{first} {second}"
+        for first in ("The blue", "A small", "Their last", "The long")
+        for second in ("harbour", "winter", "garden", "letter")
+    ]
+    library = {
+        "terminals": {
+            "institution": "demo", "name": "A made-up library", "timezone": "Europe/Copenhagen",
+            "terminals": {"selfcheck1": {"password": "secret", "branch": "main", "connections": 5000}},
+        },
+        "rules": {"defaults": {"loan_days": 28, "loans": 100_000}},
+        "patrons": [{"patron": f"p{n}", "name": f"Reader {n}", "cards": [f"{1000000 + n}"], "category": "adult"} for n in range(1, 101)],
+        "items": [
+            {"item": f"{3000000 + n}", "title_id": f"t{n % 997}", "title": chance.choice(titles), "material": "book", "owner": "main", "location": "main"}
+            for n in range(1, 10_001)
+        ],
+    }  # fmt: skip
+    file = where / "demo.yaml"
+    file.write_text(yaml.safe_dump(library))
+    backend = opened(where, keys, Rules())
+    put([file], where, backend.store)
+    backend.close()
+    return where, keys, place.cleanup
+
+
+def _loop() -> Callable[[], asyncio.AbstractEventLoop] | None:
+    try:
+        import uvloop
+    except ImportError:
+        return None
+    return uvloop.new_event_loop
+
+
+def _told(work: Callable[[], None]) -> None:
+    """Errors of ours are for the reader, not a traceback."""
+    try:
+        work()
+    except (BinderyError, OSError) as error:
+        print(error, file=sys.stderr)
+        raise typer.Exit(1) from None
+
+
+if __name__ == "__main__":
+    app()

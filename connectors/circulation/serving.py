@@ -1,0 +1,155 @@
+"""The sidecar as a process: SIP2 on its ports, /health and /metrics over HTTP, settings read afresh when their files change."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+import os
+import signal
+import ssl
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import uvicorn
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+
+from connectors.circulation.embedded.backend import Embedded, opened
+from connectors.circulation.embedded.rules import Rules
+from connectors.circulation.metrics import Metrics
+from connectors.circulation.sip2.server import Limits, Server
+from connectors.circulation.sip2.session import House
+from connectors.circulation.terminals import Terminals
+from include.engine.crypto.keys import KeyStore
+from include.engine.errors import SettingsError
+
+log = logging.getLogger("bindery.circulation")
+
+COMMIT_SECONDS = 2.0
+LOOK_SECONDS = 2.0
+
+
+@dataclass(frozen=True)
+class Ports:
+    """Where to listen; 0 takes a free port, None none. `certificate` and `key` are PEM files for TLS; `clients` signs client certificates."""
+
+    host: str = "127.0.0.1"
+    sip2: int = 6001
+    sip2_tls: int | None = None
+    http: int = 8200
+    certificate: Path | None = None
+    key: Path | None = None
+    clients: Path | None = None
+
+
+async def serve(folder: Path, keys: KeyStore, ports: Ports, limits: Limits | None = None) -> None:
+    """Serve until SIGTERM or SIGINT; then finish what was asked, keep everything, and return."""
+    terminals = Terminals.load(folder / "terminals.yaml")
+    rules = Rules.load(folder / "rules.yaml") if (folder / "rules.yaml").exists() else Rules(timezone=terminals.timezone)
+    backend = opened(folder, keys, rules)
+    house = House(backend, terminals, terminals.profiles(), Metrics())
+    server = Server(house, limits)
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    tasks: list[asyncio.Task[None]] = []
+    try:
+        found = {"sip2": await server.listen(ports.host, ports.sip2)}
+        if ports.sip2_tls is not None:
+            found["sip2_tls"] = await server.listen(ports.host, ports.sip2_tls, tls_context(ports))
+        http = _Http(uvicorn.Config(pages(house, server), host=ports.host, port=ports.http, log_level="warning", access_log=False))
+        tasks = [loop.create_task(http.serve()), loop.create_task(_keep(backend, house)), loop.create_task(_reread(folder, house, backend))]
+        while not http.started and not tasks[0].done():
+            await asyncio.sleep(0.01)
+        if http.servers:
+            found["http"] = http.servers[0].sockets[0].getsockname()[1]
+        print(json.dumps(found), flush=True)
+        waiting = loop.create_task(stop.wait())
+        done, _ = await asyncio.wait({waiting, *tasks}, return_when=asyncio.FIRST_COMPLETED)
+        for one in done - {waiting}:
+            one.result()
+    finally:
+        await server.close()
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        backend.close()
+        house.pins.close()
+
+
+class _Http(uvicorn.Server):
+    """uvicorn, which leaves signals to us: a stop must first let the machines finish."""
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        yield
+
+
+async def _keep(backend: Embedded, house: House) -> None:
+    """Bring the store's file up to date now and then."""
+    while True:
+        await asyncio.sleep(COMMIT_SECONDS)
+        house.metrics.journal.set(backend.store.applied)
+        backend.commit()
+
+
+async def _reread(folder: Path, house: House, backend: Embedded) -> None:
+    """Take changed settings over, from each terminal's next login on. A file that is wrong is told of, and the old settings stay."""
+    files = [folder / "terminals.yaml", folder / "rules.yaml"]
+    before = _times(files)
+    while True:
+        await asyncio.sleep(LOOK_SECONDS)
+        now = _times(files)
+        if now == before:
+            continue
+        before = now
+        try:
+            terminals = Terminals.load(files[0])
+            profiles = terminals.profiles()
+            if files[1].exists():
+                backend.rules = Rules.load(files[1])
+            house.terminals, house.profiles = terminals, profiles
+            log.info("the settings were read afresh: %d terminals", len(terminals.terminals))
+        except SettingsError as error:
+            log.error("the settings stay as they were: %s", error)
+
+
+def _times(files: list[Path]) -> list[int]:
+    return [file.stat().st_mtime_ns if file.exists() else 0 for file in files]
+
+
+def tls_context(ports: Ports) -> ssl.SSLContext:
+    """TLS 1.2 or newer. With `clients`, a terminal may show a certificate of theirs; one that is shown must be right."""
+    if ports.certificate is None or ports.key is None:
+        raise SettingsError("SIP2 over TLS needs --certificate and --key.", do="Give both, or leave --sip2-tls-port out.")
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    try:
+        context.load_cert_chain(ports.certificate, ports.key)
+        if ports.clients is not None:
+            context.load_verify_locations(ports.clients)
+            context.verify_mode = ssl.CERT_OPTIONAL
+    except (OSError, ssl.SSLError) as error:
+        raise SettingsError(f"the certificate or its key cannot be used ({error}).", do="Give PEM files that belong together.") from error
+    return context
+
+
+def pages(house: House, server: Server) -> Starlette:
+    """/health for whoever watches the process, /metrics for Prometheus."""
+
+    async def health(_: Request) -> Response:
+        online = await house.backend.online()
+        return JSONResponse(
+            {"online": online, "connections": len(server.connections), "pid": os.getpid()}, status_code=200 if online else 503
+        )
+
+    async def metrics(_: Request) -> Response:
+        return Response(house.metrics.page(), media_type="text/plain; version=0.0.4")
+
+    return Starlette(routes=[Route("/health", health), Route("/metrics", metrics)])
