@@ -7,9 +7,10 @@ from dataclasses import dataclass
 from include.engine.delivery import State
 from include.engine.engine import Engine
 from include.engine.errors import WrongState
+from include.engine.lake.read import newest
 from include.engine.lake.retract import Retracted as TableRetracted
 from include.engine.lake.retract import retract as retract_table
-from include.engine.ledger import audit, claims, deliveries, manifests
+from include.engine.ledger import audit, claims, deliveries, manifests, publishing
 from include.engine.ledger.manifests import Versions
 
 
@@ -34,10 +35,9 @@ def retract(engine: Engine, delivery_id: str, *, who: str) -> Retracted:
     if delivery.state not in {State.PUBLISHED, State.ACKNOWLEDGED} or delivery.status == "test":
         raise WrongState(f"a delivery that is {delivery.state} cannot be retracted.", where=delivery.id, do="Only a published one can.")
     token = claims.take(engine.ledger, delivery.id, "retract")
-    done = {
-        table: retract_table(engine.lake, table, delivery.id, lambda: claims.check(engine.ledger, token))
-        for table in delivery.facts.get("published", {})
-    }
+    tables = list(delivery.facts.get("published", {}))
+    publishing.begin(engine.ledger, delivery.id, {table: newest(engine.lake, table) for table in tables})
+    done = {table: retract_table(engine.lake, table, delivery.id, lambda: claims.check(engine.ledger, token)) for table in tables}
     with engine.ledger.begin() as tx:
         versions = {table: Versions(one.version_before, one.version_after) for table, one in done.items()}
         manifests.pin(engine.ledger, delivery.id, versions, tx=tx)

@@ -12,7 +12,7 @@ import pyarrow.dataset as ds
 from include.engine.erasure.subject import Subject, history
 from include.engine.lake.maintenance import history_without
 from include.engine.lake.table import Lake
-from include.engine.ledger import manifests
+from include.engine.ledger import manifests, publishing
 from include.engine.ledger.database import Ledger
 from include.engine.ledger.manifests import Versions
 from include.engine.privacy.unlink import LINK, Flags, amend, without_patron
@@ -46,7 +46,9 @@ def erase(lake: Lake, ledger: Ledger, subject: Subject, number: str) -> list[Rem
     """Take the person out of every table of the lake and all of its past; may be done again, and then finds nothing."""
     done = [_erase(lake, subject, table, number) for table in (*ROWS, *LINKS) if _occurs(lake, subject, table)]
     if done:
-        manifests.pin(ledger, None, {one.table: Versions(None, one.version) for one in done})
+        with ledger.begin() as tx:
+            manifests.pin(ledger, None, {one.table: Versions(None, one.version) for one in done}, tx=tx)
+            publishing.passed(ledger, {one.table: one.version for one in done}, tx=tx)
     return done
 
 

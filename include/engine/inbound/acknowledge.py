@@ -14,7 +14,7 @@ from include.engine.inbound.connector import Inbound
 from include.engine.inbound.ending import stopped
 from include.engine.inbound.leftovers import sweep
 from include.engine.inbound.work import UNFINISHED, Outcome, flow_of
-from include.engine.ledger import claims, deliveries
+from include.engine.ledger import claims, deliveries, publishing
 from include.engine.partner.settings import After, InboxFlow, Partner, PulledFlow, spec_for
 from include.engine.receipts.compose import compose
 from include.engine.receipts.send import send
@@ -44,6 +44,7 @@ def acknowledge(engine: Engine, delivery_id: str, _connector: Inbound) -> Outcom
         if isinstance(flow, InboxFlow) and delivery.state != State.FAILED and delivery.origin is None:
             _archive(engine, flow, delivery, token)
         point("acknowledge.archived")
+    publishing.end(engine.ledger, delivery.id)  # one that stopped between two commits keeps no reader waiting
     sweep(engine, delivery)
     point("acknowledge.purged")
     if told == State.ACKNOWLEDGED:

@@ -14,10 +14,12 @@ from include.engine.inbound.ending import ending
 from include.engine.inbound.gate import GatedRows
 from include.engine.inbound.spared import spared
 from include.engine.inbound.work import Outcome, nothing_to_do
+from include.engine.lake.migrate import ensure
 from include.engine.lake.plan import plan
 from include.engine.lake.publish import Published, published_before
 from include.engine.lake.publish import publish as publish_table
-from include.engine.ledger import claims, deliveries, manifests, quarantined
+from include.engine.lake.read import newest
+from include.engine.ledger import claims, deliveries, manifests, publishing, quarantined
 from include.engine.ledger.manifests import Versions
 from include.engine.ledger.quarantined import Fate
 
@@ -73,7 +75,13 @@ def _done_before(engine: Engine, delivery: Delivery, token: Token) -> dict[str, 
     again (a placeholder is there already). They belong to the manifest; so each try first notes where it is going to commit."""
     begun = set(delivery.facts.get("publishing", ())) - set(delivery.facts["tables"])
     found = {table: published_before(engine.lake, table, delivery.id) for table in sorted(begun)}
-    claims.note(engine.ledger, token, publishing=sorted({*begun, *delivery.facts["tables"]}))
+    tables = sorted({*begun, *delivery.facts["tables"]})
+    for table in tables:  # what a contract cannot take over is known before anything is committed
+        ensure(engine.lake, engine.contract(table))
+    with engine.ledger.begin() as tx:
+        claims.note(engine.ledger, token, publishing=tables, tx=tx)
+        if len(tables) > 1:
+            publishing.begin(engine.ledger, delivery.id, {table: newest(engine.lake, table) for table in tables}, tx=tx)
     return {table: one for table, one in found.items() if one is not None}
 
 

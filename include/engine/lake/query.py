@@ -8,7 +8,7 @@ from typing import Any
 
 from pyarrow import fs
 
-from include.engine.lake.read import Version, dataset, pinned
+from include.engine.lake.read import AS_MADE, Version, dataset, pinned
 from include.engine.lake.rows import session
 from include.engine.lake.store import LOG
 from include.engine.lake.table import Lake, exists
@@ -30,12 +30,13 @@ def register(connection: Any, lake: Lake, names: Sequence[str] | None = None, ve
     """Make the lake's tables (`names`, or all) known to a DuckDB connection, and return it.
 
     The rows are read through pyarrow with the columns and filters that a query needs; no DuckDB extension is used. `versions` pins single
-    tables; the others stand at the ledger's latest manifest, or at their newest.
+    tables; the others stand at the versions that readers get by the ledger, or at their newest where there is none.
     """
+    rest: Version = "newest" if lake.ledger is None else AS_MADE
     pins: dict[str, Version] = {**pinned(lake), **(versions or {})}
     for name in names if names is not None else tables(lake):
         if exists(lake, name):
-            connection.register(name, dataset(lake, name, version=pins.get(name, "newest")))
+            connection.register(name, dataset(lake, name, version=pins.get(name, rest)))
     return connection
 
 

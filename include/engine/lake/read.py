@@ -12,11 +12,16 @@ from deltalake import DeltaTable
 from include.engine.lake.table import KEY, PARTITION, Lake, exists, open_table, store_of
 
 Version = int | Literal["newest"] | None
-"""A table version; "newest"; or None: the one that the ledger's latest manifest pins, the newest where there is none."""
+"""A table version; "newest"; or None: the one that readers get by the ledger (`manifests.latest`), the newest where there is no ledger. A
+table of which nothing is to be seen yet is as it was made: without a row."""
+
+
+AS_MADE = 0
+"""A table's first version, which has no row."""
 
 
 def pinned(lake: Lake) -> dict[str, int]:
-    """The versions of the ledger's latest manifest by table; empty without a ledger."""
+    """The versions that readers get, by table; empty without a ledger. A table of which nothing is to be seen yet is left out."""
     if lake.ledger is None:
         return {}
     from include.engine.ledger import manifests
@@ -31,8 +36,8 @@ def newest(lake: Lake, table: str) -> int | None:
 
 def at_version(lake: Lake, table: str, version: Version = None) -> DeltaTable:
     """A handle on the table at `version`. Raises WrongState LAKE_TABLE_MISSING, LAKE_HISTORY_GONE."""
-    if version is None:
-        version = pinned(lake).get(table)
+    if version is None and lake.ledger is not None:
+        version = pinned(lake).get(table, AS_MADE)
     return open_table(lake, table, version if isinstance(version, int) else None)
 
 

@@ -10,6 +10,7 @@ import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
 
 from include.engine import clock
+from include.engine.ledger import publishing
 from include.engine.ledger.database import Ledger
 from include.engine.ledger.schema import lake_manifest, lake_version
 
@@ -33,13 +34,15 @@ class Manifest:
 
 
 def pin(ledger: Ledger, delivery_id: str | None, tables: Mapping[str, Versions], *, tx: sa.Connection | None = None) -> Manifest:
-    """Enter a manifest and make its versions the ones that readers get. A second try with the same manifest finds the first.
+    """Enter a manifest and make its versions the ones that readers get. A second try with the same manifest finds the first. What the
+    delivery has noted as begun (`publishing.begin`) is over.
 
     Give `tx`, the transaction of `claims.advance`, so that it is fenced.
     """
     with ledger.writing(tx) as tx:
         ledger.lock(tx, f"manifest {delivery_id}")
         if delivery_id is not None:
+            publishing.end(ledger, delivery_id, tx=tx)
             for old in of(ledger, delivery_id, tx=tx):
                 if old.tables == tables:
                     return old
@@ -55,11 +58,11 @@ def pin(ledger: Ledger, delivery_id: str | None, tables: Mapping[str, Versions],
 
 
 def latest(ledger: Ledger, *, tx: sa.Connection | None = None) -> dict[str, int]:
-    """The newest pinned version of each table. Delta's versions only grow, so it holds whatever was pinned before it."""
-    v = lake_version.c
-    query = sa.select(v.table, sa.func.max(v.version)).group_by(v.table).order_by(v.table)
-    with ledger.reading(tx) as tx:
-        return {row[0]: row[1] for row in tx.execute(query)}
+    """The versions that readers get: of each table the newest pinned one, before whatever is between its commits (`publishing`).
+
+    Delta's versions only grow, so it holds whatever was pinned before it.
+    """
+    return publishing.visible(ledger, tx=tx)
 
 
 def of(ledger: Ledger, delivery_id: str, *, tx: sa.Connection | None = None) -> list[Manifest]:

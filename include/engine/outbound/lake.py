@@ -72,7 +72,6 @@ class View:
 
 
 def pinned(engine: Engine, tables: Sequence[str]) -> dict[str, int]:
-    """The versions of the ledger's latest manifest, of those tables that are there."""
+    """The versions that readers get now, of those tables that are there."""
     known = lake_read.pinned(engine.lake)
-    found = {table: known.get(table) for table in tables if exists(engine.lake, table)}
-    return {table: version if version is not None else int(lake_read.newest(engine.lake, table) or 0) for table, version in found.items()}
+    return {table: known.get(table, lake_read.AS_MADE) for table in tables if exists(engine.lake, table)}
