@@ -60,7 +60,7 @@ class Files:
         if not path.exists():
             return fitted(INPUTS[table].empty_table().to_reader(), INPUTS[table])
         files = ds.dataset(path)
-        batches = files.scanner(batch_size=64_000, batch_readahead=2, fragment_readahead=1, use_threads=False).to_batches()
+        batches = files.scanner(batch_readahead=4, fragment_readahead=2, use_threads=True).to_batches()
         return fitted(pa.RecordBatchReader.from_batches(files.schema, batches), INPUTS[table])
 
 

@@ -74,8 +74,13 @@ def _read(db: duckdb.DuckDBPyConnection, house: House, partner: str) -> Counter[
     _run(db, "title_of")
     _loans(db, house, partner, "loan")
     told = Counter({reason or "": rows for reason, rows in db.execute("SELECT left_out, count(*) FROM told GROUP BY left_out").fetchall()})
-    if db.execute("SELECT count(*) FROM told WHERE left_out IS NULL AND title IS NULL").fetchall()[0][0]:
-        _loans(db, house, partner, "named")
+    if told["no_title"]:
+        before = _rows(db, "borrowed")
+        _loans(db, house, partner, "loose")
+        found = _rows(db, "borrowed") - before
+        told += Counter({"": found})
+        told -= Counter({"no_title": found})
+        db.execute("DROP TABLE loose; DROP TABLE loose_number")
     _run(db, "forget")
     return told
 
@@ -86,6 +91,10 @@ def _loans(db: duckdb.DuckDBPyConnection, house: House, partner: str, name: str)
         db.register("incoming", reader)
         _run(db, name)
         db.unregister("incoming")
+
+
+def _rows(db: duckdb.DuckDBPyConnection, table: str) -> int:
+    return int(db.table(table).count("*").fetchall()[0][0])
 
 
 def _lists(db: duckdb.DuckDBPyConnection, settings: Settings) -> tuple[Places, Ids, dict[str, int]]:
