@@ -13,6 +13,8 @@ import yaml
 
 import connectors
 from connectors import flow_models
+from connectors.circulation.embedded.store import Store
+from connectors.circulation.loading import load
 from connectors.ils.profile import build
 from include.engine.contract.check import check
 from include.engine.credentials import EnvironmentCredentials
@@ -33,7 +35,12 @@ CONTRACT = ROOT / "docs" / "add-a-contract.md"
 def kind(block: Block) -> str:
     """What a block of YAML is, by the file it names; one that names none is part of a partner's file."""
     folder = (block.file or "include/partners/").rpartition("/")[0]
-    return {"include/profiles": "profile", "data_contracts": "contract", "include/engine/reasons": "reason"}.get(folder, "partner")
+    return {
+        "circulation": "circulation",
+        "include/profiles": "profile",
+        "data_contracts": "contract",
+        "include/engine/reasons": "reason",
+    }.get(folder, "partner")
 
 
 def yaml_of(which: str) -> list[Block]:
@@ -62,6 +69,13 @@ def test_a_partner_in_the_docs_can_be_used(block: Block, doors: Path) -> None:
     file.write_text(yaml.safe_dump(content), encoding="utf-8")
     found = load_partner(file, flow_models())
     assert isinstance(found, Partner), [str(mistake) for mistake in found]
+
+
+@pytest.mark.parametrize("block", yaml_of("circulation"), ids=str)
+def test_a_self_service_library_in_the_docs_can_be_loaded(block: Block, tmp_path: Path) -> None:
+    (tmp_path / "library.yaml").write_text(block.text, encoding="utf-8")
+    counts = load([tmp_path / "library.yaml"], tmp_path, Store(":memory:"))
+    assert counts.keys() == yaml.safe_load(block.text).keys()
 
 
 @pytest.mark.parametrize("block", yaml_of("profile"), ids=str)
