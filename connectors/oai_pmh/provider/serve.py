@@ -95,6 +95,7 @@ def _listen(host: str, port: int) -> Any:
     listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         listening.bind((host, port))
+        listening.listen(128)  # whoever reads our address may ask at once, and waits until we answer
     except OSError as error:
         listening.close()
         do = "Give another --port, or stop what has it." if port else "Give another --host."
