@@ -100,7 +100,8 @@ class Batch:
     record, from 1; `ind1`, `ind2` uint8, ASCII; `code` uint16, a Unicode character (danMARC2 has `ø`); `value`, text without nulls.
     For each record: `number` int64, from 1, counting those set aside (by byte range: from 1 in that range); `offset` and `length` int64,
     its bytes in the unpacked file; `outcome` uint8, an Outcome; `charset` uint8, index into include.marc.charsets.NAMES; `first` int32,
-    its leader's row, with the number of all rows as a last element.
+    its leader's row, with the number of all rows as a last element. `digest` uint64, if it was asked for: the same for the same bytes, to be
+    compared within one process.
     """
 
     tags: Tags
@@ -119,6 +120,7 @@ class Batch:
     charset: Ints
     issues: pa.Table
     aside: pa.Table
+    digest: Ints | None = None
 
     def __len__(self) -> int:
         """Records, without those set aside."""
@@ -173,6 +175,7 @@ class Batch:
             value=self.value.take(pa.array(rows)),
             first=np.concatenate([np.zeros(1, np.int32), np.cumsum(counts, dtype=np.int32)]),
             **{name: getattr(self, name)[keep] for name in ("number", "offset", "length", "outcome", "charset")},
+            digest=None if self.digest is None else self.digest[keep],
         )
 
     def long(self) -> pa.Table:

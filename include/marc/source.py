@@ -14,6 +14,14 @@ from include.engine.storage.unpack import HEAD, packing
 LIMITS = Limits(ratio=1_000.0, max_bytes=1 << 40)
 
 
+def is_xml(stream: BinaryIO) -> bool:
+    """Whether the file (seekable, left at its start) begins as XML does."""
+    stream.seek(0)
+    head = stream.read(256)
+    stream.seek(0)
+    return head.replace(b"\0", b"").lstrip(b"\xef\xbb\xbf\xff\xfe \t\r\n").startswith(b"<")
+
+
 @contextmanager
 def opened(source: str | Path | BinaryIO) -> Iterator[Iterator[Member]]:
     """The files in `source`: itself, what it packs, or a ZIP's members. Raises OSError, and Refused (ARCHIVE_...) for what cannot be unpacked."""

@@ -41,7 +41,7 @@ def functions() -> ctypes.CDLL | None:
     except (OSError, subprocess.SubprocessError):
         return None
     library.count_byte.restype = ctypes.c_int64
-    library.fields.restype = library.rows.restype = None
+    library.fields.restype = library.rows.restype = library.digests.restype = None
     return library
 
 
@@ -94,6 +94,14 @@ def rows(library: ctypes.CDLL, area: Ints, fields: Fields, look: Bools) -> Rows:
     library.rows(_at(area), ctypes.c_int64(count), *(_at(array) for array in given), *(_at(array) for array in outputs))
     found = slice(0, int(counts[0]))
     return Rows(field[found], ind1[found], ind2[found], code[found], start[found], end[found], flags[found], empty[: counts[1]])
+
+
+def digests(library: ctypes.CDLL, data: Ints, start: Ints, length: Ints) -> Ints:
+    """A uint64 for each stretch of `data`."""
+    begin, size = np.ascontiguousarray(start, np.int64), np.ascontiguousarray(length, np.int64)
+    found = np.empty(len(begin), np.uint64)
+    library.digests(_at(data), ctypes.c_int64(len(begin)), _at(begin), _at(size), _at(found))
+    return found
 
 
 def _at(array: npt.NDArray[Any]) -> ctypes.c_void_p:

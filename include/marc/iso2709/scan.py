@@ -39,19 +39,20 @@ def scan(
     stop: int | None = None,
     block: int = BLOCK,
     undecodable: Literal["set_aside", "replace"] = "set_aside",
+    digest: bool = False,
 ) -> Iterator[Batch]:
     """All records of `stream`, batch by batch; each is clean, repaired, or set aside, and nothing stops the reading.
 
     `charset`: `declared` (each record says its own, and is overruled where its bytes show another) or a name of include.marc.charsets.NAMES.
     `fields`: only these (`245`, `6XX`), far faster; damage elsewhere in a record is then not looked for. `start`, `stop`: bytes; the
     records that begin in that range (the stream must be seekable). `block`: bytes read at a time, which bounds the memory used.
-    `undecodable`: what becomes of a record with bytes of no known character.
+    `undecodable`: what becomes of a record with bytes of no known character. `digest`: give Batch.digest of each record's bytes.
     """
     first = boundary(stream, start) if start else 0
     last = None if stop is None else boundary(stream, stop)
     if start or stop is not None:
         stream.seek(first)
-    reader = _Reader(Choices(family, charset, undecodable == "replace"), fields)
+    reader = _Reader(Choices(family, charset, undecodable == "replace"), fields, digest)
     source = Blocks(stream, block, first, last)
     while (one := source.next()) is not None:
         area = reader.area(one)
@@ -63,8 +64,8 @@ def scan(
 class _Reader:
     """What stays the same from block to block: choices, tags, and the running number of records."""
 
-    def __init__(self, choices: Choices, fields: Collection[str] | None) -> None:
-        self.choices = choices
+    def __init__(self, choices: Choices, fields: Collection[str] | None, digest: bool) -> None:
+        self.choices, self.digest = choices, digest
         self.subfields_below_010 = choices.family == "danmarc2"
         self.asked = None if fields is None else wanted(fields)
         self.followed = self.asked
@@ -112,6 +113,7 @@ class _Reader:
             charset=found.charset,
             issues=_issue_table(area, issues, found),
             aside=aside_table(area.aside),
+            digest=engine.digests(area.block.buffer, area.offset - area.block.offset, area.length) if self.digest else None,
         )
         return self._only_asked(_without_refused(batch, area, found))
 

@@ -1,0 +1,104 @@
+"""One side of a comparison: the files of an export, read once through, and then again wherever records differ."""
+
+from __future__ import annotations
+
+import io
+import shutil
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from functools import cached_property
+from pathlib import Path
+from typing import BinaryIO
+
+import numpy as np
+
+from include.marc import iso2709, marcxml
+from include.marc.batch import Batch, Family, Ints
+from include.marc.build import one_by_one
+from include.marc.compare.content import content_digests
+from include.marc.compare.index import FIELDS, Index, index
+from include.marc.record import Record
+from include.marc.source import is_xml, opened
+
+
+@dataclass
+class Export:
+    """A file of MARC. What is packed is unpacked into `folder` first, so that any record can be read again by its place."""
+
+    path: Path
+    family: Family
+    charset: str
+    folder: Path
+
+    @cached_property
+    def files(self) -> list[Path]:
+        """The bare files."""
+        with opened(self.path) as members:
+            files = []
+            for number, member in enumerate(members):
+                if not member.name and member.stream.__class__ is io.FileIO:
+                    return [self.path]
+                files.append(self.folder / str(number))
+                with files[-1].open("wb") as file:
+                    shutil.copyfileobj(member.stream, file, 1 << 20)
+            return files
+
+    @cached_property
+    def is_xml(self) -> bool:
+        """Whether the export, or any of its files, is XML."""
+        return any(self._heads.values())
+
+    @cached_property
+    def _heads(self) -> dict[Path, bytes]:
+        """For each file that is XML what stands before its first record; nothing for ISO 2709."""
+        heads = {}
+        for file in self.files:
+            with file.open("rb") as stream:
+                size = marcxml.boundary(stream, 0) if is_xml(stream) else 0
+                stream.seek(0)
+                heads[file] = stream.read(size)
+        return heads
+
+    def index(self, by_content: bool) -> Index:
+        """All records; their digests are of what they say, or of their bytes."""
+        return index(self._batches(file, by_content) for file in self.files)
+
+    def _batches(self, file: Path, by_content: bool) -> Iterator[Batch]:
+        with file.open("rb", buffering=0) as stream:
+            if not by_content:
+                yield from iso2709.scan(stream, family=self.family, charset=self.charset, fields=FIELDS, digest=True)
+                return
+            for batch in self._scan(stream, file):
+                yield replace(batch, digest=content_digests(batch))
+
+    def _scan(self, stream: BinaryIO, file: Path) -> Iterator[Batch]:
+        if self._heads[file]:
+            return marcxml.scan(stream, family=self.family, where=file.name)
+        return iso2709.scan(stream, family=self.family, charset=self.charset)
+
+    def records(self, found: Index, places: Ints) -> list[Record | None]:
+        """The records at these places of the index, read again; None for one that cannot be read by itself."""
+        records: list[Record | None] = [None] * len(places)
+        for member, file in enumerate(self.files):
+            mine = np.flatnonzero(found.member[places] == member)
+            with file.open("rb") as stream:
+                raws = [_read(stream, int(found.offset[place]), int(found.length[place])) for place in places[mine].tolist()]
+            for at, record in zip(mine.tolist(), self._parsed(raws, file), strict=True):
+                records[at] = record
+        return records
+
+    def _parsed(self, raws: list[bytes], file: Path) -> list[Record | None]:
+        """All at once, if each of them makes one record; else each by itself."""
+        together: list[Record | None] = list(self._parse(raws, file))
+        if len(together) == len(raws):
+            return together
+        return [next(self._parse([raw], file), None) for raw in raws]
+
+    def _parse(self, raws: list[bytes], file: Path) -> Iterator[Record]:
+        stream = io.BytesIO(self._heads[file] + b"".join(raws))
+        return (record for batch in self._scan(stream, file) for record in one_by_one(batch)) if raws else iter([])
+
+
+def _read(stream: BinaryIO, offset: int, length: int) -> bytes:
+    stream.seek(offset)
+    return stream.read(length)

@@ -1,0 +1,77 @@
+"""One export as an index: for each record its key, a digest of its bytes, and where it is."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from include.marc.batch import Batch, Ints
+from include.marc.iso2709 import engine
+
+#: Where a record says its own number and whose number that is: 001 and 003, danMARC2's 001 *a and *b.
+FIELDS = ("001", "003")
+BETWEEN = "\x1f"
+
+
+@dataclass(frozen=True)
+class Index:
+    """Arrays with an element for each record, in the order of the file.
+
+    `key` uint64, a digest of agency and control number, or, of a record without, of its bytes; `digest` uint64, of its bytes; `member`, which
+    file of the export; `number`, `offset`, `length` int64. `aside`: records that could not be read, and have no place here. `text` gives keys in words.
+    """
+
+    key: Ints
+    digest: Ints
+    member: Ints
+    number: Ints
+    offset: Ints
+    length: Ints
+    text: pa.ChunkedArray
+    aside: int
+
+
+def index(members: Iterable[Iterable[Batch]]) -> Index:
+    """The index of an export's batches, read with `fields=FIELDS` (or all fields) and `digest=True`."""
+    parts: list[tuple[Ints, ...]] = []
+    texts: list[pa.StringArray] = []
+    aside = 0
+    for member, batches in enumerate(members):
+        for batch in batches:
+            assert batch.digest is not None
+            text = keys(batch)
+            key = np.where(np.asarray(pc.equal(text, BETWEEN)), batch.digest, _digests(text))
+            parts.append((key, batch.digest, np.full(len(batch), member, np.int32), batch.number, batch.offset, batch.length))
+            texts.append(text)
+            aside += batch.aside.num_rows
+
+    def column(place: int, kind: type[np.generic]) -> Ints:
+        return np.concatenate([np.zeros(0, kind), *(part[place] for part in parts)]).astype(kind)
+
+    return Index(
+        key=column(0, np.uint64),
+        digest=column(1, np.uint64),
+        member=column(2, np.int32),
+        number=column(3, np.int64),
+        offset=column(4, np.int64),
+        length=column(5, np.int64),
+        text=pa.chunked_array(texts, pa.string()),
+        aside=aside,
+    )
+
+
+def keys(batch: Batch) -> pa.StringArray:
+    """Agency and control number of each record, with BETWEEN between them; BETWEEN alone where it has neither."""
+    agency = pc.coalesce(batch.first_value("003"), batch.first_value("001", "b"), pa.scalar(""))
+    number = pc.fill_null(batch.control_numbers, "")
+    return pc.binary_join_element_wise(pc.utf8_trim_whitespace(agency), pc.utf8_trim_whitespace(number), BETWEEN)
+
+
+def _digests(texts: pa.StringArray) -> Ints:
+    offsets = np.frombuffer(texts.buffers()[1], np.int32)[texts.offset : texts.offset + len(texts) + 1].astype(np.int64)
+    data = np.frombuffer(texts.buffers()[2] or b"", np.uint8)
+    return engine.digests(data, offsets[:-1], np.diff(offsets))
