@@ -151,12 +151,13 @@ class Client(Sickle):  # type: ignore[misc]
 
     def _send(self, params: Mapping[str, str]) -> requests.Response:
         self.asked.requests += 1
+        verify = self.session.verify  # said with each request: requests would take REQUESTS_CA_BUNDLE before the session's own
         timeout = (min(30.0, self.polite.timeout.total_seconds()), self.polite.timeout.total_seconds())
         if self.http_method == "POST":
             form = {"Content-Type": "application/x-www-form-urlencoded"}
-            return self.session.post(self.endpoint, data=self._query(params), headers=form, stream=True, timeout=timeout)
+            return self.session.post(self.endpoint, data=self._query(params), headers=form, stream=True, timeout=timeout, verify=verify)
         joint = "&" if "?" in self.endpoint else "?"
-        return self.session.get(f"{self.endpoint}{joint}{self._query(params)}", stream=True, timeout=timeout)
+        return self.session.get(f"{self.endpoint}{joint}{self._query(params)}", stream=True, timeout=timeout, verify=verify)
 
     def _query(self, params: Mapping[str, str]) -> str:
         if not self.quirks.raw_token or "resumptionToken" not in params:

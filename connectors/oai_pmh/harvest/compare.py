@@ -9,12 +9,14 @@ from typing import Any
 import pyarrow as pa
 
 from connectors.oai_pmh.harvest.client import Faulty
-from connectors.oai_pmh.harvest.fetch import Harvest
+from connectors.oai_pmh.harvest.fetch import COMPARED, Harvest
 from connectors.oai_pmh.harvest.lists import TokenRefused
+from connectors.oai_pmh.harvest.noted import noted
 from connectors.oai_pmh.harvest.page import page_of
 from connectors.oai_pmh.harvest.progress import Progress
 from connectors.oai_pmh.harvest.record import items
 from connectors.oai_pmh.harvest.times import moment
+from include.engine.inbound.pulled import Pull
 from include.engine.inbound.work import partner_rows
 from include.engine.ledger import windows
 
@@ -24,20 +26,20 @@ _ONE_BY_ONE = 2000
 _RESTARTS = 3
 
 
-def compare(harvest: Harvest) -> dict[str, Any]:
+def compare(pull: Pull, harvest: Harvest) -> dict[str, Any]:
     """List all identifiers of every series, and fetch what differs. Returns what was found, for the run's figures."""
-    pull, verb = harvest.pull, "ListRecords" if harvest.client.quirks.no_identifiers else "ListIdentifiers"
+    verb = "ListRecords" if harvest.client.quirks.no_identifiers else "ListIdentifiers"
     for series in harvest.flow.series:
         window = windows.begin(pull.engine.ledger, pull.delivery, series, "compare", None, None)
         if window.state == windows.FETCHED:
             continue
-        with harvest.noted(window):
+        with noted(pull, window, harvest.progress[series]):
             listing(harvest, harvest.progress[series], verb)
-    ours = ours_of(harvest)
+    ours = ours_of(pull, harvest.flow.prefix)
     found = {"ours": len(ours), "theirs": 0, "missing": 0, "older": 0}
     for series, progress in harvest.progress.items():
         drifted: list[str] = []
-        for identifier, datestamp, deleted in listed(harvest, series):
+        for identifier, datestamp, deleted in listed(pull, series):
             found["theirs"] += 1
             mine = ours.get(identifier)
             if mine is None and not deleted:
@@ -72,27 +74,26 @@ def listing(harvest: Harvest, progress: Progress, verb: str) -> None:
         if progress.token == "":  # the list is through
             break
         try:
-            harvest.keep_all(progress, verb, harvest.asked(progress.series, None, None), "list")
+            harvest.keep_all(progress, verb, harvest.asked(progress.series, None, None), COMPARED)
         except TokenRefused:
             progress.token = None
             if attempt == _RESTARTS - 1:
                 raise
 
 
-def listed(harvest: Harvest, series: str) -> list[tuple[str, str, bool]]:
+def listed(pull: Pull, series: str) -> list[tuple[str, str, bool]]:
     """(identifier, datestamp, deleted) of everything that the kept list of a series names, each once."""
     found: dict[str, tuple[str, bool]] = {}
-    harvest.pull.pages.flush()
-    for one in harvest.pull.pages.kept():
-        if one.fields.get("Series") == series and one.fields.get("Way") == "list" and "Fault" not in one.fields:
+    pull.pages.flush()
+    for one in pull.pages.kept():
+        if one.fields.get("Series") == series and one.fields.get("Way") == COMPARED and "Fault" not in one.fields:
             for item in items(page_of(one.content, one.fields["Verb"])):
                 found[item.identifier] = item.datestamp, item.deleted
     return [(identifier, *more) for identifier, more in found.items()]
 
 
-def ours_of(harvest: Harvest) -> dict[str, tuple[Any, bool]]:
+def ours_of(pull: Pull, prefix: str) -> dict[str, tuple[Any, bool]]:
     """Identifier -> (datestamp, deleted) of the partner's records in the lake."""
-    pull = harvest.pull
     rows: pa.Table = partner_rows(pull.engine, pull.partner.id, "oai_record", ["prefix", "identifier", "datestamp", "deleted"])
     columns = (rows.column(name).to_pylist() for name in ("prefix", "identifier", "datestamp", "deleted"))
-    return {name: (at, gone) for prefix, name, at, gone in zip(*columns, strict=True) if prefix == harvest.flow.prefix}
+    return {name: (at, gone) for of, name, at, gone in zip(*columns, strict=True) if of == prefix}

@@ -7,7 +7,7 @@ from typing import Any
 
 from lxml import etree
 
-from include.marc.mapping import clean_isbn, clean_issn, year
+from include.marc.steps import clean_isbn, clean_issn, year
 
 _PARSER = etree.XMLParser(resolve_entities=False, no_network=True, huge_tree=False)
 _OAI = re.compile(r"oai:([A-Za-z][A-Za-z0-9.-]*):(\S+)")

@@ -7,70 +7,73 @@ import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime
-from typing import Any
+from typing import Any, Protocol
 
 from connectors.oai_pmh.harvest.client import Answer, Client, Faulty
 from connectors.oai_pmh.harvest.connection import address, session
 from connectors.oai_pmh.harvest.identity import Identity, identify
 from connectors.oai_pmh.harvest.lists import Pages, TokenRefused
-from connectors.oai_pmh.harvest.progress import Progress, rebuilt
+from connectors.oai_pmh.harvest.progress import Progress
 from connectors.oai_pmh.harvest.times import floor, halves, moment, stamp
 from connectors.oai_pmh.harvest.waiting import Waiting
 from connectors.oai_pmh.settings import OaiHarvest
 from include.engine import clock
 from include.engine.ahead import ahead
-from include.engine.errors import BinderyError, Refused, Unreachable
+from include.engine.errors import Refused, Unreachable
 from include.engine.failpoints import point
-from include.engine.inbound.pulled import Pull
-from include.engine.ledger import windows
-from include.engine.ledger.windows import Window
 from include.engine.reasons import words
 from include.engine.storage.warc import Page
 
 log = logging.getLogger("bindery.oai")
 SUMMARY = "urn:bindery:harvest"
 """The URI of the last kept page: what the harvest counted."""
+LISTED, COMPARED = "list", "compare"
+"""How a page came: of a window's list, or of a comparison's; others are of stretches and single records. Only lists go on by a token."""
 _MOST_RESTARTS = 5
 _FEW = 300  # so many records are rather fetched one by one than in ever smaller stretches
 _UNSERVED = 100  # records in a row that cannot be served: then it is the server that is ill
 
 
-class Harvest:
-    """One try. `progress` is by series."""
+class Sink(Protocol):
+    """Where pages go: durable parts of a delivery, or a file."""
 
-    def __init__(self, pull: Pull, flow: OaiHarvest, client: Client, identity: Identity) -> None:
-        self.pull, self.flow, self.client, self.identity = pull, flow, client, identity
-        self.progress: dict[str, Progress] = rebuilt(pull.pages.kept(), flow.series)
+    def add(self, page: Page, /) -> None:
+        """Take a page."""
+        ...
+
+
+class Stretch(Protocol):
+    """What of a series is asked for; None where it has no end on that side."""
+
+    @property
+    def series(self) -> str: ...
+    @property
+    def from_at(self) -> datetime | None: ...
+    @property
+    def until_at(self) -> datetime | None: ...
+
+
+class Harvest:
+    """One try. `progress` is by series, and holds what earlier tries have brought."""
+
+    def __init__(self, pages: Sink, flow: OaiHarvest, client: Client, identity: Identity, progress: dict[str, Progress]) -> None:
+        self.pages, self.flow, self.client, self.identity, self.progress = pages, flow, client, identity, progress
         self.granularity = identity.granularity
 
-    def window(self, window: Window) -> None:
-        """Fetch what is missing of a window, and say so in the ledger."""
+    def window(self, window: Stretch) -> None:
+        """Fetch what is missing of a window."""
         progress = self.progress[window.series]
-        with self.noted(window):
-            if progress.way == "narrow":
-                self.narrow(progress, *self.stretch(window))
-            elif progress.token != "":
-                self.listed(window, progress)
+        if progress.way == "narrow":
+            self.narrow(progress, *self.stretch(window))
+        elif progress.token != "":
+            self.listed(window, progress)
 
-    @contextmanager
-    def noted(self, window: Window) -> Iterator[None]:
-        """How the window went is in the ledger whatever happens, and what came of it is durable."""
-        progress, ledger = self.progress[window.series], self.pull.engine.ledger
-        try:
-            yield
-        except BinderyError as error:
-            self.pull.pages.flush()
-            windows.note(ledger, window, figures=progress.figures(), reason=error.code, message=str(error))
-            raise
-        self.pull.pages.flush()
-        windows.note(ledger, window, figures=progress.figures(), fetched=True)
-
-    def listed(self, window: Window, progress: Progress) -> None:
+    def listed(self, window: Stretch, progress: Progress) -> None:
         """The window's list, from its beginning or from the token of the last kept page. A token that is refused begins it anew."""
         begin, refused, gained, whole = window.from_at, 0, progress.unique, progress.lists <= 1
         while True:
             try:
-                self.keep_all(progress, "ListRecords", self.asked(window.series, begin, window.until_at), "list")
+                self.keep_all(progress, "ListRecords", self.asked(window.series, begin, window.until_at), LISTED)
             except TokenRefused:
                 refused = refused + 1 if progress.unique <= gained else 0
                 if refused > 1 or progress.lists > _MOST_RESTARTS:
@@ -89,7 +92,7 @@ class Harvest:
                 continue
             return
 
-    def _again_from(self, window: Window, progress: Progress) -> datetime | None:
+    def _again_from(self, window: Stretch, progress: Progress) -> datetime | None:
         """Where a list begins anew. The last stored datestamp will do where datestamps have ascended, and a count can tell afterwards whether all came."""
         last = moment(progress.last.decode("ascii", "replace"))
         several = progress.last != progress.first
@@ -118,7 +121,9 @@ class Harvest:
     def keep(self, progress: Progress, answer: Answer, verb: str, way: str) -> None:
         """One page."""
         point("pull.page")
-        progress.add(answer.stamps, token=answer.page.token if way == "list" else None, size=answer.page.complete_list_size, way=way)
+        progress.add(
+            answer.stamps, token=answer.page.token if way in {LISTED, COMPARED} else None, size=answer.page.complete_list_size, way=way
+        )
         fields = {
             "Series": progress.series,
             "Verb": verb,
@@ -126,7 +131,7 @@ class Harvest:
             "Way": way,
             "Strict": "yes" if answer.page.strict else "no",
         }
-        self.pull.pages.add(Page(answer.uri, answer.at, answer.content, fields=fields))
+        self.pages.add(Page(answer.uri, answer.at, answer.content, fields=fields))
 
     def unserved(self, progress: Progress, identifier: str, why: str, said: bytes, code: str) -> None:
         """A record that the repository names and does not give: its name, and what was said instead, are kept in its place."""
@@ -135,7 +140,7 @@ class Harvest:
         fields = {"Series": progress.series, "Verb": "GetRecord", "List": str(progress.lists), "Way": progress.way}
         fields |= {"Fault": code, "Identifier": " ".join(identifier.split()), "Detail": " ".join(why.split())[:300]}
         uri = f"{self.client.endpoint}?verb=GetRecord"
-        self.pull.pages.add(Page(uri, clock.now(), said or identifier.encode(), "application/octet-stream", fields))
+        self.pages.add(Page(uri, clock.now(), said or identifier.encode(), "application/octet-stream", fields))
 
     def asked(self, series: str, begin: datetime | None, until: datetime | None) -> dict[str, str]:
         """The arguments of a list of this series."""
@@ -148,7 +153,7 @@ class Harvest:
             params["until"] = stamp(until, self.granularity)
         return params
 
-    def stretch(self, window: Window) -> tuple[datetime, datetime]:
+    def stretch(self, window: Stretch) -> tuple[datetime, datetime]:
         """The window with both its ends."""
         begin = window.from_at or self.identity.earliest
         if begin is None:
@@ -229,7 +234,7 @@ class Harvest:
             "series": {name: one.figures() for name, one in self.progress.items()},
         }
         told |= {"requests": self.client.asked.requests, "repeated": self.client.asked.repeated, **more}
-        self.pull.pages.add(Page(SUMMARY, clock.now(), json.dumps(told, ensure_ascii=False).encode(), "application/json"))
+        self.pages.add(Page(SUMMARY, clock.now(), json.dumps(told, ensure_ascii=False).encode(), "application/json"))
 
 
 @contextmanager

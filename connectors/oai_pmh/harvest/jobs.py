@@ -13,6 +13,8 @@ from connectors.oai_pmh.harvest.compare import compare
 from connectors.oai_pmh.harvest.connection import address
 from connectors.oai_pmh.harvest.fetch import Harvest, client_of, floored
 from connectors.oai_pmh.harvest.identity import Identity, identify
+from connectors.oai_pmh.harvest.noted import noted
+from connectors.oai_pmh.harvest.progress import rebuilt
 from connectors.oai_pmh.harvest.times import moment
 from connectors.oai_pmh.harvest.waiting import Waiting
 from connectors.oai_pmh.settings import OaiHarvest
@@ -52,30 +54,29 @@ def fetch(pull: Pull) -> None:
     with lease(pull.engine.ledger, name, holder=pull.delivery.id, seconds=LEASE_SECONDS, wait=wait, again=True) as got:
         held = _Held(got, time.monotonic, time.monotonic())
         with client_of(flow, pull.engine.credentials, Waiting(flow.polite, held.alive)) as client:
-            harvest = Harvest(pull, flow, client, identify(client))
-            _work(harvest)
+            _work(pull, Harvest(pull.pages, flow, client, identify(client), rebuilt(pull.pages.kept(), flow.series)))
 
 
-def _work(harvest: Harvest) -> None:
-    pull = harvest.pull
+def _work(pull: Pull, harvest: Harvest) -> None:
     ask: dict[str, Any] = pull.delivery.facts.get("ask", {})
     if "identifiers" in ask:
         series = harvest.flow.series[0]
         window = windows.begin(pull.engine.ledger, pull.delivery, series, "reload", harvest.identity.at, None)
         progress = harvest.progress[series]
         progress.way = "asked"
-        with harvest.noted(window):
+        with noted(pull, window, progress):
             harvest.one_by_one(progress, ask["identifiers"])
         harvest.summary("reload")
     elif pull.delivery.facts.get("moment") == "compare":
-        harvest.summary("compare", compared=compare(harvest))
+        harvest.summary("compare", compared=compare(pull, harvest))
     else:
         kind = "reload" if ask else "window"
         for series in harvest.flow.series:
             begin, until = _asked_for(ask) if ask else next_window(pull, harvest.flow, series, harvest.identity)
             window = windows.begin(pull.engine.ledger, pull.delivery, series, kind, begin, until)
             if window.state != windows.FETCHED:
-                harvest.window(window)
+                with noted(pull, window, harvest.progress[series]):
+                    harvest.window(window)
         harvest.summary(kind)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 from array import array
 from collections import Counter
 from collections.abc import Iterator
@@ -14,16 +15,16 @@ import numpy as np
 import pyarrow as pa
 import xxhash
 
-from connectors.oai_pmh.harvest.fetch import SUMMARY
+from connectors.oai_pmh.harvest.fetch import COMPARED, SUMMARY
 from connectors.oai_pmh.harvest.held import Held
 from connectors.oai_pmh.harvest.newest import Comings
 from connectors.oai_pmh.harvest.page import Page, page_again, page_of
 from connectors.oai_pmh.harvest.record import Item, headers, items
 from connectors.oai_pmh.harvest.times import moment
-from connectors.oai_pmh.harvest.titles import Row, Unbound, gone, titles
+from connectors.oai_pmh.harvest.titles import CONTRACT, gone, titles
 from connectors.oai_pmh.harvest.vanished import Listing
 from connectors.oai_pmh.settings import OaiHarvest
-from include.engine.contract.arrow import arrow_schema
+from include.engine.contract.arrow import SOURCE_COLUMNS, arrow_schema
 from include.engine.contract.loading import load
 from include.engine.inbound.connector import Read, Work
 from include.engine.quarantine.schema import set_aside
@@ -32,6 +33,8 @@ from include.engine.storage.seen import shown
 from include.engine.storage.warc import Page as Kept
 from include.engine.storage.warc import pages
 
+log = logging.getLogger("bindery.oai")
+Row = dict[str, Any]
 RECORDS = 5_000
 """Records to a Read."""
 _moment = lru_cache(4096)(moment)
@@ -55,7 +58,7 @@ def read(work: Work) -> Iterator[Read]:
                 continue
             page = opened(kept)
             batch.warnings.update(page.notes)
-            if kept.fields["Way"] == "list" and work.delivery.facts.get("moment") == "compare":
+            if kept.fields["Way"] == COMPARED:
                 listing.add(page)
             if page.verb == "ListIdentifiers":
                 continue
@@ -70,7 +73,7 @@ def read(work: Work) -> Iterator[Read]:
     batch.warnings.update(_sizes(summary))
     yield from batch.reads()
     if late := batch.late_titles():
-        yield Read("bibliographic", _rows(late, "ils_bibliographic"))
+        yield Read("bibliographic", _rows(late, CONTRACT))
 
 
 def opened(kept: Kept) -> Page:
@@ -114,7 +117,7 @@ class _Batch:
     flow: OaiHarvest
     held: Held
     rows: list[Row] = field(default_factory=list)
-    titles: list[Row] = field(default_factory=list)
+    titles: list[pa.Table] = field(default_factory=list)
     aside: list[Row] = field(default_factory=list)
     titles_aside: list[Row] = field(default_factory=list)
     filtered: Counter[str] = field(default_factory=Counter)
@@ -132,12 +135,13 @@ class _Batch:
         offset, length = page.text.place(item.start, item.end)
         place = {"member": "", "record": record, "offset": kept.offset + offset, "length": length}
         at = _moment(item.datestamp)
-        fault, detail = item.fault, item.detail
+        fault, detail = item.fault, None
         if fault is None and at is None:
             fault, detail = "OAI_DATESTAMP_UNREADABLE", words("OAI_DATESTAMP_UNREADABLE", "en", value=shown(item.datestamp)[:40])
         if fault is not None:
             raw = kept.content[offset : offset + length]
-            self.aside.append(place | {"reason": fault, "detail": detail or words(fault, "en"), "raw": raw})
+            said = detail or words(fault, "en", value=shown(item.identifier or "?")[:200])
+            self.aside.append(place | {"reason": fault, "detail": said, "raw": raw})
             return
         if not counts:
             self.filtered["OAI_DUPLICATE"] += 1
@@ -159,7 +163,7 @@ class _Batch:
         """A record that the repository named and did not give."""
         reason = kept.fields["Fault"]
         place = {"member": "", "record": record, "offset": kept.offset, "length": len(kept.content)}
-        detail = f"{words(reason, 'en')}: {kept.fields['Identifier']} ({kept.fields['Detail']})"
+        detail = words(reason, "en", value=shown(kept.fields["Identifier"])[:200])
         self.aside.append(place | {"reason": reason, "detail": detail, "raw": kept.content})
 
     def tombstones(self, found: list[Row], record: int) -> None:
@@ -182,7 +186,9 @@ class _Batch:
             row["xml"] = text
         yield Read("oai_record", _rows(self.rows, "oai_record_incoming"), set_aside(self.aside), dict(self.filtered), dict(self.warnings))
         if self.titles or self.titles_aside:
-            yield Read("bibliographic", _rows(self.titles, "ils_bibliographic"), set_aside(self.titles_aside))
+            empty = _rows([], CONTRACT)
+            rows = pa.concat_tables([pa.table(empty), *self.titles]).combine_chunks().to_batches()
+            yield Read("bibliographic", rows[0] if rows else empty, set_aside(self.titles_aside))
         for some in (self.rows, self.titles, self.aside, self.titles_aside, self.raws, self.xmls, self.filtered, self.warnings):
             some.clear()
 
@@ -200,21 +206,23 @@ class _Batch:
             return
         agency = self.flow.agency or self.work.partner.isil or self.work.partner.id
         live = [number for number, xml in enumerate(self.xmls) if xml is not None]
-        made = titles([self.xmls[n] or b"" for n in live], [self.rows[n]["identifier"] for n in live], self.flow, agency)
-        for number, title in zip(live, made, strict=True):
-            row = self.rows[number]
-            place = {name: row[name] for name in ("_member", "_record", "_offset", "_length")}
-            if isinstance(title, Unbound):
-                if title.reason is None:
-                    self.warnings["MARC_OTHER_KIND"] += 1
-                else:
-                    said = words(title.reason, "en") + (f": {title.detail}" if title.detail else "")
-                    own = {name[1:]: value for name, value in place.items()}
-                    self.titles_aside.append(own | {"reason": title.reason, "detail": said, "raw": self.raws[number]})
-                continue
-            row |= {"control_number": title["control_number"], "agency": title["agency"]}
-            self.titles.append(place | title)
-            self.living.append(_key(title["control_number"], title["agency"]))
+        found = titles([self.xmls[n] or b"" for n in live], [self.rows[n]["identifier"] for n in live], self.flow, agency)
+        self.warnings.update(found.warnings)
+        for number, (reason, detail) in found.unbound.items():
+            if reason is None:
+                self.warnings["MARC_OTHER_KIND"] += 1
+            else:
+                own = {name[1:]: self.rows[live[number]][name] for name in SOURCE_COLUMNS.names}
+                log.info("%s: %s", self.rows[live[number]]["identifier"], detail)
+                said = words(reason, "en", value=shown(self.rows[live[number]]["identifier"])[:200])
+                self.titles_aside.append(own | {"reason": reason, "detail": said, "raw": self.raws[live[number]]})
+        whose = [self.rows[live[number]] for number in found.of.tolist()]
+        numbers, agencies = (found.rows.column(name).to_pylist() for name in ("control_number", "agency"))
+        for row, number_, agency_ in zip(whose, numbers, agencies, strict=True):
+            row |= {"control_number": number_, "agency": agency_}
+            self.living.append(_key(number_, agency_))
+        source = [pa.array([row[one.name] for row in whose], one.type) for one in SOURCE_COLUMNS]
+        self.titles.append(pa.Table.from_arrays([*source, *found.rows.columns], schema=schema(CONTRACT)))
         for row, old in zip(self.rows, before, strict=True):
             if old is None or not old["control_number"]:
                 continue
@@ -223,8 +231,8 @@ class _Batch:
             now = (row.get("control_number"), row.get("agency"))
             if row["deleted"] or (now[0] and now != (old["control_number"], old["agency"])):
                 place = {name: row[name] for name in ("_member", "_record", "_offset", "_length")}
-                number, agency = old["control_number"], old["agency"]
-                self.gone[_key(number, agency)] = place | gone(number, agency, self.flow)
+                before_ = old["control_number"], old["agency"]
+                self.gone[_key(*before_)] = place | gone(*before_, self.flow)
 
     def late_titles(self) -> list[Row]:
         """Titles that are deleted, at the end: not those that another record of the delivery has brought."""

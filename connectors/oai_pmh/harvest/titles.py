@@ -1,78 +1,140 @@
-"""Metadata into titles: rows of `bibliographic` of what is MARC in XML or Dublin Core. One function, `titles`, is all that the rest knows."""
+"""Metadata into titles: rows of `bibliographic` of what is MARC in XML or Dublin Core. `titles` is all that the rest knows."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from io import BytesIO
 from typing import Any
 
-from lxml import etree
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
 
 from connectors.oai_pmh.harvest.dublin_core import title_of_dc
 from connectors.oai_pmh.settings import MARC_PREFIXES, OaiHarvest
-from include.marc import mapping
-from include.marc.record import Field, Record, marcxml
+from include.engine.contract.arrow import arrow_schema
+from include.engine.contract.loading import load
+from include.engine.errors import Refused
+from include.marc import charsets, marcxml
+from include.marc.batch import Batch, Bools, Ints
+from include.marc.build import one_by_one
+from include.marc.mapping import load as mapping
+from include.marc.record import NAMESPACE
+from include.marc.record import marcxml as as_marcxml
+from include.marc.wide import wide
 
-_PARSER = etree.XMLParser(resolve_entities=False, no_network=True, huge_tree=False)
-_OTHER_KINDS = frozenset("zuvxyqw")  # leader/06: authority, holdings, community information, classification
-Row = dict[str, Any]
+CONTRACT = "ils_bibliographic"
+_OTHER_KINDS = "zuvxyqw"  # leader/06: authority, holdings, community information, classification
 
 
-@dataclass(frozen=True)
-class Unbound:
-    """Why a record became no title; `reason` None where it is none (an authority record)."""
+@dataclass
+class Titles:
+    """`rows` by the contract's columns; `of` says for each which record it was made of. `unbound`: records that became none, with reason and detail;
+    the reason is None for what is no title at all, such as an authority record. `warnings` by reason."""
 
-    reason: str | None
-    detail: str = ""
+    rows: pa.Table
+    of: Ints
+    unbound: dict[int, tuple[str | None, str]]
+    warnings: dict[str, int] = field(default_factory=dict)
 
 
-def titles(xmls: Sequence[bytes], identifiers: Sequence[str], flow: OaiHarvest, agency: str) -> list[Row | Unbound]:
-    """For each record's metadata its row of `ils_bibliographic`, or why there is none. `agency` stands where the record names none."""
+def titles(xmls: Sequence[bytes], identifiers: Sequence[str], flow: OaiHarvest, agency: str) -> Titles:
+    """The titles of records, given their metadata. `agency` stands where a record names none."""
     if flow.prefix in MARC_PREFIXES:
-        columns = mapping.load(f"{flow.family}_bibliographic")
-        return [_of_marc(xml, columns, flow.family, agency) for xml in xmls]
-    return [title_of_dc(xml, identifier, agency) or Unbound("OAI_NOT_BOUND") for xml, identifier in zip(xmls, identifiers, strict=True)]
+        return _of_marc(xmls, flow, agency)
+    rows = [title_of_dc(xml, identifier, agency) for xml, identifier in zip(xmls, identifiers, strict=True)]
+    of = np.flatnonzero([row is not None for row in rows])
+    unbound: dict[int, tuple[str | None, str]] = {n: ("OAI_NOT_BOUND", "no Dublin Core") for n, row in enumerate(rows) if row is None}
+    return Titles(_rows([row for row in rows if row is not None]), of, unbound)
 
 
-def gone(control_number: str, agency: str, flow: OaiHarvest) -> Row:
+def gone(control_number: str, agency: str, flow: OaiHarvest) -> dict[str, Any]:
     """The row of a title of which nothing is known but that it is deleted."""
     kind = flow.family if flow.prefix in MARC_PREFIXES else "dc"
     row = {"control_number": control_number, "agency": agency, "format": kind, "title": "", "material_type": "other"}
     return row | {"deleted": True, "encoding": "utf-8"}
 
 
-def _of_marc(xml: bytes, columns: mapping.ColumnMapping, family: str, agency: str) -> Row | Unbound:
+def _rows(rows: Sequence[dict[str, Any]]) -> pa.Table:
+    schema = arrow_schema(load(CONTRACT))
+    return pa.Table.from_arrays([pa.array([row.get(one.name) for row in rows], one.type) for one in schema], schema=schema)
+
+
+def _of_marc(xmls: Sequence[bytes], flow: OaiHarvest, agency: str) -> Titles:
+    """All at once: the records side by side as one collection, each told by where it stands in it."""
+    whole = b"".join([b"<collection>", *xmls, b"</collection>"])
+    ends = np.cumsum(np.fromiter(map(len, xmls), np.int64, len(xmls))) + len(b"<collection>")
+    tables, places, unbound, warnings = [_rows([])], [np.empty(0, np.int64)], dict[int, tuple[str | None, str]](), dict[str, int]()
     try:
-        record = record_of(etree.fromstring(xml, _PARSER))
-    except (etree.XMLSyntaxError, ValueError) as wrong:
-        return Unbound("OAI_NOT_BOUND", str(wrong)[:200])
-    if family != "danmarc2" and record.leader[6:7] in _OTHER_KINDS:
-        return Unbound(None)
-    row: Row = columns.row(record)
-    if not row.get("control_number"):
-        return Unbound("OAI_NOT_BOUND", "no control number")
-    year = row.get("year")
-    row |= {"agency": row.get("agency") or agency, "deleted": row.get("deleted") == "true", "year": int(year) if year else None}
-    return row | {"format": family, "encoding": "utf-8", "repaired": None, "marcxml": marcxml(record)}
+        for batch in marcxml.scan(BytesIO(whole), family=flow.family, block=max(len(whole), 1 << 16)):
+            of = np.searchsorted(ends, batch.offset, side="right")
+            for place, reason, detail in zip(
+                *(batch.aside.column(name).to_pylist() for name in ("offset", "reason", "detail")), strict=True
+            ):
+                unbound[int(np.searchsorted(ends, place, side="right"))] = ("OAI_NOT_BOUND", detail or reason)
+            for reason in batch.issues.column("reason").to_pylist():
+                warnings[reason] = warnings.get(reason, 0) + 1
+            rows = _wide(batch, of, xmls, flow, agency)
+            for number in of[_other_kind(batch)].tolist() if flow.family != "danmarc2" else ():
+                unbound[number] = (None, "")
+            for number in of[np.asarray(rows.column("control_number").is_null())].tolist():
+                unbound.setdefault(number, ("OAI_NOT_BOUND", "no control number"))
+            left = ~np.isin(of, list(unbound))
+            left &= _first_of_each(of)
+            tables.append(rows.filter(pa.array(left)))
+            places.append(of[left])
+    except Refused as refused:  # there is no MARC record at all, or a document type
+        return Titles(_rows([]), np.empty(0, np.int64), dict.fromkeys(range(len(xmls)), ("OAI_NOT_BOUND", refused.what)))
+    found = np.concatenate(places)
+    for number in np.setdiff1d(np.arange(len(xmls)), found).tolist():
+        unbound.setdefault(number, ("OAI_NOT_BOUND", "no MARC record"))
+    return Titles(pa.concat_tables(tables), found, unbound, warnings)
 
 
-def record_of(element: etree._Element) -> Record:
-    """The MARC record in an element of MARCXML or MarcXchange, which differ in their namespace alone. ValueError for what is neither."""
-    if etree.QName(element).localname == "collection" and len(element):
-        element = element[0]
-    if etree.QName(element).localname != "record":
-        raise ValueError("the metadata are no MARC record")
-    leader, fields = "", []
-    for child in element:
-        name = str(child.tag).rpartition("}")[2]
-        if name == "leader":
-            leader = child.text or ""
-        elif name == "controlfield":
-            fields.append(Field(child.get("tag", ""), child.text or ""))
-        elif name == "datafield":
-            subfields = [(one.get("code", ""), one.text or "") for one in child if isinstance(one.tag, str)]
-            indicators = (child.get("ind1") or " ")[:1] + (child.get("ind2") or " ")[:1]
-            fields.append(Field(child.get("tag", ""), None, indicators, subfields))
-    if not fields:
-        raise ValueError("the record has no fields")
-    return Record(leader.ljust(24)[:24], fields)
+def _wide(batch: Batch, of: Ints, xmls: Sequence[bytes], flow: OaiHarvest, agency: str) -> pa.Table:
+    found = wide(batch, mapping(f"{flow.family}_bibliographic"))
+    count = len(batch)
+    issues = _issues(batch)
+    made: dict[str, Any] = {name: found.column(name).combine_chunks() for name in found.column_names}
+    made["agency"] = pc.fill_null(made["agency"], agency) if "agency" in made else pa.repeat(pa.scalar(agency), count)
+    made["deleted"] = pc.fill_null(pc.equal(made["deleted"], "true"), False) if "deleted" in made else pa.repeat(pa.scalar(False), count)
+    made["format"] = pa.repeat(pa.scalar(flow.family), count)
+    made["encoding"] = pa.array([charsets.NAMES[number] for number in batch.charset.tolist()], pa.string())
+    made["repaired"] = pa.array([", ".join(issues[number]) if number in issues else None for number in batch.number.tolist()], pa.string())
+    made["marcxml"] = _marcxml(batch, of, xmls, issues)
+    arrays = [made[one.name].cast(one.type) if one.name in made else pa.nulls(count, one.type) for one in arrow_schema(load(CONTRACT))]
+    return pa.Table.from_arrays(arrays, schema=arrow_schema(load(CONTRACT)))
+
+
+def _marcxml(batch: Batch, of: Ints, xmls: Sequence[bytes], issues: dict[int, list[str]]) -> pa.Array:
+    """A record that came as MARCXML and had nothing mended stands as it came; others are written anew."""
+    slim = NAMESPACE.encode()
+    came = [xmls[place] for place in of.tolist()]
+    if not issues and all(slim in xml for xml in came):
+        return pa.array(came, pa.binary()).cast(pa.string())
+    records = one_by_one(batch)
+    texts = [
+        xml.decode() if slim in xml and number not in issues else as_marcxml(record)
+        for xml, number, record in zip(came, batch.number.tolist(), records, strict=True)
+    ]
+    return pa.array(texts, pa.string())
+
+
+def _issues(batch: Batch) -> dict[int, list[str]]:
+    found: dict[int, list[str]] = {}
+    for number, reason in zip(*(batch.issues.column(name).to_pylist() for name in ("record", "reason")), strict=True):
+        if reason not in found.setdefault(number, []):
+            found[number].append(reason)
+    return found
+
+
+def _other_kind(batch: Batch) -> Bools:
+    kinds = pc.utf8_slice_codeunits(batch.leaders, 6, 7)
+    return np.asarray(pc.is_in(kinds, value_set=pa.array(list(_OTHER_KINDS))))
+
+
+def _first_of_each(of: Ints) -> Bools:
+    first = np.zeros(len(of), np.bool_)
+    first[np.unique(of, return_index=True)[1]] = True
+    return first

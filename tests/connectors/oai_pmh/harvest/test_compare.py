@@ -1,0 +1,127 @@
+"""The drift audit, records asked for again, and how far a repository is covered."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+
+from connectors.oai_pmh.harvest import ask
+from include.engine.delivery import State
+from include.engine.errors import SettingsError
+from include.engine.ledger import audit, windows
+from include.engine.replay import answer
+from tests.connectors.oai_pmh.harvest.conftest import same
+from tests.connectors.oai_pmh.harvest.repository import DAY, Kept, Response, made, marc
+
+
+@pytest.mark.parametrize("quirks", ["", "quirks: {no_identifiers: true}"], ids=["by identifiers", "by records"])
+def test_a_comparison_finds_what_was_missed_changed_and_deleted_without_a_word(house, serve, quirks: str) -> None:
+    repository = serve(made(30), deletes="no")
+    house.settle(repository.url, quirks)
+    house.harvest()
+    del repository.records[4]  # gone without a word
+    repository.put(Kept("oai:test.example:old", DAY - timedelta(days=300), marc("old")))  # back-dated beyond any overlap
+    repository.records[7] = replace(repository.records[7], body=marc("00008", "Ny"), datestamp=DAY - timedelta(days=1))
+    repository.put(Kept("oai:test.example:00009", DAY, "", deleted=True))
+    assert house.harvest().counts.in_ == 0
+    done = house.harvest(moment="compare")
+    assert (done.state, done.facts["warnings"]) == (State.ACKNOWLEDGED, {"OAI_VANISHED": 1})
+    assert (done.counts.added, done.counts.changed) == (1, 3)
+    gone = house.records().pop("oai:test.example:00004")
+    assert (gone["deleted"], gone["xml"]) == (True, None)
+    repository.records.append(Kept(gone["identifier"], gone["datestamp"], "", deleted=True))
+    same(house, repository)
+    assert {number for number, row in house.titles().items() if row["deleted"]} == {"00004", "00009"}
+
+
+def test_a_list_that_lacks_very_much_waits_for_a_person(house, serve) -> None:
+    repository = serve(made(30))
+    house.settle(repository.url)
+    house.harvest()
+    kept, repository.records = repository.records, repository.records[:3]
+    held = house.harvest(moment="compare")
+    assert (held.state, held.reason) == (State.HELD, "MASS_DELETION")
+    repository.records = kept
+    same(house, repository)
+    approved = answer(house.engine, held.id, yes=True, who="kirsten")
+    house.claimed()
+    assert house.run(approved.id).counts.changed == 27
+
+
+def test_a_comparison_that_finds_nothing_changes_nothing_and_fetches_no_record(house, serve) -> None:
+    repository = serve(made(30))
+    house.settle(repository.url)
+    house.harvest()
+    asked = len(repository.requests)
+    assert house.harvest(moment="compare").counts.in_ == 0
+    assert {request.verb for request in repository.requests[asked:]} == {"Identify", "ListIdentifiers"}
+
+
+def test_the_comparison_has_a_schedule_of_its_own(house, serve) -> None:
+    repository = serve(made(3))
+    house.settle(repository.url, 'compare: "monthly 1 03:00"')
+    assert house.claimed() == []
+    house.ahead = timedelta(days=32)
+    [first] = house.claimed()
+    found = {first.facts["moment"]}
+    house.run(first.id)
+    [second] = house.claimed()
+    found.add(second.facts["moment"])
+    assert found == {"schedule", "compare"}
+    assert house.run(second.id).state == State.ACKNOWLEDGED
+
+
+def test_records_come_again_by_their_identifiers(house, serve) -> None:
+    repository = serve(made(30))
+    house.settle(repository.url)
+    house.harvest()
+    repository.records[3] = replace(repository.records[3], body=marc("00003", "Utan ny stämpel"))
+    wanted = ["oai:test.example:00003", "oai:test.example:00004", "oai:test.example:nobody"]
+    made_ = ask.reload(house.engine, "almvik", identifiers=wanted, who="kirsten")
+    house.claimed()
+    done = house.run(made_.id)
+    assert (done.counts.in_, done.counts.changed, done.counts.unchanged, done.counts.quarantined) == (3, 1, 1, 1)
+    assert "oai:test.example:nobody" in house.receipt(done)
+    same(house, repository)
+    assert audit.find(house.engine.ledger, subject=done.id)[0].who == "kirsten"
+
+
+def test_a_window_comes_again(house, serve) -> None:
+    repository = serve(made(30))
+    house.settle(repository.url)
+    house.harvest()
+    again = ask.reload(house.engine, "almvik", begin=DAY + timedelta(minutes=10), until=DAY + timedelta(minutes=19), who="kirsten")
+    house.claimed()
+    assert house.run(again.id).counts.unchanged == 10
+
+
+def test_identifiers_and_a_window_do_not_go_together(house, serve) -> None:
+    house.settle(serve(made(1)).url)
+    with pytest.raises(SettingsError, match="do not go together"):
+        ask.reload(house.engine, "almvik", identifiers=["x"], begin=DAY, who="kirsten")
+
+
+def test_coverage_shows_until_when_all_is_there_and_where_a_gap_is(house, serve) -> None:
+    repository = serve(made(5))
+    house.settle(repository.url)
+    first = house.harvest()
+    [report] = ask.coverage(house.engine, "almvik")
+    [window] = windows.of_delivery(house.engine.ledger, first.id)
+    assert (report.series, report.until, report.gaps) == ("marcxml", window.until_at, [])
+    late = ask.reload(house.engine, "almvik", begin=window.until_at + timedelta(days=2), until=window.until_at + timedelta(days=3), who="x")
+    house.claimed()
+    house.run(late.id)
+    [report] = ask.coverage(house.engine, "almvik")
+    assert report.until == window.until_at
+    assert report.gaps == [(window.until_at, window.until_at + timedelta(days=2))]
+
+
+def test_a_failed_windows_reason_stands_in_the_report(house, serve) -> None:
+    repository = serve(made(25))
+    repository.fault = lambda request, answer: Response(b"<html/>") if request.token else None
+    house.settle(repository.url)
+    house.harvest()
+    [report] = ask.coverage(house.engine, "almvik")
+    assert (report.until, report.windows[0].reason, report.windows[0].attempts) == (None, "OAI_PAGE_HTML", 1)
