@@ -130,7 +130,7 @@ def test_a_retracted_loan_is_not_sent_and_delivered_anew_it_is_sent_once(lending
 
 def test_the_title_is_that_of_the_item_where_the_loan_names_none(lending) -> None:
     lending.patrons("1")
-    lending.bring("item", [{"item_id": "i1", "control_number": "2 345-678 9", "placeholder": False}])
+    lending.bring("item", [{"item_id": "i1", "control_number": "2 345-678 9", "status": "available", "placeholder": False}])
     lending.loans({"loan_id": "1", "control_number": None, "item_id": "i1"})
     assert lending.upload().counts.published == 1
     assert lending.posthus.lines()[0].endswith(",23456789")
@@ -164,9 +164,9 @@ def test_loans_without_a_local_id_are_set_aside_and_mended_they_go(lending) -> N
         ("VALUE_MISSING", "local_id", "loan y"),
     }
     assert lending.upload().counts.in_ == 0
-    lending.bring("item", [{"item_id": "gone", "control_number": "987", "placeholder": False}])
+    lending.bring("item", [{"item_id": "gone", "control_number": "987", "status": "available", "placeholder": False}])
     assert lending.upload().counts.published == 1
-    assert len(lending.posthus.lines()) == 21 or len(lending.posthus.lines()) == 2
+    assert sum(len(lines.parse(line).local_ids) for line in lending.posthus.lines()) == 21
 
 
 def test_local_ids_lose_their_hyphens_and_blanks_and_one_that_would_break_a_line_is_set_aside(lending) -> None:
