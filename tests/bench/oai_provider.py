@@ -85,7 +85,7 @@ def indexing(count: int) -> float:
 def server(page: int) -> Iterator[tuple[int, int]]:
     """The provider as a process: its id and port."""
     environment = os.environ | {
-        "BINDERY_HOME": str(HOME), "BINDERY_OAI_KEY": "A" * 43 + "=", "BINDERY_OAI_ADMIN": "a@b.example", "BINDERY_OAI_DOMAIN": "b.example",
+        "BINDERY_OAI_INDEX": str(HOME), "BINDERY_OAI_KEY": "A" * 43 + "=", "BINDERY_OAI_ADMIN": "a@b.example", "BINDERY_OAI_DOMAIN": "b.example",
     }  # fmt: skip
     command = [
         sys.executable,

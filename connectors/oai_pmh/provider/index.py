@@ -49,9 +49,9 @@ CREATE TABLE source (
 """
 
 
-def file_in(home: Path) -> Path:
-    """Where the index of an installation lies."""
-    return home / "oai" / f"provider-{VERSION}.sqlite"
+def file_in(folder: Path) -> Path:
+    """The index in its folder."""
+    return folder / f"provider-{VERSION}.sqlite"
 
 
 def create(file: Path) -> None:

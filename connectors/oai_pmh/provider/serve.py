@@ -118,10 +118,9 @@ def _demo(folder: Path, environment: Mapping[str, str], url: str, page: int, rat
 
 
 def _of_lake(environment: Mapping[str, str], url: str, page: int, rate: float) -> Repository:
-    from connectors.oai_pmh.provider.index import file_in
     from connectors.oai_pmh.provider.repository import Repository
 
-    return Repository.of_environment(environment, file_in(_home(environment)), keys=_keys(environment), url=url, page=page, rate=rate)
+    return Repository.of_environment(environment, _file(environment), keys=_keys(environment), url=url, page=page, rate=rate)
 
 
 def _keys(environment: Mapping[str, str]) -> tuple[bytes, ...]:
@@ -168,14 +167,13 @@ def _index(environment: Mapping[str, str], follow: bool, every: float) -> None:
     from connectors import flow_models
     from connectors.oai_pmh.provider import follow as following
     from connectors.oai_pmh.provider import queries
-    from connectors.oai_pmh.provider.index import file_in
     from connectors.oai_pmh.provider.libraries import catalogue
     from include.engine.credentials import EnvironmentCredentials
     from include.engine.engine import Engine
 
     saved = Path(environment["BINDERY_OAI_SETS"]) if environment.get("BINDERY_OAI_SETS") else None
     engine = Engine.open(EnvironmentCredentials(environment), flow_models(), environment)
-    file = file_in(_home(environment))
+    file = _file(environment)
 
     def wanted() -> Catalogue:
         return catalogue(engine)
@@ -216,10 +214,13 @@ def _end_with_parent() -> None:
     os._exit(0)
 
 
-def _home(environment: Mapping[str, str]) -> Path:
+def _file(environment: Mapping[str, str]) -> Path:
+    """The index: in `BINDERY_OAI_INDEX`, which may be another volume than the home, or in the home's folder oai/."""
+    from connectors.oai_pmh.provider.index import file_in
     from include.engine.engine import ROOT
 
-    return Path(environment.get("BINDERY_HOME") or ROOT / ".bindery").absolute()
+    home = Path(environment.get("BINDERY_HOME") or ROOT / ".bindery")
+    return file_in(Path(environment.get("BINDERY_OAI_INDEX") or home / "oai").absolute())
 
 
 def _told(work: Callable[[], None]) -> None:

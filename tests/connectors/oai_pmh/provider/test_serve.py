@@ -116,7 +116,7 @@ def test_it_keeps_its_index_in_a_process_that_ends_with_it_even_when_it_is_kille
     environment = {"BINDERY_HOME": str(tmp_path), "BINDERY_PARTNERS": str(tmp_path / "partners"), **NAMED, **MASTER}
     with running(["serve", "--port", "0", "--every", "0.2"], environment) as (process, url):
         assert wait_for(f"{url}?verb=Identify").status_code == 200
-        lock = file_in(tmp_path).with_suffix(".lock")
+        lock = file_in(tmp_path / "oai").with_suffix(".lock")
         assert held(lock)
         process.kill()
         process.wait()
@@ -124,6 +124,15 @@ def test_it_keeps_its_index_in_a_process_that_ends_with_it_even_when_it_is_kille
         while held(lock) and time.monotonic() < end:
             time.sleep(0.05)
         assert not held(lock)
+
+
+def test_an_index_in_a_folder_of_its_own_is_served_by_a_process_that_has_nothing_else(tmp_path: Path) -> None:
+    made = Shelf(tmp_path)
+    made.put("lindeby", {"a": [row(1)]})
+    with time_machine.travel(time.time() - 60):
+        made.look()
+    with running(["serve", "--port", "0", "--no-index"], {"BINDERY_OAI_INDEX": str(tmp_path), **NAMED, **SIGNED}) as (_, url):
+        assert "lindeby/DK-799001/1" in wait_for(f"{url}?verb=ListIdentifiers&metadataPrefix=marcxml").text
 
 
 def held(lock: Path) -> bool:
