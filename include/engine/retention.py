@@ -17,6 +17,7 @@ from include.engine.delivery import FINISHED, IN_FLIGHT, Delivery, State
 from include.engine.engine import Engine
 from include.engine.erasure import kept
 from include.engine.errors import UnknownDelivery
+from include.engine.inbound import archive
 from include.engine.lake import maintenance
 from include.engine.lake.read import newest
 from include.engine.ledger import deliveries, manifests, quarantined
@@ -41,6 +42,7 @@ class Enforced:
     staged: int = 0
     quarantine: int = 0
     receipts: int = 0
+    archived: int = 0
     loans: int = 0
     compacted: int = 0
     vacuumed: int = 0
@@ -51,8 +53,8 @@ class Enforced:
     def __str__(self) -> str:
         return (
             f"deliveries whose landed bytes went: {self.landed:,}, staged left-overs: {self.staged:,}, quarantine: {self.quarantine:,}; "
-            f"receipts: {self.receipts:,}; loans without their patron now: {self.loans:,}; lake files written together: {self.compacted:,}, "
-            f"removed: {self.vacuumed:,}"
+            f"receipts: {self.receipts:,}; files in inboxes' archives: {self.archived:,}; loans without their patron now: {self.loans:,}; "
+            f"lake files written together: {self.compacted:,}, removed: {self.vacuumed:,}"
         )
 
 
@@ -64,6 +66,8 @@ def enforce(engine: Engine) -> Enforced:
     for partner, retention in periods.items():
         done += _landed(engine, partner, retention, sealed[partner]) + _staged(engine, partner) + _quarantine(engine, partner, retention)
         done += _receipts(engine, partner, retention) + _loans(engine, partner, retention)
+        if partner in known:
+            done += Enforced(archived=archive.clear(engine, known[partner], retention.archive))
     return done + _lake(engine, min((one.lake_history for one in periods.values()), default=Retention().lake_history))
 
 

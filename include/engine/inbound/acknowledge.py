@@ -10,6 +10,7 @@ from include.engine.delivery import Delivery, State, Token
 from include.engine.engine import Engine
 from include.engine.errors import BinderyError, Refused, SettingsError
 from include.engine.failpoints import point
+from include.engine.inbound import archive
 from include.engine.inbound.connector import Inbound
 from include.engine.inbound.ending import stopped
 from include.engine.inbound.leftovers import sweep
@@ -62,11 +63,6 @@ def _settings(engine: Engine, delivery: Delivery) -> tuple[Partner | None, Inbox
         return None, None
 
 
-def _short(path: str) -> str:
-    """The file's own name; of one as long as a name can be the end, for ours has eight letters more."""
-    return path.rpartition("/")[2].encode()[-240:].decode(errors="ignore")
-
-
 def _archive(engine: Engine, flow: InboxFlow, delivery: Delivery, token: Token) -> None:
     """Do with the source what the YAML says, if it is still the file that was taken in; a newer one of that name is left alone."""
     name = (delivery.path or "").rpartition("/")[2]
@@ -86,7 +82,7 @@ def _archive(engine: Engine, flow: InboxFlow, delivery: Delivery, token: Token) 
                 if after == "delete":
                     store.delete(path)
                 else:
-                    store.rename(path, f"archive/{now():%Y/%m}/{delivery.id[-8:]}_{_short(path)}", overwrite=True)
+                    store.rename(path, archive.place(path, delivery.id, now()), overwrite=True)
                 point("acknowledge.moved")
     except Refused as gone:
         log.info("%s: the source is not there any more: %s", delivery.id, gone.code)
