@@ -21,7 +21,7 @@ from include.engine.credentials import EnvironmentCredentials
 from include.engine.engine import Engine
 from include.engine.errors import BinderyError, Held, Refused, StaleToken
 
-ILS = "connectors.ils.inbound"
+CONNECTORS = {"ils_import": "connectors.ils.inbound", "oai_harvest": "connectors.oai_pmh.inbound"}
 STEPS = ("receive", "gate", "publish", "acknowledge")
 DONE, TROUBLE, STOPPED, OVERTAKEN = 0, 1, 2, 3
 """How a process ends: well; in trouble that a retry may mend; refused or held, which no retry mends; by the fence."""
@@ -29,7 +29,20 @@ DONE, TROUBLE, STOPPED, OVERTAKEN = 0, 1, 2, 3
 
 def step(name: str, engine: Engine, delivery: str) -> Any:
     """One of STEPS, as `_run` of dags/house/steps.py calls it."""
-    return getattr(import_module(f"include.engine.inbound.{name}"), name)(engine, delivery, import_module(ILS))
+    from include.engine.ledger import deliveries
+
+    connector = import_module(CONNECTORS[deliveries.get(engine.ledger, delivery).flow])
+    return getattr(import_module(f"include.engine.inbound.{name}"), name)(engine, delivery, connector)
+
+
+def begin(engine: Engine, partner: str, flow: str) -> str:
+    """Start a partner's scheduled flow as a person does, and let dispatch claim it; returns the delivery's id."""
+    from include.engine.dispatch.look import look as look_once
+    from include.engine.dispatch.start import start
+
+    made = start(engine, partner, flow, who="crash harness")
+    assert made.id in [one.id for one in look_once(engine)]
+    return made.id
 
 
 def look(engine: Engine, hours: str = "0") -> list[str]:
@@ -93,7 +106,7 @@ def watch(engine: Engine, out: str) -> int:
     return looks
 
 
-ACTIONS: Mapping[str, Callable[..., Any]] = {"look": look, "compact": compact, "forget": forget, "erase": erase, "watch": watch}
+ACTIONS: Mapping[str, Callable[..., Any]] = {"look": look, "begin": begin, "compact": compact, "forget": forget, "erase": erase, "watch": watch}
 
 
 def run(name: str, arguments: list[str], environment: Mapping[str, str]) -> tuple[int, Any]:

@@ -21,6 +21,7 @@ from typing import Any
 WARM = (
     "include.engine.inbound.receive", "include.engine.inbound.gate", "include.engine.inbound.publish", "include.engine.inbound.acknowledge",
     "include.engine.dispatch.look", "include.engine.erasure.erase", "include.engine.lake.maintenance", "connectors.ils.inbound",
+    "connectors.oai_pmh.inbound", "include.engine.dispatch.start",
     "include.engine.ledger.migrations.run", "time_machine", "tests.crash.state", "tests.crash.task", "duckdb", "great_expectations",
 )  # fmt: skip
 

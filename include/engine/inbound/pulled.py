@@ -33,7 +33,9 @@ from include.engine.storage.warc import Page, pack, pages
 
 CONTEXT = "pulled {}"  # sealed into each part with its number: it cannot be passed off as another file of the delivery's key
 PART = "part-{:06d}.sealed"
-MOST_BYTES, MOST_SECONDS = 8 << 20, 1.0
+MOST_BYTES = 8 << 20
+SECONDS = "BINDERY_PULL_SECONDS"
+"""How long a page may be in memory alone, in seconds; 1 by default. A part is a file with an fsync of its own."""
 
 
 class Pages:
@@ -49,6 +51,7 @@ class Pages:
         self._codec = pa.Codec("zstd", compression_level=1)
         self._open: list[bytes] = []
         self._bytes, self._since = 0, time.monotonic()
+        self._patience = float(os.environ.get(SECONDS, "1"))
 
     def kept(self) -> Iterator[Page]:
         """Every page that is durable, in the order in which it came."""
@@ -59,7 +62,7 @@ class Pages:
         """Take a page; those that came since the last part become a new one when they are large or old enough."""
         self._open.append(pack(page))
         self._bytes += len(page.content)
-        if self._bytes >= MOST_BYTES or time.monotonic() - self._since >= MOST_SECONDS:
+        if self._bytes >= MOST_BYTES or time.monotonic() - self._since >= self._patience:
             self.flush()
 
     def flush(self) -> None:
