@@ -40,6 +40,10 @@ crash-oai: ## kill -9 in mid-harvest, many seeds (SEEDS=50)
 	@bin/setup dev
 	$(PY) -m tests.crash.harvests --seeds $(or $(SEEDS),50)
 
+fuzz: ## MARC under random damage, the compiled reader against NumPy's (MINUTES=10)
+	@bin/setup dev
+	$(PY) -m tests.marc.fuzz --minutes $(or $(MINUTES),10)
+
 check-partners: ## every partner's YAML; PARTNER=aarhus also tries its connections (list, read, write, rename)
 	@bin/setup run
 	@$(PY) -m connectors check-partners $(PARTNER)

@@ -36,7 +36,7 @@ class Export:
         with opened(self.path) as members:
             files = []
             for number, member in enumerate(members):
-                if not member.name and member.stream.__class__ is io.FileIO:
+                if isinstance(member.stream, io.FileIO):  # it was not packed
                     return [self.path]
                 files.append(self.folder / str(number))
                 with files[-1].open("wb") as file:
