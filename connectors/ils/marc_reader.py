@@ -17,24 +17,20 @@ import pyarrow.compute as pc
 from connectors.ils import incoming, marc_number
 from connectors.ils.library import Library
 from connectors.ils.marc_items import Items
-from connectors.ils.profile import Profile, RecordFormat, TableProfile
+from connectors.ils.profile import Profile, TableProfile
 from connectors.ils.remembered import Remembered
 from connectors.ils.rows import Target, typed
 from include.engine.inbound.connector import Read
 from include.engine.quarantine.schema import conform
 from include.marc import iso2709, mapping, marcxml
-from include.marc.batch import Batch, Bools, Ints, Tags
+from include.marc.batch import Batch, Ints, Tags
 from include.marc.build import Aside, Found, aside_table, build
 from include.marc.charsets import NAMES
+from include.marc.kinds import is_of
 from include.marc.write.marcxml import elements
 
 #: Bytes read at a time: some thousand records.
 BLOCK = 8 << 20
-#: Characters of leader/06 that say which kind a record is; all others are bibliographic. danMARC2 has no kinds.
-KINDS: dict[RecordFormat, dict[str, str]] = {
-    "marc21": {"z": "authority", "u": "holding", "v": "holding", "x": "holding", "y": "holding"},
-    "unimarc": {"x": "authority", "y": "authority", "z": "authority", "u": "holding", "v": "holding", "w": "holding"},
-}
 #: What the reader repairs and we set aside, and why: a field under a tag that is none may be the title, a letter of the leader its status.
 TOO_DAMAGED = {
     "MARC_TAG_INVALID": ("MARC_DIRECTORY_INVALID", "a tag that is none"),
@@ -94,7 +90,7 @@ class _Reader:
     def reads(self, batch: Batch) -> Iterator[Read]:
         """The batch's records, what is set aside, and what is inside records."""
         batch = self._strictly(batch)
-        kept = self._of_kind(batch)
+        kept = is_of(batch, self.settings.marc, self.table)
         records = batch.select(kept)
         rows = self._rows(records)
         filtered = {"MARC_OTHER_KIND": int((~kept).sum())} if not kept.all() else {}
@@ -121,16 +117,6 @@ class _Reader:
         ]
         joined = pa.concat_tables([batch.aside, aside_table(aside)]).sort_by("record")
         return replace(batch, aside=joined).select(~bad)
-
-    def _of_kind(self, batch: Batch) -> Bools:
-        """Which records are of the kind that the table holds."""
-        kinds = KINDS.get(self.settings.marc)
-        if kinds is None:
-            return np.ones(len(batch), np.bool_)
-        letters = pc.utf8_slice_codeunits(batch.leaders, 6, 7).dictionary_encode()
-        right = np.array([kinds.get(letter, "bibliographic") == self.table for letter in letters.dictionary.to_pylist()], np.bool_)
-        found: Bools = right[np.asarray(letters.indices)]
-        return found
 
     def _rows(self, records: Batch) -> pa.RecordBatch:
         """A row for each record."""
