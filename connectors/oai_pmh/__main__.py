@@ -25,7 +25,6 @@ if find_spec("connectors.oai_pmh.provider"):
 
     app.command()(serve)
     app.command()(index)
-    app.command()(index)
 
 
 class Exit(IntEnum):
