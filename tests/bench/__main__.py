@@ -30,6 +30,7 @@ FULL: list[list[str]] = [
     ["adhl_relations", "--loans", "5000000", "--each", "50"],
     ["adhl_relations", "--loans", "50000000"],
     ["adhl_service"],
+    ["oai_provider"],
 ]
 QUICK: list[list[str]] = [
     ["gate", "200000"],
@@ -40,6 +41,7 @@ QUICK: list[list[str]] = [
     ["parse"],
     ["adhl_relations", "--loans", "200000", "--peer"],
     ["adhl_service", "--titles", "10000", "--rate", "200", "--seconds", "3"],
+    ["oai_provider", "--records", "50000"],
 ]
 
 
