@@ -1,4 +1,4 @@
-"""Self-service, live: python -m connectors.circulation serve | load | kiosk | hash
+"""Self-service, live: python -m connectors.circulation serve | load | kiosk | bridge | hash
 
 The store, the journal and the settings lie in `<BINDERY_HOME>/circulation`; the key that seals the journal is in Bindery's key store.
 """
@@ -6,8 +6,10 @@ The store, the journal and the settings lie in `<BINDERY_HOME>/circulation`; the
 from __future__ import annotations
 
 import asyncio
+import json
 import os
 import random
+import signal
 import statistics
 import sys
 from collections.abc import Callable
@@ -37,6 +39,9 @@ def serve(
     sip2_port: Port = 6001,
     sip2_tls_port: Annotated[int | None, typer.Option(min=0, max=65535, help="Needs --certificate and --key.")] = None,
     http_port: Annotated[int, typer.Option(min=0, max=65535, help="/health and /metrics.")] = 8200,
+    https_port: Annotated[
+        int | None, typer.Option(min=0, max=65535, help="SIP2 over HTTPS, at /sip2; needs --certificate and --key.")
+    ] = None,
     host: Annotated[str, typer.Option(help="0.0.0.0 for all the machine's addresses.")] = "127.0.0.1",
     certificate: Annotated[Path | None, typer.Option(help="PEM, for TLS.")] = None,
     key: Annotated[Path | None, typer.Option(help="PEM, for TLS.")] = None,
@@ -49,7 +54,7 @@ def serve(
         from connectors.circulation.serving import Ports
         from connectors.circulation.serving import serve as serve_until_stopped
 
-        ports = Ports(host, sip2_port, sip2_tls_port, http_port, certificate, key, client_ca)
+        ports = Ports(host, sip2_port, sip2_tls_port, http_port, https_port, certificate, key, client_ca)
         where, keys, done = _demo() if demo else (folder(), _keys(), lambda: None)
         try:
             with asyncio.Runner(loop_factory=_loop()) as runner:
@@ -124,6 +129,33 @@ def kiosk(
     if machines > 1 and host not in ("127.0.0.1", "localhost", "::1"):
         raise typer.BadParameter("a load goes to this machine alone", param_hint="--host")
     _told(lambda: asyncio.run(load_of_many() if machines > 1 else once()))
+
+
+@app.command()
+def bridge(
+    url: Annotated[str, typer.Argument(help="Where the library system takes SIP2 over HTTPS.")],
+    port: Port = 6001,
+    host: Host = "127.0.0.1",
+    ca: Annotated[
+        Path | None, typer.Option(exists=True, help="PEM: who signed the other side's certificate, when no public authority did.")
+    ] = None,
+    encoding: Annotated[str, typer.Option(help="What the machines write.")] = "utf-8",
+) -> None:
+    """From plain SIP2 machines to a library system that takes SIP2 over HTTPS only; until the process is stopped."""
+    from connectors.circulation.sip2.bridge import Bridge
+
+    async def run() -> None:
+        stop, loop = asyncio.Event(), asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, stop.set)
+        found = Bridge(url, verify=str(ca) if ca else True, encoding=encoding)
+        print(json.dumps({"sip2": await found.listen(host, port)}), flush=True)
+        await stop.wait()
+        await found.close()
+
+    if not url.startswith("https://"):
+        raise typer.BadParameter("passwords and cards go over it: it begins with https://", param_hint="URL")
+    _told(lambda: asyncio.run(run()))
 
 
 @app.command(name="hash")

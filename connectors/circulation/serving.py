@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import uvicorn
 from starlette.applications import Starlette
@@ -22,6 +23,7 @@ from starlette.routing import Route
 from connectors.circulation.embedded.backend import Embedded, opened
 from connectors.circulation.embedded.rules import Rules
 from connectors.circulation.metrics import Metrics
+from connectors.circulation.sip2 import https
 from connectors.circulation.sip2.server import Limits, Server
 from connectors.circulation.sip2.session import House
 from connectors.circulation.terminals import Terminals
@@ -32,6 +34,7 @@ log = logging.getLogger("bindery.circulation")
 
 COMMIT_SECONDS = 2.0
 LOOK_SECONDS = 2.0
+_QUIET: Any = {"log_level": "warning", "access_log": False, "server_header": False}
 
 
 @dataclass(frozen=True)
@@ -42,6 +45,7 @@ class Ports:
     sip2: int = 6001
     sip2_tls: int | None = None
     http: int = 8200
+    https: int | None = None
     certificate: Path | None = None
     key: Path | None = None
     clients: Path | None = None
@@ -63,12 +67,19 @@ async def serve(folder: Path, keys: KeyStore, ports: Ports, limits: Limits | Non
         found = {"sip2": await server.listen(ports.host, ports.sip2)}
         if ports.sip2_tls is not None:
             found["sip2_tls"] = await server.listen(ports.host, ports.sip2_tls, tls_context(ports))
-        http = _Http(uvicorn.Config(pages(house, server), host=ports.host, port=ports.http, log_level="warning", access_log=False))
-        tasks = [loop.create_task(http.serve()), loop.create_task(_keep(backend, house)), loop.create_task(_reread(folder, house, backend))]
-        while not http.started and not tasks[0].done():
-            await asyncio.sleep(0.01)
-        if http.servers:
-            found["http"] = http.servers[0].sockets[0].getsockname()[1]
+        webs = {"http": _Http(uvicorn.Config(pages(house, server), host=ports.host, port=ports.http, **_QUIET))}
+        if ports.https is not None:
+            tls_context(ports)  # which says what is wrong with the files
+            machines = Starlette(routes=[https.route(house)])
+            files: Any = {"ssl_certfile": str(ports.certificate), "ssl_keyfile": str(ports.key)}
+            webs["https"] = _Http(uvicorn.Config(machines, host=ports.host, port=ports.https, **files, **_QUIET))
+        for name, web in webs.items():
+            tasks.append(loop.create_task(web.serve()))
+            while not web.started and not tasks[-1].done():
+                await asyncio.sleep(0.01)
+            if web.started:
+                found[name] = web.servers[0].sockets[0].getsockname()[1]
+        tasks += [loop.create_task(_keep(backend, house)), loop.create_task(_reread(folder, house, backend))]
         print(json.dumps(found), flush=True)
         waiting = loop.create_task(stop.wait())
         done, _ = await asyncio.wait({waiting, *tasks}, return_when=asyncio.FIRST_COMPLETED)
@@ -127,7 +138,7 @@ def _times(files: list[Path]) -> list[int]:
 def tls_context(ports: Ports) -> ssl.SSLContext:
     """TLS 1.2 or newer. With `clients`, a terminal may show a certificate of theirs; one that is shown must be right."""
     if ports.certificate is None or ports.key is None:
-        raise SettingsError("SIP2 over TLS needs --certificate and --key.", do="Give both, or leave --sip2-tls-port out.")
+        raise SettingsError("TLS needs --certificate and --key.", do="Give both, or leave --sip2-tls-port and --https-port out.")
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     try:

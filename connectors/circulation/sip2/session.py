@@ -66,6 +66,13 @@ class House:
             now=self.now,
         )
 
+    async def admitted(self, login: str, password: str, address: str) -> Terminal | None:
+        """The terminal with this login, password and address; None for anybody else."""
+        terminal = self.terminals.terminals.get(login)
+        # The hash is computed for an unknown login too: the time it takes must not tell which logins there are.
+        right = await self.pins.right(password, terminal.password if terminal else _NOBODY)
+        return terminal if terminal is not None and right and terminal.may_come_from(address) else None
+
 
 class Session:
     """A conversation. `login` is the terminal's once it is known; `address` is where it comes from."""
@@ -133,11 +140,8 @@ class Session:
 
     async def _log_in(self, asked: Parsed, sequence: str | None) -> tuple[str, str]:
         login = asked.fields.get("CN", "").strip()
-        terminal = self._house.terminals.terminals.get(login)
-        # The hash is computed for an unknown login too: the time it takes must not tell which logins there are.
-        kept = terminal.password if terminal else _NOBODY
-        right = await self._house.pins.right(asked.fields.get("CO", ""), kept)
-        if terminal is None or not right or not terminal.may_come_from(self._address):
+        terminal = await self._house.admitted(login, asked.fields.get("CO", ""), self._address)
+        if terminal is None:
             self._wrong += 1
             log.warning("a wrong login from %s (%d)", self._address, self._wrong)
             if self._wrong >= WRONG_LOGINS:

@@ -41,16 +41,21 @@ LIBRARY: dict[str, Any] = {
 }  # fmt: skip
 
 
-@pytest.fixture
-def env(tmp_path: Path) -> dict[str, str]:
+def environment(folder: Path) -> dict[str, str]:
+    """What a process of an installation in this folder is told."""
     key = base64.b64encode(secrets.token_bytes(32)).decode()
     return {
-        **os.environ, "PYTHONPATH": str(ROOT), "BINDERY_HOME": str(tmp_path / "home"),
+        **os.environ, "PYTHONPATH": str(ROOT), "BINDERY_HOME": str(folder / "home"),
         "AIRFLOW_CONN_BINDERY_MASTER": json.dumps({"conn_type": "generic", "password": key}),
     }  # fmt: skip
 
 
-def _run(env: dict[str, str], *arguments: str) -> subprocess.CompletedProcess[str]:
+@pytest.fixture
+def env(tmp_path: Path) -> dict[str, str]:
+    return environment(tmp_path)
+
+
+def run(env: dict[str, str], *arguments: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         [sys.executable, "-m", "connectors.circulation", *arguments],
         cwd=ROOT,
@@ -87,7 +92,7 @@ class Serving:
 def filled(env: dict[str, str], tmp_path: Path) -> dict[str, str]:
     file = tmp_path / "library.yaml"
     file.write_text(yaml.safe_dump(LIBRARY))
-    done = _run(env, "load", str(file))
+    done = run(env, "load", str(file))
     assert done.returncode == 0, done.stderr
     assert "items: 200" in done.stdout
     return env
@@ -138,7 +143,7 @@ def test_settings_that_change_are_taken_over_and_wrong_ones_are_not(serving: Ser
 
 
 def test_a_second_process_is_told_that_the_journal_is_taken(serving: Serving, filled: dict[str, str]) -> None:
-    done = _run(filled, "load", str(ROOT / "README.md"))
+    done = run(filled, "load", str(ROOT / "README.md"))
     assert (done.returncode, "another process writes the journal" in done.stderr) == (1, True)
 
 
@@ -155,7 +160,7 @@ def test_a_second_process_is_told_that_the_journal_is_taken(serving: Serving, fi
 def test_a_file_that_is_wrong_is_told_and_nothing_of_it_stays(env: dict[str, str], tmp_path: Path, content: str, words: str) -> None:
     file = tmp_path / "library.yaml"
     file.write_text(content)
-    done = _run(env, "load", str(file))
+    done = run(env, "load", str(file))
     assert (done.returncode, words in done.stderr) == (1, True), done.stderr
     assert "Traceback" not in done.stderr
     store = Store(Path(env["BINDERY_HOME"]) / "circulation" / "store.db")
@@ -166,7 +171,7 @@ def test_a_file_that_is_wrong_is_told_and_nothing_of_it_stays(env: dict[str, str
 def test_csv_is_read_by_its_columns(env: dict[str, str], tmp_path: Path) -> None:
     (tmp_path / "patrons.csv").write_text("\ufeffpatron;name;cards;valid_until\np1;Reader;c1 c2;2027-01-01\n", encoding="utf-8")
     (tmp_path / "items_main.csv").write_text("item,title,magnetic\ni1,A title,yes\n")
-    assert _run(env, "load", str(tmp_path / "patrons.csv"), str(tmp_path / "items_main.csv")).returncode == 0
+    assert run(env, "load", str(tmp_path / "patrons.csv"), str(tmp_path / "items_main.csv")).returncode == 0
     store = Store(Path(env["BINDERY_HOME"]) / "circulation" / "store.db")
     assert (store.patron_of("c2")["valid_until"], store.get("item", "i1")["magnetic"]) == ("2027-01-01", 1)
     store.close()
@@ -175,9 +180,9 @@ def test_csv_is_read_by_its_columns(env: dict[str, str], tmp_path: Path) -> None
 def test_the_demo_serves_a_library_of_its_own_and_the_kiosk_borrows(env: dict[str, str]) -> None:
     serving = Serving(env, "--demo")
     try:
-        done = _run(env, "kiosk", "--port", str(serving.ports["sip2"]))
+        done = run(env, "kiosk", "--port", str(serving.ports["sip2"]))
         assert (done.returncode, "AU 3000001" in done.stdout) == (0, True), done.stdout + done.stderr
-        refused = _run(env, "kiosk", "--port", str(serving.ports["sip2"]), "--password", "wrong")
+        refused = run(env, "kiosk", "--port", str(serving.ports["sip2"]), "--password", "wrong")
         assert (refused.returncode, "refused" in refused.stderr) == (1, True)
     finally:
         assert serving.end() == 0

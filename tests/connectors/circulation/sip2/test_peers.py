@@ -4,26 +4,20 @@ from __future__ import annotations
 
 import ssl
 from collections.abc import Iterator
-from datetime import timedelta
-from ipaddress import IPv4Address
 from pathlib import Path
 from typing import Any
 
 import pysip2
 import pytest
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.x509.oid import NameOID
 from Sip2.sip2 import Sip2
 
 from connectors.circulation.embedded.backend import Embedded
 from connectors.circulation.sip2.codec import parse, write
 from connectors.circulation.sip2.framing import opened
 from connectors.circulation.terminals import Terminal
-from include.engine import clock as house_clock
 from tests.connectors.circulation.conftest import Clock
 from tests.connectors.circulation.running import PASSWORD, Raw, Running, running, terminals
+from tests.connectors.circulation.sip2.certificates import certificate
 from tests.connectors.circulation.sip2.test_codec import GOLDEN
 
 
@@ -40,35 +34,13 @@ def test_pysip2_reads_what_we_write_and_we_what_it_writes(line: str) -> None:
         assert back.every(code) == ours.every(code), code
 
 
-def _certificate(folder: Path, name: str) -> tuple[Path, Path]:
-    """A key and a certificate that vouches for itself; made here, gone with the test."""
-    key, subject = ec.generate_private_key(ec.SECP256R1()), x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
-    now = house_clock.now()
-    made = (
-        x509.CertificateBuilder()
-        .subject_name(subject)
-        .issuer_name(subject)
-        .public_key(key.public_key())
-        .serial_number(x509.random_serial_number())
-        .not_valid_before(now - timedelta(days=1))
-        .not_valid_after(now + timedelta(days=1))
-        .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
-        .add_extension(x509.SubjectAlternativeName([x509.DNSName(name), x509.IPAddress(IPv4Address("127.0.0.1"))]), critical=False)
-        .sign(key, hashes.SHA256())
-    )
-    chain, secret = folder / f"{name}.pem", folder / f"{name}.key"
-    chain.write_bytes(made.public_bytes(serialization.Encoding.PEM))
-    secret.write_bytes(key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()))
-    return chain, secret
-
-
 @pytest.fixture
 def tls(tmp_path: Path) -> Iterator[ssl.SSLContext]:
-    _certificate(tmp_path, "kiosk-certificate")
+    certificate(tmp_path, "kiosk-certificate")
     context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH, cafile=str(tmp_path / "kiosk-certificate.pem"))
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     context.verify_mode = ssl.CERT_OPTIONAL
-    context.load_cert_chain(*_certificate(tmp_path, "localhost"))
+    context.load_cert_chain(*certificate(tmp_path, "localhost"))
     yield context
 
 
