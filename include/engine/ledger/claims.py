@@ -145,17 +145,11 @@ def note(ledger: Ledger, token: Token, *, tx: sa.Connection | None = None, **fac
         return _change(tx, row, "noted", _fact_values(row, facts), step=token.step, facts=_plain(facts))
 
 
-def mark_triggered(ledger: Ledger, id: str, at: datetime, *, tx: sa.Connection | None = None) -> Delivery:
-    """Note that dispatch has started the delivery's run, at `at` (aware)."""
-    with ledger.writing(tx) as tx:
-        return _change(tx, row_of(tx, id, lock=True), "triggered", {"triggered_at": at}, at=at)
-
-
 def untriggered(ledger: Ledger, older_than: datetime, *, tx: sa.Connection | None = None) -> list[Delivery]:
-    """Deliveries claimed before `older_than` whose run nobody started: dispatch died in between. Oldest first."""
+    """Deliveries claimed before `older_than` of which no task has begun: dispatch died in between, or their run waits. Oldest first."""
     c = delivery.c
     query = sa.select(delivery).where(c.state == State.CLAIMED, c.claimed_at < older_than)
-    query = query.where(sa.or_(c.triggered_at.is_(None), c.triggered_at < c.claimed_at), c.tries == 0).order_by(c.claimed_at, c.arrival)
+    query = query.where(c.tries == 0).order_by(c.claimed_at, c.arrival)
     with ledger.reading(tx) as tx:
         return [from_row(row) for row in tx.execute(query)]
 

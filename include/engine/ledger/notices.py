@@ -1,4 +1,4 @@
-"""Errors in partners' settings, as the UI shows them: such a partner stands still, all others go on."""
+"""What stands still, as the UI shows it: partners with an error in their settings, and deliveries in flight to which nothing happens."""
 
 from __future__ import annotations
 
@@ -15,7 +15,8 @@ from include.engine.ledger.schema import settings_error
 
 @dataclass(frozen=True)
 class Notice:
-    """One error: in which partner's file, on which line (None when it is about the whole), and what is allowed there."""
+    """One error: in which partner's file, on which line (None when it is about the whole), and what is allowed there. For a delivery `file` is
+    its id."""
 
     partner: str
     file: str

@@ -123,7 +123,7 @@ def test_a_claim_whose_run_never_began_is_started_again_and_one_that_began_is_no
     [claimed] = desk.look(NOW)
     assert desk.look(NOW + 4 * MINUTE) == []
     assert [one.id for one in desk.look(NOW + 6 * MINUTE)] == [claimed.id]
-    claims.mark_triggered(desk.engine.ledger, claimed.id, NOW + 6 * MINUTE)
+    claims.take(desk.engine.ledger, claimed.id, "receive")
     assert desk.look(NOW + 20 * MINUTE) == []
 
 

@@ -66,7 +66,7 @@ def test_partners_have_their_own_clocks(desk) -> None:
     desk.look(NOON)
     [first] = desk.look(NOON + timedelta(hours=16))
     assert first.partner == "lindeby"
-    claims.mark_triggered(desk.engine.ledger, first.id, NOON + timedelta(hours=16))
+    claims.take(desk.engine.ledger, first.id, "receive")
     assert [one.partner for one in desk.look(NOON + timedelta(hours=18))] == ["elsewhere"]
     assert {one.partner for one in schedules.find(desk.engine.ledger)} == {"lindeby", "elsewhere"}
 
