@@ -103,7 +103,10 @@ def connect(file: Path, *, make: bool = False) -> sqlite3.Connection:
 
 
 def damaged(file: Path, error: sqlite3.Error) -> BinderyError:
-    """The error for an index that SQLite cannot read."""
+    """The error for an index that SQLite cannot read; what may pass (a full disk, a lock that is held too long) is told apart."""
+    if isinstance(error, sqlite3.OperationalError):
+        do = "Look at its disk. Nothing is lost: the next try finds what is missing."
+        return Unreachable(f"the provider's index cannot be used now ({error}).", where=file.name, do=do, code="OAI_INDEX_TROUBLE")
     return BinderyError(
         f"the provider's index cannot be read ({error}).",
         where=file.name,

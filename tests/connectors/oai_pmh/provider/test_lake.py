@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import json
+import os
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
+from threading import Event, Thread
+from time import sleep
 from typing import Any
 
 import pyarrow as pa
@@ -264,6 +268,67 @@ def test_one_process_writes_and_another_is_told_so(house: Installation) -> None:
     with follow.only_writer(file), pytest.raises(Unreachable) as refused, follow.only_writer(file):
         pass
     assert refused.value.code == "OAI_INDEX_BUSY"
+
+
+def test_who_finds_a_writer_stands_by_and_goes_on_when_that_one_ends(house: Installation, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("connectors.oai_pmh.provider.follow._STAND_BY", 0.02)
+    house.publish("lindeby", [row(1)])
+    file, stop, said = file_in(house.engine.home), Event(), []
+    work = (file, lambda: catalogue(house.engine), lambda: (), 0.02, stop, said.append)
+    second = Thread(target=follow.follow, args=work)
+    with follow.only_writer(file):
+        second.start()
+        _until(lambda: said)
+        assert not file.exists()
+    _until(lambda: len(said) == 2)
+    stop.set()
+    second.join(20)
+    assert "OAI_INDEX_BUSY" in said[0]
+    assert '"changed": 1' in said[1]
+
+
+def test_trouble_is_said_and_noted_and_goes_by(house: Installation) -> None:
+    house.publish("lindeby", [row(1)])
+    house.look()
+    (house.engine.partners_folder / "lindeby.yaml").unlink()
+    stop, said = Event(), []
+
+    def mended(line: str) -> None:
+        said.append(line)
+        assert json.loads(house.desk().health().body)["trouble"] is None
+        house.partner("lindeby", "{rights: CC0}")
+        if len(said) == 2:
+            stop.set()
+
+    follow.follow(file_in(house.engine.home), lambda: catalogue(house.engine), lambda: (), 0.0, stop, mended)
+    assert "BINDERY_PARTNERS" in said[0]
+    assert '"changed": 1' in said[1]
+
+
+def _until(true: Callable[[], object]) -> None:
+    for _ in range(2000):
+        if true():
+            return
+        sleep(0.01)
+    raise AssertionError("it never came to that")
+
+
+def test_a_full_disk_is_no_damage(house: Installation) -> None:
+    house.publish("lindeby", [row(n, title=os.urandom(1000).hex()) for n in range(40)])
+    index.create(file := file_in(house.engine.home))
+    plain = index.connect
+
+    def full(file: Path, *, make: bool = False) -> sqlite3.Connection:
+        connection = plain(file, make=make)
+        connection.execute("PRAGMA max_page_count = 1")
+        return connection
+
+    with pytest.MonkeyPatch.context() as patch, pytest.raises(Unreachable) as told:
+        patch.setattr(index, "connect", full)
+        follow.bring_up(file, lambda: catalogue(house.engine), ())
+    assert told.value.code == "OAI_INDEX_TROUBLE"
+    house.look()
+    assert len(house.shown()) == 40
 
 
 def test_a_damaged_index_is_told_of_and_not_made_anew(house: Installation) -> None:
