@@ -15,6 +15,7 @@ import tempfile
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from itertools import count
 from pathlib import Path
 
 from include.engine.credentials import EnvironmentCredentials
@@ -91,6 +92,8 @@ def seed(warm: Zygote, folder: Path, number: int) -> Found:
     with served(repository):
         house = House(warm, folder, repository.url)
         _harvested(house, repository, chance, found)
+        if found.wrong:
+            return found
         for one in chance.sample(records, 8):
             repository.put(Kept(one.identifier, datetime.now(UTC), marc(one.identifier[-5:], "Ändrad"), deleted=chance.random() < 0.3))
         repository.put(Kept("oai:test.example:00new", datetime.now(UTC), marc("00new")))
@@ -101,6 +104,9 @@ def seed(warm: Zygote, folder: Path, number: int) -> Found:
 def _tokens(repository: Repository, chance: random.Random):
     """How the repository's tokens are: for ever, once, or now and then expired."""
     kind, used = chance.choice(["last", "once", "expire"]), set[str]()
+    if kind == "once":  # each list has tokens of its own
+        plain, given = repository.token, count()
+        repository.token = lambda cursor, params: plain(cursor, {**params, "n": str(next(given))})
 
     def fault(request, _answer):
         if not request.token:

@@ -111,7 +111,7 @@ class Repository:
 
     def token(self, cursor: int, params: dict[str, str]) -> str:
         """With signs that have a meaning in a query."""
-        kept = {name: params[name] for name in ("metadataPrefix", "set", "from", "until") if name in params}
+        kept = {name: params[name] for name in ("metadataPrefix", "set", "from", "until", "n") if name in params}
         return "t&=+ %/" + base64.b64encode(json.dumps({"cursor": cursor, **kept}).encode()).decode()
 
     def selected(self, params: dict[str, str]) -> list[Kept]:
@@ -191,6 +191,12 @@ class Repository:
 def served(repository: Repository, context: object = None) -> Iterator[Repository]:
     """On a free port; `context` is an ssl.SSLContext for https."""
 
+    class Server(ThreadingHTTPServer):
+        daemon_threads = True
+
+        def handle_error(self, *_: object) -> None:
+            """A harvester that is killed breaks its connection off."""
+
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
         disable_nagle_algorithm = True
@@ -218,8 +224,7 @@ def served(repository: Repository, context: object = None) -> Iterator[Repositor
         def log_message(self, *_: object) -> None:
             pass
 
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    server.daemon_threads = True
+    server = Server(("127.0.0.1", 0), Handler)
     if context is not None:
         server.socket = context.wrap_socket(server.socket, server_side=True)  # type: ignore[attr-defined]
     repository.url = f"{'https' if context else 'http'}://127.0.0.1:{server.server_address[1]}/oai"
