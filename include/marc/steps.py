@@ -72,7 +72,19 @@ def language(text: str) -> str | None:
     return code if re.fullmatch(r"[a-z]{3}", code) else None
 
 
+def without_blanks(text: str) -> str | None:
+    """A number that is written in groups (5 123 456 7), as one."""
+    return "".join(text.split()) or None
+
+
+def linked(text: str) -> str | None:
+    """The control number in a link such as (DK-820010)5 123 456 7: without the agency before it and without blanks."""
+    return without_blanks(re.sub(r"^\s*\([^)]*\)", "", text))
+
+
 STEPS: dict[str, Step] = {
+    "without blanks": each(without_blanks),
+    "linked": each(linked),
     "trim punctuation": trim_punctuation,
     "clean isbn": each(clean_isbn),
     "clean issn": each(clean_issn),
