@@ -57,9 +57,8 @@ def make(titles: int) -> Path:
         "title": [f"Title number {one}" for one in numbers],
         "creator": ["Author"] * titles,
     }
-    level = draw.integers(0, 30, titles).astype(np.uint8)
     relation = draw.integers(1, 20, len(keys)).astype(np.uint8)
-    released = Released(pa.table(texts), level, (keys >> 32).astype(np.int32), (keys & 0xFFFFFFFF).astype(np.int32), relation)
+    released = Released(pa.table(texts), (keys >> 32).astype(np.int32), (keys & 0xFFFFFFFF).astype(np.int32), relation)
     write(released, place, least_of(Settings()), Settings().related)
     rows = {"title": titles, "relation": len(keys)}
     least = [int(one) for one in least_of(Settings())[:30]]

@@ -9,7 +9,7 @@ from datetime import datetime
 from pathlib import Path
 
 from connectors.adhl.relations.borrowed import gather
-from connectors.adhl.relations.count import pairs, patrons_of
+from connectors.adhl.relations.count import pairs
 from connectors.adhl.relations.edges import Secret, least_of
 from connectors.adhl.relations.house import INPUTS, House
 from connectors.adhl.relations.manifest import Manifest, read_manifest
@@ -93,7 +93,6 @@ def _make(house: House, folder: Path, standing: Manifest | None, print_: str) ->
     secret = Secret(house.keys, settings)
     released = next_release(
         borrowed.titles,
-        patrons_of(borrowed),
         pairs(borrowed, settings.threshold, threads=settings.threads),
         _before(house, standing),
         secret,
@@ -129,7 +128,7 @@ def _described(house: House, place: Path, released: Released, print_: str, made_
         )
         for name, schema in TABLES.items()
     }
-    highest = max([0, *(int(found.max()) for found in (released.level, released.relation) if len(found))])
+    highest = int(released.relation.max(initial=0))
     return Manifest(
         snapshot=place.name,
         path=f"snapshots/{place.name}",

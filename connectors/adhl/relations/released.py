@@ -1,4 +1,4 @@
-"""What is released: the levels of titles and of pairs of titles, as the release before has them or higher, never lower."""
+"""What is released: the levels of pairs of titles, as the release before has them or higher, never lower. All else follows from those."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from connectors.adhl.relations.borrowed import Ids
-from connectors.adhl.relations.count import Counts, Pairs
+from connectors.adhl.relations.count import Pairs
 from connectors.adhl.relations.edges import Levels, Secret, levels, names
 from connectors.adhl.relations.settings import Settings
 
@@ -21,10 +21,9 @@ Keys = npt.NDArray[np.int64]
 
 @dataclass(frozen=True)
 class Released:
-    """`titles`: pid, title, creator in the order of the pids; `level` of each, 0 where only a relation shows it. Relations by (first, second)."""
+    """`titles`: pid, title, creator in the order of the pids, each with a relation. `relation`: the level of each pair, by (first, second)."""
 
     titles: pa.Table
-    level: Levels
     first: Ids
     second: Ids
     relation: Levels
@@ -32,42 +31,36 @@ class Released:
 
 EMPTY = Released(
     pa.schema([(name, pa.string()) for name in ("pid", "title", "creator")]).empty_table(),
-    np.zeros(0, np.uint8),
     np.zeros(0, np.int32),
     np.zeros(0, np.int32),
     np.zeros(0, np.uint8),
 )
 
 
-def release(titles: pa.Table, patrons: Counts, pairs: Pairs, before: Released, secret: Secret, settings: Settings) -> Released:
+def release(titles: pa.Table, pairs: Pairs, before: Released, secret: Secret, settings: Settings) -> Released:
     """The next release: the level of each number of patrons behind its secret edge, or that of the release `before` where it is higher.
 
-    titles: pid, title, creator in the order of the pids, places in which `pairs` are; patrons: by title.
+    titles: pid, title, creator in the order of the pids, places in which `pairs` are.
     """
     name = np.zeros(titles.num_rows, np.uint64)
-    maybe = np.flatnonzero(patrons >= settings.threshold)
+    maybe = np.unique(np.concatenate([pairs.first, pairs.second]))
     name[maybe] = names(titles["pid"].take(pa.array(maybe)).to_pylist())
-    level = np.zeros(titles.num_rows, np.uint8)
-    level[maybe] = levels(patrons[maybe], secret.offsets(name[maybe], name[maybe]), settings)
     relation = levels(pairs.patrons, secret.offsets(name[pairs.first], name[pairs.second]), settings)
     shown = relation > 0
     first, second, relation = pairs.first[shown], pairs.second[shown], relation[shown]
-    known = level > 0
+    known = np.zeros(titles.num_rows, np.bool_)
     known[first] = True
     known[second] = True
     place = np.cumsum(known, dtype=np.int32) - 1
-    now = Released(titles.filter(pa.array(known)), level[known], place[first], place[second], relation)
+    now = Released(titles.filter(pa.array(known)), place[first], place[second], relation)
     return merged(before, now) if before.titles.num_rows else now
 
 
 def merged(before: Released, now: Released) -> Released:
-    """Both together, each title and relation at the higher of its two levels; what a title is called is what `now` says, if it does."""
+    """Both together, each relation at the higher of its two levels; what a title is called is what `now` says, if it does."""
     pids = pc.unique(pa.chunked_array([before.titles["pid"].combine_chunks(), now.titles["pid"].combine_chunks()]))
     pids = pids.take(pc.sort_indices(pids))
     old, new = (np.asarray(pc.index_in(one.titles["pid"].combine_chunks(), value_set=pids), np.int32) for one in (before, now))
-    level = np.zeros(len(pids), np.uint8)
-    level[old] = before.level
-    np.maximum.at(level, new, now.level)
     texts = {}
     for name in ("title", "creator"):
         at = [pc.index_in(pids, value_set=one.titles["pid"].combine_chunks()) for one in (now, before)]
@@ -79,7 +72,7 @@ def merged(before: Released, now: Released) -> Released:
     starts = np.flatnonzero(np.concatenate([np.ones(min(1, len(keys)), np.bool_), keys[1:] != keys[:-1]]))
     highest = np.maximum.reduceat(both, starts) if len(starts) else both
     kept = keys[starts]
-    return Released(pa.table({"pid": pids, **texts}), level, (kept >> 32).astype(np.int32), (kept & 0xFFFFFFFF).astype(np.int32), highest)
+    return Released(pa.table({"pid": pids, **texts}), (kept >> 32).astype(np.int32), (kept & 0xFFFFFFFF).astype(np.int32), highest)
 
 
 def _keys(first: Ids, second: Ids) -> Keys:
@@ -92,7 +85,6 @@ def read_released(folder: Path) -> Released:
     pairs = pq.read_table(folder / "relation" / "part-0.parquet", columns=["title_id", "related_id", "level"])
     return Released(
         titles.select(["pid", "title", "creator"]).combine_chunks(),
-        np.asarray(titles["level"]).astype(np.uint8),
         np.asarray(pairs["title_id"]),
         np.asarray(pairs["related_id"]),
         np.asarray(pairs["level"]).astype(np.uint8),

@@ -1,6 +1,7 @@
 """The two tables of a release, as they lie in Parquet; the contracts `adhl_title` and `adhl_relation` say the same to people and to the gate.
 
-No exact number of patrons is in them: `at_least` is the least that the row's level stands for, the same for all rows of the level.
+No exact number of patrons is in them: `at_least` is the least that a relation's level stands for, the same for all of the level; a title has that of
+its strongest relation. Nothing is published of a title but what its relations say: decisions/adhl-relations-release.md tells why.
 """
 
 from __future__ import annotations
@@ -13,8 +14,7 @@ TITLE = pa.schema(
         pa.field("pid", pa.string(), nullable=False),
         pa.field("title", pa.string()),
         pa.field("creator", pa.string()),
-        pa.field("level", pa.int16(), nullable=False),
-        pa.field("at_least", pa.int64()),
+        pa.field("at_least", pa.int64(), nullable=False),
     ]
 )
 RELATION = pa.schema(

@@ -1,7 +1,7 @@
 """A release as files: two Parquet tables for everyone, and an index that the service maps into memory.
 
-index/: pid.npy (titles' pids, sorted bytes), own.npy (their own levels), first.npy and related.npy (title i's nearest are
-related[first[i]:first[i + 1]]), level.npy (of each of those), top.npy (titles by their own level, the most borrowed first), text.arrow (title
+index/: pid.npy (titles' pids, sorted bytes), strongest.npy (the level of each one's strongest relation), first.npy and related.npy (title i's nearest are
+related[first[i]:first[i + 1]]), level.npy (of each of those), top.npy (titles by all their relations, the most borrowed first), text.arrow (title
 and creator). All of it follows from the tables.
 """
 
@@ -14,6 +14,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from connectors.adhl.relations.borrowed import Ids
 from connectors.adhl.relations.edges import Levels
 from connectors.adhl.relations.released import Released
 from connectors.adhl.relations.tables import RELATION, TITLE
@@ -33,12 +34,13 @@ def write(released: Released, folder: Path, least: npt.NDArray[np.int64], relate
     index.mkdir()
     pids = released.titles["pid"].to_pylist()
     np.save(index / "pid.npy", np.array([pid.encode() for pid in pids], dtype=np.bytes_) if pids else np.zeros(0, "S1"))
-    first, others, level = nearest(released, related)
+    weight = weights(released, least)
+    first, others, level = nearest(released, weight, related)
     np.save(index / "first.npy", first)
     np.save(index / "related.npy", others)
     np.save(index / "level.npy", level)
-    np.save(index / "top.npy", top(released))
-    np.save(index / "own.npy", released.level)
+    np.save(index / "top.npy", top(weight))
+    np.save(index / "strongest.npy", strongest(released))
     texts = released.titles.select(["title", "creator"]).combine_chunks()
     with pa.OSFile(str(index / "text.arrow"), "wb") as sink, pa.ipc.new_file(sink, texts.schema) as writer:
         writer.write_table(texts, max_chunksize=max(1, texts.num_rows))
@@ -51,8 +53,7 @@ def _tables(released: Released, folder: Path, least: npt.NDArray[np.int64]) -> N
         [
             pa.array(ids),
             *(released.titles[name].combine_chunks() for name in ("pid", "title", "creator")),
-            pa.array(released.level.astype(np.int16)),
-            pa.array(stands_for[released.level], mask=released.level == 0),
+            pa.array(stands_for[strongest(released)]),
         ],
         schema=TITLE,
     )
@@ -65,7 +66,23 @@ def _tables(released: Released, folder: Path, least: npt.NDArray[np.int64]) -> N
         pq.write_table(table, folder / name / "part-0.parquet", compression="zstd", row_group_size=_ROW_GROUP)
 
 
-def nearest(released: Released, most: int) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int32], Levels]:
+def strongest(released: Released) -> Levels:
+    """The level of each title's strongest relation: at least so many patrons borrowed the title."""
+    found = np.zeros(released.titles.num_rows, np.uint8)
+    np.maximum.at(found, released.first, released.relation)
+    np.maximum.at(found, released.second, released.relation)
+    return found
+
+
+def weights(released: Released, least: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
+    """How much each title is borrowed, as far as its relations tell: the patrons that they stand for, added up."""
+    stands_for = np.concatenate([[0], least])[released.relation]
+    ends = (np.bincount(end, stands_for, released.titles.num_rows) for end in (released.first, released.second))
+    found: npt.NDArray[np.int64] = sum(ends, np.zeros(released.titles.num_rows)).astype(np.int64)
+    return found
+
+
+def nearest(released: Released, weight: npt.NDArray[np.int64], most: int) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int32], Levels]:
     """(first, related, level): each title's relations, at most `most`, the strongest first.
 
     Of one level, those come first that are less borrowed themselves: they are nearer to this title than to all. Then by pid. Nothing
@@ -74,7 +91,9 @@ def nearest(released: Released, most: int) -> tuple[npt.NDArray[np.int64], npt.N
     titles = released.titles.num_rows
     if titles > MOST_TITLES:
         raise ValueError(f"{titles:,} titles are more than the index has room for")
-    key = np.concatenate([_key(released.first, released.second, released), _key(released.second, released.first, released)])
+    band = (2 * np.log2(np.maximum(weight, 1))).astype(np.int64)  # half a power of two: under 128 for any number
+    ends = ((released.first, released.second), (released.second, released.first))
+    key = np.concatenate([_key(one, other, released.relation, band) for one, other in ends])
     key.sort()
     owner = (key >> (2 * _LEVEL_BITS + _ID_BITS)).astype(np.int32)
     begin = np.searchsorted(owner, np.arange(titles + 1))
@@ -85,15 +104,14 @@ def nearest(released: Released, most: int) -> tuple[npt.NDArray[np.int64], npt.N
     return first, (key & (MOST_TITLES - 1)).astype(np.int32), level
 
 
-def _key(title: npt.NDArray[np.int32], related: npt.NDArray[np.int32], released: Released) -> npt.NDArray[np.int64]:
-    """Everything that orders one relation of `title` in one number: title, level falling, the other's own level, the other."""
-    falling = 2**_LEVEL_BITS - 1 - released.relation.astype(np.int64)
+def _key(title: Ids, related: Ids, level: Levels, band: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
+    """Everything that orders one relation of `title` in one number: title, level falling, how much the other is borrowed, the other."""
+    falling = 2**_LEVEL_BITS - 1 - level.astype(np.int64)
     key = (title.astype(np.int64) << _LEVEL_BITS) | falling
-    whole: npt.NDArray[np.int64] = (((key << _LEVEL_BITS) | released.level[related]) << _ID_BITS) | related
+    whole: npt.NDArray[np.int64] = (((key << _LEVEL_BITS) | band[related]) << _ID_BITS) | related
     return whole
 
 
-def top(released: Released) -> npt.NDArray[np.int32]:
-    """The most borrowed titles by their own level, then by pid."""
-    order = np.argsort(-released.level.astype(np.int16), kind="stable")[:TOP]
-    return order[released.level[order] > 0].astype(np.int32)
+def top(weight: npt.NDArray[np.int64]) -> Ids:
+    """The most borrowed titles, then by pid."""
+    return np.argsort(-weight, kind="stable")[:TOP].astype(np.int32)

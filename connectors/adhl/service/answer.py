@@ -29,7 +29,7 @@ def found(asked: Asked, index: Index | None) -> Tree:
     if asked.kind == "topTenRequest":
         titles = [index.title(number) for number in index.top[: asked.records].tolist()]
         records = [
-            {"recordId": one.pid, "identifier": one.pid, "creator": one.creator, "title": one.title, "rankValue": str(one.at_least or "")}
+            {"recordId": one.pid, "identifier": one.pid, "creator": one.creator, "title": one.title, "rankValue": str(one.at_least)}
             for one in titles
         ]
         return {"record": [{name: text for name, text in one.items() if text} for one in records]} if records else {"error": NO_RESULTS}

@@ -19,12 +19,12 @@ _WARM = 1 << 22  # bytes read at a time
 
 @dataclass(frozen=True)
 class Title:
-    """A title as it is shown; `at_least` is how many patrons its own level stands for, None where only a relation shows it."""
+    """A title as it is shown; `at_least` so many patrons have borrowed it, as its strongest relation tells."""
 
     pid: str
     title: str
     creator: str
-    at_least: int | None
+    at_least: int
 
 
 @dataclass(frozen=True)
@@ -37,7 +37,7 @@ class Index:
     others: npt.NDArray[np.int32]
     level: Levels
     top: npt.NDArray[np.int32]
-    own: Levels
+    strongest: Levels
     texts: pa.RecordBatch
 
     @classmethod
@@ -56,7 +56,7 @@ class Index:
                 f"the release cannot be read: {error}", where=folder.name, do="Make another: python -m connectors.adhl release --even-unchanged",
                 code="ADHL_INDEX_UNREADABLE",
             ) from error  # fmt: skip
-        return cls(manifest, parts["pid"], parts["first"], parts["related"], parts["level"], parts["top"], parts["own"], batch)
+        return cls(manifest, parts["pid"], parts["first"], parts["related"], parts["level"], parts["top"], parts["strongest"], batch)
 
     @property
     def titles(self) -> int:
@@ -92,15 +92,14 @@ class Index:
     def title(self, number: int) -> Title:
         """What a title is called; "" where no catalogue says."""
         title, creator = (str(self.texts.column(name)[number].as_py() or "") for name in ("title", "creator"))
-        level = int(self.own[number])
-        return Title(self.name(number), title, creator, self.manifest.least[level - 1] if level else None)
+        return Title(self.name(number), title, creator, self.manifest.least[int(self.strongest[number]) - 1])
 
     def name(self, number: int) -> str:
         """The pid of a title."""
         return bytes(self.pid[number]).decode()
 
 
-_ARRAYS = ("pid", "first", "related", "level", "top", "own")
+_ARRAYS = ("pid", "first", "related", "level", "top", "strongest")
 
 
 def _warm(folder: Path) -> None:

@@ -97,23 +97,19 @@ def bags(draw: st.DrawFn) -> Bags:
 
 
 def next_release(found: Bags, before: Released, secret: Secret) -> Released:
-    patrons = np.zeros(7, np.int32)
     both = np.zeros((7, 7), np.int32)
     for shelf in found.values():
         for one in shelf:
-            patrons[one] += 1
             for two in shelf:
                 both[one, two] += one < two
     first, second = np.nonzero(both >= K)
-    return release(
-        titles(7), patrons, Pairs(first.astype(np.int32), second.astype(np.int32), both[first, second]), before, secret, SETTINGS
-    )
+    return release(titles(7), Pairs(first.astype(np.int32), second.astype(np.int32), both[first, second]), before, secret, SETTINGS)
 
 
 def content(released: Released) -> list[object]:
     return [
         released.titles.to_pylist(),
-        *(list(map(int, part)) for part in (released.level, released.first, released.second, released.relation)),
+        *(list(map(int, part)) for part in (released.first, released.second, released.relation)),
     ]
 
 
