@@ -17,7 +17,7 @@ import pyarrow.compute as pc
 import xxhash
 
 from connectors.crm.people import GONE, REASONS, everybody, sources, wanted
-from connectors.crm.settings import CrmSync, Kind
+from connectors.crm.sync_settings import CrmSync, Kind
 from connectors.crm.trouble import TRANSIENT
 from include.engine.lake.rows import row_hash
 from include.engine.ledger import deliveries, quarantined

@@ -12,7 +12,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.csv as pacsv
 
-from connectors.crm.settings import CrmSync, Kind, ObjectMap
+from connectors.crm.sync_settings import CrmSync, Kind, ObjectMap
 
 NULL = "#N/A"
 """An empty field in a bulk job's CSV; an empty string would leave what is there (Bulk API 2.0, "Valid Date, Null and Boolean values")."""

@@ -16,7 +16,7 @@ from connectors.crm import mapping
 from connectors.crm.people import sources
 from connectors.crm.results import Tally
 from connectors.crm.select import select as select_due
-from connectors.crm.settings import CONTRACT, KINDS, CrmSync, Kind
+from connectors.crm.sync_settings import CONTRACT, KINDS, CrmSync, Kind
 from connectors.crm.systems import system_of
 from include.engine.ledger.parts import Part
 from include.engine.outbound.connector import Answer, Parts, Selected, Sending, Work

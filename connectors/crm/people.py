@@ -10,7 +10,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from connectors.crm.settings import CrmSync, Kind
+from connectors.crm.sync_settings import CrmSync, Kind
 from include.engine.outbound.connector import Work
 
 _SQL = Path(__file__).parent / "sql"

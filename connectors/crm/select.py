@@ -12,7 +12,7 @@ import pyarrow.compute as pc
 
 from connectors.crm.delta import Delta, Names, delta, reasons
 from connectors.crm.people import Source, sources, these, wanted
-from connectors.crm.settings import CONTRACT, LINKS, Brake, CrmSync
+from connectors.crm.sync_settings import CONTRACT, LINKS, Brake, CrmSync
 from include.engine.contract.arrow import arrow_schema
 from include.engine.contract.loading import load
 from include.engine.errors import Held

@@ -1,124 +1,99 @@
-"""What a partner's YAML says of its CRM: where it is, what its fields are called, who is sent, and what happens to those who are not any more.
-
-crm_sync:
-  schedule: "daily 05:30"
-  system: salesforce
-  connection: lindeby_crm
-  deep_link: "https://vsmart.lindeby.example/borrower/{patron_id}"
-  objects:
-    contact: {object: Contact, key: Bindery_Id__c, fields: {LastName: last_name, Email: email, Library_Record__c: deep_link}}
-"""
+"""What a partner's YAML says of the flows around its CRM: what comes back from it, the file for the library system, the file for the mailings."""
 
 from __future__ import annotations
 
-import re
-from string import Formatter
-from typing import Annotated, Any, Literal, Self
+from datetime import timedelta
+from typing import ClassVar, Literal
 
-from pydantic import BeforeValidator, Field, WithJsonSchema, model_validator
+from pydantic import Field
 
-from include.engine.contract.loading import load
+from connectors.crm.sync_settings import FLOWS as SYNC
+from connectors.crm.sync_settings import Kind
 from include.engine.outbound.settings import OutboundFlow
-from include.engine.partner.settings import FlowSettings, Shape
+from include.engine.partner.settings import DeliverySpec, FlowSettings, InboxFlow, PulledFlow, Records, Shape
+from include.engine.partner.when import Duration
 
-CONTRACT = "crm_record"
-Kind = Literal["account", "contact", "lead", "task", "case", "campaign_member"]
-KINDS: tuple[Kind, ...] = ("account", "contact", "lead", "task", "case", "campaign_member")
-"""In the order in which they are sent: what is named comes before what names it."""
-OWN = frozenset({"kind", "external_id", "change", "protected", "minor"})
-"""Columns of the contract that are for the gate and the connector, not for the CRM."""
-LINKS = frozenset({"patron_id", "card_number", "external_id"})
-_FIELD = re.compile(r"[A-Za-z_][A-Za-z0-9_]*(\.[A-Za-z_][A-Za-z0-9_]*)?(@odata\.bind)?")
+Proposable = Literal["email", "phone", "consent"]
 
 
-def _share(value: Any) -> Any:
-    if isinstance(value, str):
-        match = re.fullmatch(r"\s*(\d{1,3})\s*%\s*", value)
-        if not match or int(match[1]) > 100:
-            raise ValueError(f"{value!r} is no share: write a percentage such as 20%")
-        return int(match[1]) / 100
-    return value
+class Proposed(Shape):
+    """One field that people may change in the CRM, and whose word counts when it differs from the register's."""
 
-
-Share = Annotated[float, BeforeValidator(_share), WithJsonSchema({"type": "string", "pattern": r"^\d{1,3}\s*%$", "examples": ["20%"]})]
-
-
-class ObjectMap(Shape):
-    """One kind of record: what it is called there, and which of their fields gets which of our columns (contract crm_record)."""
-
-    object: str = Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$", description="their object or table, such as Contact or contacts")
-    key: str = Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$", description="their external id field or alternate key")
-    fields: dict[str, str] = Field(min_length=1, description="their field: our column")
-    values: dict[str, dict[str, str | int | bool]] = Field(
-        default_factory=dict, description="their field: {our value: theirs}; '*' is any other"
-    )
-    always: dict[str, str | int | bool] = Field(default_factory=dict, description="fields that are always the same, such as a record type")
-    anonymous: dict[str, str | int | bool] = Field(
-        default_factory=dict, description="what required fields hold once a record is anonymised"
+    field: str | None = Field(None, pattern=r"^[A-Za-z_][A-Za-z0-9_]*$", description="their field; by default the one that crm_sync fills")
+    values: dict[str, bool | str] = Field(default_factory=dict, description="{theirs: ours}, such as {'true': false} for an opt-out")
+    wins: Literal["crm", "ils", "ask"] = Field(
+        "ask", description="crm: it is applied; ils: it is noted and not applied; ask: a person decides"
     )
 
-    @model_validator(mode="after")
-    def _columns_are_in_the_contract(self) -> Self:
-        allowed = [name for name in load(CONTRACT).names if name not in OWN]
-        for field, column in self.fields.items():
-            if not _FIELD.fullmatch(field):
-                raise ValueError(f"{field!r} is no field: a name, Lookup__r.Key__c, or lookup@odata.bind")
-            if column not in allowed:
-                raise ValueError(f"{column} is not a column that may leave for a CRM (contract {CONTRACT}): one of {', '.join(allowed)}")
-        if unknown := (set(self.values) - set(self.fields)) | (set(self.always) & set(self.fields)) | ({self.key} & set(self.fields)):
-            raise ValueError(
-                f"{', '.join(sorted(unknown))}: `values` are of mapped fields; `always` and `key` are of fields that are not mapped"
-            )
-        return self
+
+class CrmProposals(PulledFlow):
+    """What was changed in the CRM, read back as proposals. Connection, object and key are those of the partner's crm_sync."""
+
+    table: ClassVar[str] = "crm_proposal"
+    mode: ClassVar[str] = "delta"
+
+    fields: dict[Proposable, Proposed] = Field(min_length=1)
+    overlap: Duration = Field(timedelta(minutes=10), description="how far a look reaches back into the one before")
 
 
-class Brake(Shape):
-    """When a sync waits for a person (DAG `approve`): what is smaller than `from` records passes."""
+class FileFlow(OutboundFlow):
+    """A CSV file that is put into a folder of the partner's."""
 
-    changed: Share = Field(0.2, description="share of the records there that would be new, changed or removed")
-    removed: Share = Field(0.02, description="share of the records there that would be anonymised or deleted")
-    least: int = Field(20, alias="from", ge=1, description="as few as this are never held")
-
-
-class CrmSync(OutboundFlow):
-    """Patrons and institutions, and what they did, into the partner's CRM."""
-
-    system: Literal["salesforce", "dynamics"]
-    connection: str = Field(pattern=r"^[a-z0-9_]+$", description="the connection with the address, the login and its secret")
-    deep_link: str = Field(description="address that opens a borrower, such as https://ils.example/borrower/{patron_id}")
-    objects: dict[Kind, ObjectMap] = Field(min_length=1)
-    minors: Literal["never", "through_guardian"] = "never"
-    on_withdrawal: Literal["anonymise", "delete"] = Field(
-        "anonymise", description="what becomes of a record whose patron may not be there any more"
+    outbox: str = Field(description="URI of the folder: sftp://<connection>/path, smb:, ftp:, s3: or file:")
+    columns: dict[str, str] = Field(
+        default_factory=dict, description="their column: ours, in the order of the file; by default all of ours"
     )
-    brake: Brake = Brake()
-    reserve: Share = Field(0.1, description="share of the day's calls that is left to others (Salesforce)")
-    at_once: int = Field(8, ge=1, le=52, description="calls at once (Dynamics allows 52)")
-    bulk_from: int = Field(2000, ge=1, description="records from which a bulk job is used instead of single calls (Salesforce)")
+    delimiter: Literal[",", ";", "tab"] = ";"
+    bom: bool = Field(False, description="begin with a byte order mark, which Excel asks for")
 
-    @model_validator(mode="after")
-    def _the_link_can_be_built(self) -> Self:
-        if not self.deep_link.startswith("https://"):
-            raise ValueError("deep_link is an https:// address")
-        names = {name for _, name, _, _ in Formatter().parse(self.deep_link) if name is not None}
-        if unknown := names - LINKS:
-            raise ValueError(f"deep_link names {', '.join(sorted(unknown))}: it may name {', '.join(sorted(LINKS))}")
-        return self
-
-    @model_validator(mode="after")
-    def _what_is_referred_to_is_sent(self) -> Self:
-        for kind, found in self.objects.items():
-            named = set(found.fields.values()) & {"about", "guardian"}
-            if named and "contact" not in self.objects:
-                raise ValueError(f"{kind} names contacts ({', '.join(sorted(named))}), and no contacts are sent")
-        return self
-
-    def columns(self, kind: Kind) -> set[str]:
-        """The contract's columns that this kind's fields are made of; for a deep link those that its template names."""
-        found = set(self.objects[kind].fields.values())
-        if "deep_link" in found:
-            found = found - {"deep_link"} | {name for _, name, _, _ in Formatter().parse(self.deep_link) if name}
-        return found - {"external_id"}
+    @property
+    def separator(self) -> str:
+        """The character itself."""
+        return "\t" if self.delimiter == "tab" else self.delimiter
 
 
-FLOWS: dict[str, type[FlowSettings]] = {"crm_sync": CrmSync}
+class CrmIlsUpdate(FileFlow):
+    """What was proposed and is to be applied, as a file that the library system imports."""
+
+
+class Segment(Shape):
+    """Who belongs to a segment: all that is said must hold."""
+
+    category: tuple[str, ...] = ()
+    home_library: tuple[str, ...] = ()
+    born: Records | None = Field(None, description="years, such as 1990..2005")
+
+
+class CrmMailing(FileFlow):
+    """Everybody who has agreed to be written to, with an e-mail address and segments, for a mailing system."""
+
+    segments: dict[str, Segment] = Field(default_factory=dict)
+
+
+class ActivityDelivery(DeliverySpec):
+    """One kind of list."""
+
+    table: Literal["crm_activity", "crm_prospect"]
+
+
+class CrmActivities(InboxFlow):
+    """Lists that the library keeps of visits, complaints, lectures, newsletters and prospects."""
+
+    deliveries: tuple[ActivityDelivery, ...] = Field(min_length=1)
+    columns: dict[str, str] = Field(default_factory=dict, description="our column: theirs, where they differ")
+    kinds: dict[str, Kind] = Field(default_factory=dict, description="{their word: task, case or campaign_member}")
+    delimiter: Literal[",", ";", "tab"] = ";"
+
+    @property
+    def separator(self) -> str:
+        """The character itself."""
+        return "\t" if self.delimiter == "tab" else self.delimiter
+
+
+FLOWS: dict[str, type[FlowSettings]] = {
+    **SYNC,
+    "crm_proposals": CrmProposals,
+    "crm_ils_update": CrmIlsUpdate,
+    "crm_mailing": CrmMailing,
+    "crm_activities": CrmActivities,
+}

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any, Protocol
 
 from connectors.crm.dynamics import rows
@@ -11,8 +12,8 @@ from connectors.crm.dynamics.client import Environment
 from connectors.crm.results import Tally
 from connectors.crm.salesforce import bulk, collections
 from connectors.crm.salesforce.jobs import Wanted
-from connectors.crm.salesforce.org import Org
-from connectors.crm.settings import CrmSync
+from connectors.crm.salesforce.org import Org, literal
+from connectors.crm.sync_settings import CrmSync
 from include.engine.credentials import Connection
 from include.engine.ledger.parts import Part
 
@@ -33,6 +34,10 @@ class System(Protocol):
 
     def remove(self, object_name: str, key: str, keys: Sequence[str], blank: Mapping[str, Any], *, delete: bool) -> Tally:
         """Delete the records with these keys, or put `blank` over them; one that is not there is not made."""
+        ...
+
+    def changed(self, object_name: str, key: str, fields: Sequence[str], since: datetime | None) -> Iterator[dict[str, Any]]:
+        """Records with an external id that somebody else than we changed last, since then: `key`, `fields` and `changed_at` (ISO 8601)."""
         ...
 
 
@@ -62,6 +67,13 @@ class Salesforce:
         tally.gone += len(set(keys) - set(there))
         return tally
 
+    def changed(self, object_name: str, key: str, fields: Sequence[str], since: datetime | None) -> Iterator[dict[str, Any]]:
+        us = self.org.call("GET", "/services/oauth2/userinfo").json()["user_id"]
+        after = "" if since is None else f" AND LastModifiedDate >= {since.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}"
+        query = f"SELECT {', '.join([key, *fields])}, LastModifiedDate FROM {object_name} WHERE {key} != null"  # noqa: S608
+        for row in self.org.query(f"{query} AND LastModifiedById != {literal(us)}{after} ORDER BY LastModifiedDate"):
+            yield {name: row[name] for name in [key, *fields]} | {"changed_at": row["LastModifiedDate"].replace("+0000", "+00:00")}
+
 
 @dataclass(frozen=True)
 class Dynamics:
@@ -80,6 +92,17 @@ class Dynamics:
         if delete:
             return rows.delete(self.environment, object_name, key, keys, at_once=self.at_once)
         return rows.anonymise(self.environment, object_name, key, keys, blank, at_once=self.at_once)
+
+    def changed(self, object_name: str, key: str, fields: Sequence[str], since: datetime | None) -> Iterator[dict[str, Any]]:
+        us = self.environment.call("GET", "WhoAmI").json()["UserId"]
+        after = "" if since is None else f" and modifiedon ge {since.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}"
+        asked = {
+            "$select": ",".join([key, *fields, "modifiedon"]),
+            "$filter": f"{key} ne null and _modifiedby_value ne {us}{after}",
+            "$orderby": "modifiedon",
+        }
+        for row in self.environment.rows(object_name, asked):
+            yield {name: row.get(name) for name in [key, *fields]} | {"changed_at": row["modifiedon"].replace("Z", "+00:00")}
 
 
 def system_of(flow: CrmSync, connection: Connection) -> System:

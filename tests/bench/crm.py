@@ -32,7 +32,7 @@ CHANGED = 0.01
 
 def flow() -> Any:
     """A mapping of ten fields."""
-    from connectors.crm.settings import CrmSync
+    from connectors.crm.sync_settings import CrmSync
 
     fields = {
         "FirstName": "first_name", "LastName": "last_name", "Email": "email", "Phone": "phone", "MailingStreet": "address",

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import pyarrow as pa
@@ -142,25 +143,32 @@ class Library(building.House):
         lake = Pseudonyms(self.engine.keys, self.partner, "lake").one(patron_id)
         return Pseudonyms(self.engine.keys, self.partner, "crm").one(lake)
 
-    def begun(self) -> Delivery:
+    def begun(self, flow: str = "crm_sync") -> Delivery:
         """A delivery that a person starts, and dispatch claims."""
-        made = start(self.engine, self.partner, "crm_sync", who="kirsten")
+        made = start(self.engine, self.partner, flow, who="kirsten")
         assert [one.id for one in self.claimed()] == [made.id]
         return made
 
+    def with_connector(self, connector: ModuleType) -> Library:
+        """From now on deliveries are this connector's."""
+        self.connector = connector
+        return self
+
     def run(self, delivery_id: str) -> Delivery:
         """The four tasks, as Airflow runs them: after a failure only the last."""
+        if not hasattr(self.connector, "select"):
+            return super().run(delivery_id)
         for step in (select, render, send):
             try:
-                step(self.engine, delivery_id, outbound)
+                step(self.engine, delivery_id, self.connector)
             except BinderyError:
                 break
-        confirm(self.engine, delivery_id, outbound)
+        confirm(self.engine, delivery_id, self.connector)
         return self.get(delivery_id)
 
-    def sync(self) -> Delivery:
+    def sync(self, flow: str = "crm_sync") -> Delivery:
         """One delivery, all the way."""
-        return self.run(self.begun().id)
+        return self.run(self.begun(flow).id)
 
     def figures(self, delivery: Delivery) -> dict[str, int]:
         """What the CRM said, over all parts."""

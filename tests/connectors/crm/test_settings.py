@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from connectors.crm.settings import CONTRACT, CrmSync
+from connectors.crm.sync_settings import CONTRACT, CrmSync
 from include.engine.contract.loading import load
 
 CONTACT = {"object": "Contact", "key": "Bindery_Id__c", "fields": {"LastName": "last_name"}}

@@ -88,9 +88,10 @@ def test_every_contract_of_the_house_is_read() -> None:
     )
 
 
-def test_only_incoming_contracts_and_the_identity_table_hold_identities() -> None:
-    holders = {contract.id for contract in load_all().values() if contract.identity}
-    assert holders == {"ils_patron", "ils_loan", "ils_hold", "ils_fee", "patron_identity"}
+def test_only_three_tables_of_the_lake_hold_identities_and_one_of_them_those_of_patrons() -> None:
+    holders = {contract.id: contract.handoff for contract in load_all().values() if contract.identity}
+    assert {id for id, handoff in holders.items() if handoff == "lake"} == {"patron_identity", "crm_proposal", "crm_prospect"}
+    assert {id for id, handoff in holders.items() if handoff == "bi"} == set()
 
 
 def test_a_contract_that_is_not_there_is_told_with_those_that_are() -> None:

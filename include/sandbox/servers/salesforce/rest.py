@@ -16,7 +16,7 @@ from starlette.routing import Route
 from include.sandbox.servers.record_page import page
 from include.sandbox.servers.salesforce.ingest import FINAL, Bad, Job, as_csv, results
 from include.sandbox.servers.salesforce.login import soap_answer
-from include.sandbox.servers.salesforce.org import API, RowError
+from include.sandbox.servers.salesforce.org import API, INTEGRATION_USER, RowError
 from include.sandbox.servers.salesforce.soql import BadQuery, select
 from include.sandbox.servers.salesforce.state import State
 
@@ -31,6 +31,7 @@ def application(state: State) -> Starlette:
     routes = [
         Route("/services/oauth2/token", on.token, methods=["POST"]),
         Route("/services/Soap/u/{version}", on.soap, methods=["POST"]),
+        Route("/services/oauth2/userinfo", on.inside(on.userinfo)),
         Route("/lightning/r/{object}/{id}/view", on.page),
         *(
             Route(f"{data}/{path}", on.inside(handler), methods=[method])
@@ -105,6 +106,9 @@ class Answers:
         if "error" in found:
             return JSONResponse(found, 400)
         return JSONResponse({**found, "instance_url": self.state.address, "id": f"{self.state.address}/id/00D/005"})
+
+    async def userinfo(self, _request: Request) -> Response:
+        return JSONResponse({"user_id": INTEGRATION_USER, "organization_id": "00D000000000001AAA"})
 
     async def soap(self, request: Request) -> Response:
         session = self.state.door.soap(await request.body())
