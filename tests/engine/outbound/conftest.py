@@ -13,7 +13,7 @@ from include.engine.delivery import Delivery
 from include.engine.dispatch.start import start
 from include.engine.errors import BinderyError
 from include.engine.lake.publish import publish
-from include.engine.ledger import Ledger, manifests
+from include.engine.ledger import manifests
 from include.engine.ledger.manifests import Versions
 from include.engine.outbound.confirm import confirm
 from include.engine.outbound.render import render
@@ -21,6 +21,7 @@ from include.engine.outbound.select import select
 from include.engine.outbound.send import send
 from include.engine.outbound.settings import OutboundFlow
 from tests import house as building
+from tests.conftest import sqlite_ledger
 from tests.engine.outbound import letter
 
 PARTNER = """\
@@ -87,11 +88,14 @@ class Office(building.House):
 
 
 @pytest.fixture
-def office(tmp_path: Path, ledger: Ledger, monkeypatch: pytest.MonkeyPatch) -> Iterator[Office]:
+def office(tmp_path: Path, migrated_file: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Office]:
     """An empty installation, and an empty box."""
-    made = Office.build(tmp_path, ledger, letter, {"letters": OutboundFlow}, "lindeby")
+    folder = tmp_path / "office"
+    folder.mkdir()
+    own = sqlite_ledger(folder / "ledger.db", migrated_file)
+    made = Office.build(folder, own, letter, {"letters": OutboundFlow}, "lindeby")
     made.settle()
-    monkeypatch.setattr(letter, "box", tmp_path / "box")
+    monkeypatch.setattr(letter, "box", tmp_path / "office" / "box")
     letter.box.mkdir()
     yield made
     letter.closed = letter.fails_after_envelope = False

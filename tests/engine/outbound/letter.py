@@ -1,6 +1,6 @@
 """An outbound connector as small as one can be, for the engine's own tests: holdings as lines of a letter, put into a receiver's box.
 
-The receiver's box is a folder; `letter.box` says which. It takes a letter when its envelope comes, and notes what it took in `taken.txt`.
+The receiver's box is a folder; `letter.box` says which. It takes a letter away when its envelope comes, and notes what it took in `taken.txt`.
 """
 
 from __future__ import annotations
@@ -76,9 +76,11 @@ def send(work: Work, sending: Sending) -> None:
             sending.begin(part, f"sftp://post/{part.name}")
             if not (part.begun_at and part.binding and (box / part.name).exists()):
                 (box / part.name).write_bytes(content)
-                if part.binding:
+                letter = box / part.name.replace("envelope", "letter")
+                if part.binding and letter.exists():
                     with (box / "taken.txt").open("ab") as taken:
-                        taken.write((box / part.name.replace("envelope", "letter")).read_bytes())
+                        taken.write(letter.read_bytes())
+                    letter.unlink()
                     if fails_after_envelope:
                         raise Unreachable("the line went dead.", where="the box")
             refused = (
