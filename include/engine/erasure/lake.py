@@ -24,6 +24,8 @@ ROWS = {
     "patron_alias": ("alias", "patron"),
     "hold": ("patron",),
     "fee": ("patron",),
+    "crm_activity": ("patron",),
+    "crm_proposal": ("patron",),
 }
 #: A loan is the library's own statistics: it stays, as nobody's.
 LINKS = ("loan",)

@@ -10,6 +10,7 @@ import pytest
 from connectors.crm import ils_update, outbound, proposals
 from include.engine.delivery import Delivery, State
 from include.engine.dispatch.start import start
+from include.engine.erasure import ask, erase
 from include.engine.inbound.acknowledge import acknowledge
 from include.engine.inbound.gate import gate
 from include.engine.inbound.publish import publish
@@ -140,3 +141,13 @@ def test_a_session_that_ends_in_the_middle_costs_nothing(talking, org) -> None:
     org.state.faults.set("session_expires")
     listened(talking)
     assert len(found(talking)) == 2
+
+
+def test_an_erasure_takes_the_person_s_proposals_out_of_the_lake(talking, org) -> None:
+    for name in ("p1", "p2"):
+        org.state.org.edit("Contact", talking.external(name), Email=f"new-{name}@lindeby.example")
+    listened(talking)
+    erase(talking.engine, "lindeby", ask(talking.engine, "lindeby", patron_id="p1"), who="kirsten")
+    assert set(found(talking)) == {("p2", "email")}
+    left = [file for file in (talking.engine.home / "lake" / "crm_proposal").rglob("*.parquet") if b"new-p1@" in file.read_bytes()]
+    assert left == []
