@@ -6,6 +6,7 @@
     publisher: 264[ 1]$b, 260$b             commas: the first that says something (lists: all); [..] asks for indicators, * is any
     title: 245$ab                           several subfields of one field, with a blank between
     material_type: leader/06-07 + 008/23    + puts texts side by side
+    statement: holdings                     what a library has of a title, in one line: 853-855, 863-868 (include.marc.holdings)
     kind: tag 1XX | map kind                the tag itself; X is any character; `map` looks up a table of the same file
 A YAML list of sentences is tried from the first to the last; so each can have steps of its own.
 """
@@ -21,11 +22,12 @@ from pathlib import Path
 import yaml
 
 from include.engine.errors import SettingsError
+from include.marc import holdings
 from include.marc.steps import Step, step
 
 BINDINGS = Path(__file__).parent / "bindings"
 PART = re.compile(
-    r"(?:(?P<tagonly>tag) )?(?P<tag>leader|[0-9A-Z]{3})(?:\[(?P<ind>..)\])?(?:\$(?P<codes>[^\s/|,+]+))?(?:/(?P<first>\d+)(?:-(?P<last>\d+))?)?"
+    r"(?:(?P<tagonly>tag) )?(?P<tag>leader|holdings|[0-9A-Z]{3})(?:\[(?P<ind>..)\])?(?:\$(?P<codes>[^\s/|,+]+))?(?:/(?P<first>\d+)(?:-(?P<last>\d+))?)?"
 )
 
 
@@ -60,7 +62,8 @@ class ColumnMapping:
     def tags(self) -> frozenset[str]:
         """The tags that are looked at (`245`, `6XX`): a reader needs to follow no others."""
         parts = (part for _, sentences in self.columns.values() for one in sentences for parts in one.alternatives for part in parts)
-        return frozenset(part.tag for part in parts if part.tag != "leader")
+        named = {part.tag for part in parts if part.tag != "leader"}
+        return frozenset(named - {"holdings"} | (set(holdings.TAGS) if "holdings" in named else set()))
 
 
 def sentence(text: str, maps: Mapping[str, Mapping[str, str]]) -> Sentence:

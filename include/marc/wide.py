@@ -11,6 +11,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from include.marc.batch import Batch, Bools, Ints
+from include.marc.holdings import statements
 from include.marc.mapping import ColumnMapping, Part, Sentence, parse
 
 NOTHING = pa.scalar(None, pa.string())
@@ -64,6 +65,8 @@ def _of_part(batch: Batch, part: Part) -> Texts:
     """What stands at one place, field by field; empty texts are left out."""
     if part.tag == "leader":
         found = Texts(np.arange(len(batch)), batch.leaders)
+    elif part.tag == "holdings":
+        found = Texts(*statements(batch))
     elif part.tag_only:
         rows = np.flatnonzero(batch.of_tag(part.tag))
         rows = rows[_begins_field(batch, rows)]

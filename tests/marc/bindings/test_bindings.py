@@ -130,6 +130,16 @@ def row(fixture: str, binding: str) -> dict[str, Any]:
             },
         ),
         (
+            "marc21_holding_by_enumeration",
+            "marc21_holding",
+            {
+                "holding_id": "h-1002",
+                "control_number": "51000002",
+                "branch": "MAIN",
+                "statement": "v.1:no.1(1990:Jan.)-v.3:no.12(1992:Dec.),v.5:no.1(1994:Jan.),v.6:no.2(1995:Feb.)-v.6:no.4(1995:Apr.)<damaged> + pt.1",
+            },
+        ),
+        (
             "unimarc_holding_of_a_serial",
             "unimarc_holding",
             {
