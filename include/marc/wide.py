@@ -14,6 +14,8 @@ from include.marc.batch import Batch, Bools, Ints
 from include.marc.holdings import statements
 from include.marc.mapping import ColumnMapping, Part, Sentence, parse
 
+#: Where what is not sorted begins and ends (ISO 6630; MARC-8 88 and 89).
+NO_SORT = ("\u0098", "\u009c")
 NOTHING = pa.scalar(None, pa.string())
 
 
@@ -73,6 +75,7 @@ def _of_part(batch: Batch, part: Part) -> Texts:
         found = Texts(batch.rec[rows], pa.array(batch.tags.names, pa.string()).take(pa.array(batch.tag[rows])))
     elif part.codes:
         found = _subfields(batch, part)
+        found = Texts(found.rec, _without_marks(found.text))
     else:
         rows = np.flatnonzero(batch.of_tag(part.tag) & (batch.ind1 == 0))
         found = Texts(batch.rec[rows], batch.value.take(pa.array(rows)))
@@ -116,6 +119,14 @@ def _after(found: Texts, sentence: Sentence) -> Texts:
     for step in sentence.steps:
         text = step(text)
     return _said(Texts(found.rec, pc.utf8_trim_whitespace(text)))
+
+
+def _without_marks(text: pa.StringArray) -> pa.StringArray:
+    """Without the marks around what is not sorted (MARC-8 and UNIMARC: U+0098, U+009C), which are no part of a title."""
+    for mark in NO_SORT:
+        if pc.any(pc.match_substring(text, mark)).as_py():
+            text = pc.replace_substring(text, mark, "")
+    return text
 
 
 def _said(found: Texts) -> Texts:

@@ -43,6 +43,11 @@ def values(text: str, maps: dict[str, dict[str, str]] | None = None) -> list[str
     return found or []
 
 
+def test_marks_of_what_is_not_sorted_are_no_part_of_a_title() -> None:
+    field = Field("245", indicators="10", subfields=[("a", "\u0098Den \u009clange vej")])
+    assert build([Found(Record(BOOK.leader, [field]), 1)], Tags()).wide({"title": "245$a"}).to_pylist() == [{"title": "Den lange vej"}]
+
+
 @pytest.mark.parametrize(
     ("text", "expected"),
     [
