@@ -1,6 +1,6 @@
 # `make demo` and `make test` do everything on a fresh machine; `make help` lists the rest.
 .DEFAULT_GOAL := help
-.PHONY: help demo test check lint types format bench crash crash-oai fuzz check-partners lock clean schema
+.PHONY: crash-crm help demo test check lint types format bench crash crash-oai fuzz check-partners lock clean schema
 PY := .venv/bin/python
 export PYTHONPATH := $(CURDIR)
 
@@ -35,6 +35,10 @@ bench: ## speed and memory, as ratios against named peers in one run
 crash: ## kill -9 at every point of a delivery's life, many seeds (SEEDS=5)
 	@bin/setup dev
 	$(PY) -m tests.crash --seeds $(or $(SEEDS),5)
+
+crash-crm: ## kill -9 in mid-sync with a CRM, many seeds (SEEDS=50)
+	@bin/setup dev
+	$(PY) -m tests.crash.crm --seeds $(or $(SEEDS),50)
 
 crash-oai: ## kill -9 in mid-harvest, many seeds (SEEDS=50)
 	@bin/setup dev

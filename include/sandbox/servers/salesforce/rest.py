@@ -93,6 +93,8 @@ class Answers:
             except (RowError, BadQuery) as error:
                 code = error.code if isinstance(error, RowError) else "MALFORMED_QUERY"
                 found = _errors(code, getattr(error, "message", str(error)), 400)
+            if state.answered is not None:
+                state.answered()
             found.headers["Sforce-Limit-Info"] = f"api-usage={state.used}/{state.daily}"
             return found
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -24,6 +25,8 @@ class State:
     daily: int = 15_000
     page_rows: int = 50_000
     query_jobs: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
+    answered: Callable[[], None] | None = None
+    """Called when a call is done and its answer not yet sent: a moment at which its caller may die."""
     cursors: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
