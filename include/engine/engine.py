@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
+import yaml
+
 from include.engine.contract.loading import load
 from include.engine.contract.model import Contract
 from include.engine.credentials import Credentials
@@ -73,6 +75,14 @@ class Engine:
         raise SettingsError(
             "; ".join(map(str, found)), where=f"partner {partner}", do="Mend the file; `make check-partners` tells when it is right."
         )
+
+    def partner_name(self, partner: str) -> str:
+        """What the partner is called, also where the rest of its YAML cannot be used; its id where even that is not said."""
+        try:
+            said = yaml.safe_load((self.partners_folder / f"{partner}.yaml").read_text(encoding="utf-8"))
+            return str(said["name"])
+        except (OSError, ValueError, KeyError, TypeError, yaml.YAMLError):
+            return partner
 
     def contract(self, name: str) -> Contract:
         """The contract `name` of data_contracts/."""

@@ -29,6 +29,7 @@ from include.engine.partner.settings import Partner
 from include.engine.privacy.loans import unlink
 from include.engine.quarantine import store
 from include.engine.receipts.send import FOLDER as RECEIPTS
+from include.engine.spool import STAGING
 
 _ALL = 10_000_000
 _LEFT_OVER = timedelta(days=1)  # staged bytes go at acknowledge: what is older is what a crash left
@@ -77,7 +78,7 @@ def _periods(partner: Partner | None) -> Retention:
 
 def _partners(home: Path) -> set[str]:
     """Whoever has something here, also when their YAML is gone."""
-    return {folder.name for area in ("landing", "staging", "quarantine", RECEIPTS) for folder in (home / area).glob("*") if folder.is_dir()}
+    return {folder.name for area in ("landing", STAGING, store.FOLDER, RECEIPTS) for folder in (home / area).glob("*") if folder.is_dir()}
 
 
 def _landed(engine: Engine, partner: str, retention: Retention, ids: Iterable[str]) -> Enforced:
@@ -101,7 +102,7 @@ def _sealed(engine: Engine) -> dict[str, list[str]]:
 
 def _staged(engine: Engine, partner: str) -> Enforced:
     gone = 0
-    for folder in sorted((engine.home / "staging" / partner).glob("*")):
+    for folder in sorted((engine.home / STAGING / partner).glob("*")):
         delivery = _delivery(engine, folder.name)
         ended = delivery.finished_at if delivery and delivery.state in FINISHED else None
         if delivery is None or (ended is not None and ended < clock.now() - _LEFT_OVER):

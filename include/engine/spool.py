@@ -15,6 +15,13 @@ from include.engine.crypto.keys import DataKey
 from include.engine.crypto.seal import SealedReader, SealedWriter
 from include.engine.failpoints import point
 
+STAGING = "staging"
+
+
+def staging(home: Path, partner: str, delivery_id: str) -> Path:
+    """Where the rows of one delivery lie between its tasks, each try in a folder of its own."""
+    return home / STAGING / partner / delivery_id
+
 
 class SpoolWriter:
     """One sealed Arrow stream; the file has its name only once it is whole (written beside, fsynced, renamed).

@@ -61,3 +61,10 @@ def test_a_master_key_that_is_none_is_refused_without_being_shown(password: str)
 def test_a_master_key_that_is_missing_names_its_connection() -> None:
     with pytest.raises(MissingCredential, match="bindery_master"):
         master_key(EnvironmentCredentials({}))
+
+
+def test_a_partner_is_called_by_its_name_also_where_its_yaml_cannot_be_used(tmp_path: Path) -> None:
+    engine = Engine(tmp_path, None, EnvironmentCredentials({}), {}, tmp_path)  # type: ignore[arg-type]
+    (tmp_path / "lindeby.yaml").write_text("name: Lindeby Biblioteker\nflows: {nobody_knows: {}}\n", encoding="utf-8")
+    (tmp_path / "almvik.yaml").write_text("- no: mapping", encoding="utf-8")
+    assert [engine.partner_name(one) for one in ("lindeby", "almvik", "nowhere")] == ["Lindeby Biblioteker", "almvik", "nowhere"]

@@ -110,7 +110,7 @@ def _whole(one: Inbox, waiting: list[InboxFile], listing: list[Seen], now: datet
     for spec, files in groups.items():
         assert spec is not None
         judged = ready(
-            [*files, *undeclared], spec.ready or one.flow.ready, now, refusals=refused, present=present
+            [*files, *undeclared], one.flow.ready_for(spec), now, refusals=refused, present=present
         )  # markers are declared by no delivery
         own = set(files)
         found += [(file, spec, None) for file in judged.ready if file in own]
@@ -128,7 +128,7 @@ def _whole(one: Inbox, waiting: list[InboxFile], listing: list[Seen], now: datet
 
 def _is_marker(flow: InboxFlow, path: str) -> bool:
     """Whether the name belongs to a policy of this inbox (a done file, a name to be renamed) rather than to a stray file."""
-    for policy in (flow.ready, *(spec.ready for spec in flow.deliveries if spec.ready)):
+    for policy in (flow.ready, *(flow.ready_for(spec) for spec in flow.deliveries)):
         if policy.done_file and matches(path, policy.done_file.replace("{name}", "*")):
             return True
         if policy.rename_from and matches(path, f"*{policy.rename_from}"):

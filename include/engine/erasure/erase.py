@@ -17,7 +17,7 @@ from include.engine.erasure import kept, lake, request, snapshots, texts
 from include.engine.erasure.certificate import Certificate, Place, read, uri_of, write
 from include.engine.erasure.request import Request
 from include.engine.erasure.subject import Subject, gather
-from include.engine.errors import SettingsError, Unreachable, WrongState
+from include.engine.errors import Unreachable, WrongState
 from include.engine.ledger import audit, deliveries, erased
 from include.engine.ledger.leases import lease
 from include.engine.privacy.pseudonym import LENGTH
@@ -46,7 +46,7 @@ def erase(engine: Engine, partner: str, subject: str, *, who: str) -> Certificat
     Returns the certificate, which lies in `<home>/certificates/<partner>/`. Raises WrongState ERASURE_UNKNOWN when nobody is known by
     `subject`, Unreachable ERASURE_WAITS while deliveries of the partner are at work (a retry helps).
     """
-    name = _name(engine, partner)
+    name = engine.partner_name(partner)
     with lease(engine.ledger, f"erasure:{partner}", holder=who, seconds=_LONGEST_SECONDS, wait=5):
         started = clock.now()
         asked = _request(engine, partner, subject)
@@ -129,14 +129,6 @@ def _text_places(done: texts.Texts) -> list[Place]:
         Place("receipts", len(done.rewritten), "the person's values were overwritten", f"{done.searched:,} receipts read from end to end"),
         Place("archived sources and outbound copies here", len(done.removed), "files removed", "no file of that name is left"),
     ]
-
-
-def _name(engine: Engine, partner: str) -> str:
-    """The library's name; a mistake in its YAML keeps nobody from being erased."""
-    try:
-        return engine.partner(partner).name
-    except SettingsError:
-        return partner
 
 
 def _request(engine: Engine, partner: str, subject: str) -> Request | Certificate:

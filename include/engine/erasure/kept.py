@@ -27,6 +27,7 @@ from include.engine.ledger import keys as key_rows
 from include.engine.ledger.database import Ledger
 from include.engine.ledger.quarantined import Fate
 from include.engine.quarantine import store
+from include.engine.spool import staging
 from include.engine.storage.archive import Member, members
 from include.engine.storage.landing import open_landed
 from include.engine.storage.uri import parse
@@ -136,7 +137,7 @@ def _close(
         _entomb(landed)
     for part in (home / "landing" / delivery.partner / delivery.id).glob("part-*.sealed"):  # pages of a fetch that never ended
         part.unlink(missing_ok=True)
-    shutil.rmtree(home / "staging" / delivery.partner / delivery.id, ignore_errors=True)
+    shutil.rmtree(staging(home, delivery.partner, delivery.id), ignore_errors=True)
     if living:
         kept.deliveries.append(delivery.id)
         kept.keys += living

@@ -16,7 +16,7 @@ from include.engine.inbound.ending import stopped
 from include.engine.inbound.leftovers import sweep
 from include.engine.inbound.work import UNFINISHED, Outcome, flow_of
 from include.engine.ledger import claims, deliveries, publishing
-from include.engine.partner.settings import After, InboxFlow, Partner, PulledFlow, spec_for
+from include.engine.partner.settings import InboxFlow, Partner, PulledFlow, spec_for
 from include.engine.receipts.compose import compose
 from include.engine.receipts.send import send
 from include.engine.storage.readiness import marker as marker_of
@@ -67,7 +67,7 @@ def _archive(engine: Engine, flow: InboxFlow, delivery: Delivery, token: Token) 
     """Do with the source what the YAML says, if it is still the file that was taken in; a newer one of that name is left alone."""
     name = (delivery.path or "").rpartition("/")[2]
     spec = spec_for(flow, name)
-    after: After = (spec.after if spec else None) or flow.after
+    after = flow.after_for(spec)
     if after == "leave" or delivery.source_uri is None or delivery.path is None:
         return
     try:
@@ -76,7 +76,7 @@ def _archive(engine: Engine, flow: InboxFlow, delivery: Delivery, token: Token) 
             if there.refused or (there.size, there.mtime_ns) != (delivery.size, delivery.mtime_ns):
                 return
             claims.check(engine.ledger, token)
-            marker = marker_of(delivery.path, (spec.ready if spec else None) or flow.ready)
+            marker = marker_of(delivery.path, flow.ready_for(spec))
             # The marker first: without its data it would never be looked for again.
             for path in [marker, delivery.path] if marker and store.exists(marker) else [delivery.path]:
                 if after == "delete":

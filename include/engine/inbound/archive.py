@@ -30,7 +30,8 @@ def clear(engine: Engine, partner: Partner, period: timedelta) -> int:
 
     Only files that we have put there. An inbox that does not answer, or does not let us, is done another night.
     """
-    inboxes = {flow.inbox for flow in partner.flows.values() if isinstance(flow, InboxFlow) and flow.after != "leave"}
+    flows = [flow for flow in partner.flows.values() if isinstance(flow, InboxFlow)]
+    inboxes = {flow.inbox for flow in flows if any(flow.after_for(spec) != "leave" for spec in flow.deliveries)}
     return sum(_clear(engine, partner, inbox, clock.now() - period) for inbox in sorted(inboxes))
 
 

@@ -9,6 +9,7 @@ from include.engine.delivery import Delivery, State, Token
 from include.engine.engine import Engine
 from include.engine.ledger import deliveries, quarantined
 from include.engine.quarantine.store import FOLDER
+from include.engine.spool import staging
 from include.engine.storage.uri import parse
 
 
@@ -17,7 +18,7 @@ def sweep(engine: Engine, delivery: Delivery) -> None:
 
     A fetch that failed on its way keeps its pages: cleared, it goes on after them. They go when retention destroys the delivery's key.
     """
-    shutil.rmtree(_staging(engine, delivery), ignore_errors=True)
+    shutil.rmtree(staging(engine.home, delivery.partner, delivery.id), ignore_errors=True)
     folder = engine.home / "landing" / delivery.partner / delivery.id
     if "landed" in delivery.facts:
         _clear(folder, {parse(delivery.facts["landed"]["uri"]).local(engine.home)})
@@ -31,13 +32,9 @@ def sweep(engine: Engine, delivery: Delivery) -> None:
 def sweep_try(engine: Engine, token: Token) -> None:
     """What one try wrote that was overtaken: the delivery may have ended meanwhile, and nobody comes to sweep again."""
     delivery = deliveries.get(engine.ledger, token.delivery_id)
-    shutil.rmtree(_staging(engine, delivery) / f"{token.value:06d}", ignore_errors=True)
+    shutil.rmtree(staging(engine.home, delivery.partner, delivery.id) / f"{token.value:06d}", ignore_errors=True)
     for path in (engine.home / FOLDER / delivery.partner / delivery.id).glob(f"{token.value:06d}-*.sealed"):
         path.unlink(missing_ok=True)
-
-
-def _staging(engine: Engine, delivery: Delivery) -> Path:
-    return engine.home / "staging" / delivery.partner / delivery.id
 
 
 def _clear(folder: Path, keep: set[Path]) -> None:

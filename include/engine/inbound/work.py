@@ -10,6 +10,7 @@ from typing import Any, BinaryIO, cast
 
 import pyarrow as pa
 
+from include.engine import spool
 from include.engine.clock import day_in
 from include.engine.crypto.keys import DataKey
 from include.engine.delivery import Delivery, State
@@ -90,7 +91,7 @@ def key_of(engine: Engine, delivery: Delivery) -> DataKey:
 
 def staging(engine: Engine, delivery: Delivery, token: int) -> Path:
     """The folder of one try: two tries at once never write into the same one."""
-    return engine.home / "staging" / delivery.partner / delivery.id / f"{token:06d}"
+    return spool.staging(engine.home, delivery.partner, delivery.id) / f"{token:06d}"
 
 
 def landed_of(delivery: Delivery) -> Landed:

@@ -124,6 +124,14 @@ class InboxFlow(FlowSettings):
     receipts: str | None = Field(None, description="URI of the receipts' folder; by default receipts/ in the inbox")
     deliveries: tuple[SerializeAsAny[DeliverySpec], ...] = Field(min_length=1)
 
+    def ready_for(self, spec: DeliverySpec | None) -> Ready:
+        """When a file of that kind is whole: the delivery's own setting, else the inbox's."""
+        return (spec.ready if spec else None) or self.ready
+
+    def after_for(self, spec: DeliverySpec | None) -> After:
+        """What becomes of a file of that kind: the delivery's own setting, else the inbox's."""
+        return (spec.after if spec else None) or self.after
+
 
 class Contacts(Shape):
     """Who is written to. `deliveries` gets a mail with the receipt of whatever was not taken in whole."""
