@@ -129,6 +129,9 @@ def _around(page: Page) -> Page:
         raise BadPage.of("OAI_PAGE_NOT_XML", value=wrong.msg) from None
     found = {etree.QName(one).localname: one for one in rest.iter(tag=etree.Element)}
     token, error = found.get("resumptionToken"), next((one for one in rest if etree.QName(one).localname == "error"), None)
+    if error is None and page.verb not in {etree.QName(one).localname for one in rest.iterchildren(tag=etree.Element)}:
+        # Well-formed, and no answer to what was asked: taken for one, it would end a list as an empty page does.
+        raise BadPage.of("OAI_PAGE_OTHER", value=f"OAI-PMH without {page.verb}")
     size = token.get("completeListSize", "") if token is not None else ""
     at_text = (found["responseDate"].text or "").strip() if "responseDate" in found else ""
     return replace(

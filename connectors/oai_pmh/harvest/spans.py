@@ -9,12 +9,14 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from functools import cache
 from typing import Literal
 from xml.parsers import expat
 
 Element = Literal["record", "header"]
 _NAME = rb"(?:[A-Za-z_][\w.-]*:)?"
-_START: dict[Element, re.Pattern[bytes]] = {
+_ATTRIBUTES = rb"""(?:\s(?:[^>"']|"[^"]*"|'[^']*')*)?"""  # a value may hold a ">"
+_ANY: dict[Element, re.Pattern[bytes]] = {
     "record": re.compile(rb"<(" + _NAME + rb"record)(?:\s[^>]*)?>\s*(?=<" + _NAME + rb"header[\s>/])"),
     "header": re.compile(rb"<(" + _NAME + rb"header)(?:\s[^>]*)?>"),
 }
@@ -40,16 +42,29 @@ def spans(page: bytes, element: Element) -> list[Span]:
 
 def quick_spans(page: bytes, element: Element) -> list[Span] | None:
     """By their tags; None when something other than white space stands between two of them, so that they cannot be what they seem."""
-    starts = [(found.start(), found.group(1)) for found in _START[element].finditer(page)]
-    found: list[Span] = []
-    for number, (start, name) in enumerate(starts):
-        limit = starts[number + 1][0] if number + 1 < len(starts) else len(page)
-        last = page.rfind(b"</" + name, start, limit)
+    first = _ANY[element].search(page)
+    if first is None:
+        return []
+    named = _spelled(element, first[1])
+    starts = [found.start() for found in named.finditer(page, first.start())]
+    closing, found, end = b"</" + first[1], list[Span](), starts[0]
+    for number, start in enumerate(starts):
+        if number and page[end:start].strip():
+            return None
+        limit = starts[number + 1] if number + 1 < len(starts) else len(page)
+        last = page.rfind(closing, start, limit)
         end = page.find(b">", last) + 1 if last >= 0 else 0
-        if not 0 < end <= limit or (number + 1 < len(starts) and page[end:limit].strip()):
+        if not 0 < end <= limit:
             return None
         found.append(Span(start, end))
-    return found
+    return None if _ANY[element].search(page, end) else found
+
+
+@cache
+def _spelled(element: Element, name: bytes) -> re.Pattern[bytes]:
+    """The start tag as the page's first record spells it: a literal to search by, which is quick."""
+    behind = rb"\s*(?=<" + _NAME + rb"header[\s>/])" if element == "record" else b""
+    return re.compile(b"<" + re.escape(name) + rb"(?:\s[^>]*)?>" + behind)
 
 
 def exact_spans(page: bytes, element: Element) -> list[Span]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import re
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
@@ -44,6 +45,8 @@ BAD_PAGES = {
     "OAI_PAGE_EMPTY": Response(b"  \n", headers=XML),
     "OAI_PAGE_HTML": Response(b"<!DOCTYPE html><html><body>Log in</body></html>", headers={"Content-Type": "text/html"}),
     "OAI_PAGE_OTHER": Response(b"<rss version='2.0'><channel/></rss>", headers=XML),
+    "OAI_PAGE_OTHER (no answer)": lambda right: replace(right, body=re.sub(rb"<ListRecords>.*</ListRecords>", b"", right.body, flags=re.DOTALL)),
+    "OAI_PAGE_OTHER (another verb)": lambda right: replace(right, body=right.body.replace(b"ListRecords>", b"ListSets>")),
     "OAI_PAGE_DTD": lambda right: replace(right, body=right.body.replace(b"<OAI-PMH", b"<!DOCTYPE x [<!ENTITY e 'x'>]><OAI-PMH", 1)),
     "OAI_PAGE_NOT_XML": lambda right: replace(right, body=right.body.replace(b"<resumptionToken", b"<b><resumptionToken", 1)),
 }
@@ -58,7 +61,7 @@ def test_a_page_that_is_none_is_asked_for_again(house, serve, wrong) -> None:
     same(house, repository)
 
 
-@pytest.mark.parametrize(("code", "wrong"), BAD_PAGES.items(), ids=BAD_PAGES)
+@pytest.mark.parametrize(("code", "wrong"), [(code.partition(" ")[0], wrong) for code, wrong in BAD_PAGES.items()], ids=BAD_PAGES)
 def test_a_page_that_stays_none_ends_the_run_where_it_stands_and_nothing_after_it_is_claimed(house, serve, code: str, wrong) -> None:
     repository = serve(made(35))
     repository.fault = always(wrong, on=lambda request: request.token and request.token == repository.token(20, request_params(house)))
