@@ -31,6 +31,7 @@ FULL: list[list[str]] = [
     ["adhl_relations", "--loans", "5000000", "--each", "50"],
     ["adhl_relations", "--loans", "50000000"],
     ["adhl_service"],
+    ["adhl_upload"],
     ["oai_provider"],
 ]
 QUICK: list[list[str]] = [
@@ -43,6 +44,7 @@ QUICK: list[list[str]] = [
     ["parse"],
     ["adhl_relations", "--loans", "200000", "--peer"],
     ["adhl_service", "--titles", "10000", "--rate", "200", "--seconds", "3"],
+    ["adhl_upload", "--rows", "100000", "--mb", "20"],
     ["oai_provider", "--records", "50000"],
 ]
 

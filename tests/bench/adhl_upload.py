@@ -32,6 +32,7 @@ from connectors.adhl.upload.rendering import ordered
 from include.engine.crypto.envelope import decrypt, encrypting, recipient
 from tests.bench.row import row
 from tests.engine.crypto.envelope.keys import NOW, Key, certificate
+from tests.engine.crypto.envelope.peak import Children, peak
 from tests.engine.crypto.envelope.tools import gnupg
 
 MB = 1 << 20
@@ -207,17 +208,13 @@ def _later(table: pa.Table, days: int) -> pa.Table:
 @contextmanager
 def _measured() -> Any:
     Path("/proc/self/clear_refs").write_text("5")  # the peak begins anew (Linux, proc(5))
-    before, clock, core = _peak(), time.perf_counter(), time.process_time()
-    yield
+    before, clock, core = peak(), time.perf_counter(), time.process_time()
+    with Children() as watched:
+        yield
     clock, core = time.perf_counter() - clock, time.process_time() - core
     children = resource.getrusage(resource.RUSAGE_CHILDREN)
     core += children.ru_utime + children.ru_stime
-    print(json.dumps({"clock": clock, "core": core, "above_mb": (_peak() - before) / 1024, "child_mb": children.ru_maxrss / 1024}))
-
-
-def _peak() -> int:
-    """The highest resident size of this process, in KiB."""
-    return next(int(line.split()[1]) for line in Path("/proc/self/status").read_text().splitlines() if line.startswith("VmHWM"))
+    print(json.dumps({"clock": clock, "core": core, "above_mb": peak() - before, "child_mb": watched.mb}))
 
 
 def main() -> None:
