@@ -11,7 +11,7 @@ import pytest
 
 from include.engine.delivery import Delivery, State
 from tests.flows.conftest import Make
-from tests.flows.files import GOOD, ITEMS, NEIGHBOUR, csv, item, items
+from tests.flows.files import GOOD, ITEMS, LOANS, NEIGHBOUR, csv, item, items
 from tests.house import House, refused, tells
 
 LINE_BREAK, LONG = "items_line\nbreak.csv", f"items_{'x' * 245}.csv"
@@ -194,3 +194,8 @@ def test_a_done_file_whose_data_never_comes_is_told_once(at: Make) -> None:
     assert library.claimed() == []
     refused(library, library.taken(later=1801), "FILE_DATA_MISSING")
     assert library.claimed(later=3600) == []
+
+
+def test_a_file_with_a_header_and_no_row_is_taken_in_as_nothing(library: House) -> None:
+    done = library.deliver("loans_1.csv", csv(LOANS, []))
+    assert (done.state, done.counts.in_) == (State.ACKNOWLEDGED, 0)

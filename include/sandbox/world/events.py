@@ -32,10 +32,14 @@ class Events:
 
 
 def events(world: World, first: int | None = None, last: int | None = None) -> Iterator[Events]:
-    """The events of the days `first` to `last` (by default all of the world's), in order of time; memory holds the loans that are still out."""
+    """The events of the days `first` to `last` (by default all of the world's), in order of time; memory holds the loans that are still out.
+
+    Days without an event give one empty chunk: their file has a header all the same.
+    """
     first = day_number(world.first) if first is None else first
     last = day_number(world.last) if last is None else last
     waiting: Events | None = None
+    given = False
     for chunk in loans(world, first=first - LONGEST - 1, last=last):
         found = _of(world, chunk)
         pool = found if waiting is None else _together(waiting, found)
@@ -45,9 +49,10 @@ def events(world: World, first: int | None = None, last: int | None = None) -> I
         waiting = pool.where(~done)
         if len(ready):
             yield _in_order(ready)
+            given = True
     if waiting is not None:
         rest = waiting.where((waiting.day <= last) & (waiting.day >= first))
-        if len(rest):
+        if len(rest) or not given:
             yield _in_order(rest)
 
 

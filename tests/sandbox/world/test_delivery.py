@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import io
 import unicodedata
+import zipfile
 from pathlib import Path
 
 import pymarc
@@ -174,3 +175,13 @@ def test_old_bytes_come_again_under_another_name(made: Made) -> None:
         for answer in sheet.files:
             if answer.outcome == "duplicate":
                 assert answer.sha256 in {other.sha256 for other in sheet.files if other.day == 1}
+
+
+@pytest.mark.parametrize("seed", [1, 2])
+def test_a_day_without_an_event_is_a_file_with_a_header_and_nothing_else(tmp_path: Path, seed: int) -> None:
+    sheet = make("lindeby", SMALL, tmp_path, seed=seed, only=["loan", "item"])
+    [answer] = [one for one in sheet.files if (one.table, one.day) == ("loan", 2)]
+    assert (answer.records, answer.outcome) == (0, "published")
+    with zipfile.ZipFile(tmp_path / "lindeby" / "day2" / answer.file) as packed:
+        [name] = packed.namelist()
+        assert packed.read(name).decode("utf-8-sig").splitlines()[0].startswith("Udlånsnr;")
