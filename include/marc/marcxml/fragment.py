@@ -64,6 +64,8 @@ def _tag(element: etree._Element, issues: list[Issue], seq: int) -> str:
         return tag.zfill(3)
     if len(tag) != 3:
         raise Unreadable("MARC_DIRECTORY_INVALID", "a field without a tag of three characters")
+    if not tag.isalnum() or not tag.isascii():
+        issues.append(Issue("MARC_TAG_INVALID", None, seq))
     return tag
 
 
@@ -74,6 +76,10 @@ def _data_field(element: etree._Element, issues: list[Issue], seq: int, family: 
         issues.append(Issue("MARC_INDICATORS_WRONG", None, seq))
     indicators = "".join(one[0] if one and " " <= one[0] <= "~" else " " for one in given)
     field = Field(_tag(element, issues, seq), indicators=indicators)
+    if family != "danmarc2" and field.tag.isdigit() and field.tag < "010":
+        issues.append(Issue("MARC_CONTROL_FIELD_DIVIDED", None, seq))
+    if len(element) == 0:
+        issues.append(Issue("MARC_FIELD_EMPTY", None, seq))
     for part in element:
         if etree.QName(part).localname != "subfield":
             raise Unreadable("XML_TOO_DEEP" if _deep(part) else "XML_UNREADABLE", "an element in a field that is no subfield")

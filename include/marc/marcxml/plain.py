@@ -17,11 +17,13 @@ from include.marc.marcxml.dialect import Dialect, Kind
 from include.marc.marcxml.spans import Spans
 from include.marc.marcxml.tokens import Tokens
 
-#: What a tag's characters, indicators and codes are, in a record spelled plainly; 0 where a row has none.
-PLAIN = np.zeros(256, np.bool_)
-PLAIN[0x20:0x7F] = True
-PLAIN[list(b"\"'<>&")] = False
-PLAIN[0] = True
+#: What indicators and codes are in a record spelled plainly, and 0 where a row has none; what a tag's characters are.
+PRINTED = np.zeros(256, np.bool_)
+PRINTED[0x20:0x7F] = True
+PRINTED[list(b"\"'<>&")] = False
+PRINTED[0] = True
+ALNUM = np.array([chr(byte).isalnum() and byte < 128 for byte in range(256)])
+BELOW_010 = ord("0") | ord("0") << 8
 AMPERSAND, RETURN = 0x26, 0x0D
 REFERENCE = re.compile(rb"&(?:(amp|lt|gt|quot|apos)|#([0-9]{1,7})|#x([0-9a-fA-F]{1,6}));|\r\n?|&")
 NAMED = {b"amp": b"&", b"lt": b"<", b"gt": b">", b"quot": b'"', b"apos": b"'"}
@@ -44,8 +46,11 @@ class Plain:
     odd: Ints
 
 
-def rows(buffer: Ints, end: int, found: Tokens, spans: Spans, which: Ints, dialect: Dialect, wanted: Bools | None) -> Plain:
-    """The rows of the spans `which`, all of them plain. `wanted`: by tag_index, the tags that are asked for."""
+def rows(
+    buffer: Ints, end: int, found: Tokens, spans: Spans, which: Ints, dialect: Dialect, wanted: Bools | None, subfields_below_010: bool
+) -> Plain:
+    """The rows of the spans `which`, all of them plain. `wanted`: by tag_index, the tags that are asked for.
+    `subfields_below_010`: as danMARC2 has them."""
     edge = np.zeros(len(found.at) + 1, np.int8)
     edge[spans.first[which]] += 1
     edge[spans.last[which]] -= 1
@@ -55,9 +60,7 @@ def rows(buffer: Ints, end: int, found: Tokens, spans: Spans, which: Ints, diale
     is_field = (kind == Kind.CONTROL) | (kind == Kind.DATA)
     field = np.cumsum(is_field, dtype=np.int32)  # fields up to and with this token
     is_leader = kind == Kind.LEADER
-    bare = np.zeros(len(kind), np.bool_)
-    bare[:-1] = (kind[:-1] == Kind.DATA) & (kind[1:] == Kind.DATA_END)
-    row = np.flatnonzero(is_leader | (kind == Kind.CONTROL) | (kind == Kind.SUBFIELD) | bare)
+    row = np.flatnonzero(is_leader | (kind == Kind.CONTROL) | (kind == Kind.SUBFIELD))
     fields = np.flatnonzero(is_field)
     template = found.template[inside]
     key, ind1, ind2 = _of_fields(buffer, at[fields], template[fields], dialect)
@@ -70,13 +73,14 @@ def rows(buffer: Ints, end: int, found: Tokens, spans: Spans, which: Ints, diale
     length = np.array([len(one.text) for one in dialect.templates], np.int64)
     start = at[row] + length[template[row]]
     next_at = np.append(found.at, end)[inside[row] + 1]
-    stop = np.where(bare[row], start, next_at)
-    value = cut(buffer[: end + 1], start.astype(np.int32), stop.astype(np.int32))
+    value = cut(buffer[: end + 1], start.astype(np.int32), next_at.astype(np.int32))
     seq = np.where(lead, 0, field[row] - before[rec[row]]).astype(np.int32)
     value, odd = _text(value, rec[row], lead)
     code = _codes(buffer, at[row], template[row], kind[row] == Kind.SUBFIELD, dialect)
-    strange = ~(PLAIN[key & 0xFF] & PLAIN[key >> 8 & 0xFF] & PLAIN[key >> 16] & PLAIN[ind1] & PLAIN[ind2])[:-1]
-    unknown = (code < 128) & ~PLAIN[code & 0x7F]
+    strange = ~(ALNUM[key & 0xFF] & ALNUM[key >> 8 & 0xFF] & ALNUM[key >> 16] & PRINTED[ind1] & PRINTED[ind2])[:-1]
+    if not subfields_below_010:
+        strange |= ((key[:-1] & 0xFFFF) == BELOW_010) & (ind1[:-1] != 0)
+    unknown = (code < 128) & ~PRINTED[code & 0x7F] | (code == ord(" "))
     if strange.any() or unknown.any():
         odd = np.unique(np.concatenate([odd, rec[fields[strange]], rec[row[unknown]]]))
     return Plain(

@@ -151,11 +151,11 @@ class _Reader:
     def _fast(
         self, window: Window, found: Tokens, pieces: Spans, which: Ints, places: tuple[Ints, Ints], numbers: Ints
     ) -> tuple[Batch, Ints]:
-        one = rows(window.buffer, window.end, found, pieces, which, self.dialect, self.asked)
+        one = rows(window.buffer, window.end, found, pieces, which, self.dialect, self.asked, self.family == "danmarc2")
         if len(one.odd):  # once more without them: rare
             odd = which[one.odd]
             which = np.setdiff1d(which, odd)
-            one = rows(window.buffer, window.end, found, pieces, which, self.dialect, self.asked)
+            one = rows(window.buffer, window.end, found, pieces, which, self.dialect, self.asked, self.family == "danmarc2")
         else:
             odd = np.zeros(0, np.int64)
         counts = np.bincount(one.rec, minlength=len(which))

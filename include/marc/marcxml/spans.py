@@ -20,7 +20,7 @@ FOLLOWS = {
     Kind.LEADER_END: (Kind.CONTROL, Kind.DATA),
     Kind.CONTROL: (Kind.CONTROL_END,),
     Kind.CONTROL_END: (Kind.CONTROL, Kind.DATA, Kind.RECORD_END),
-    Kind.DATA: (Kind.SUBFIELD, Kind.DATA_END),
+    Kind.DATA: (Kind.SUBFIELD,),
     Kind.SUBFIELD: (Kind.SUBFIELD_END,),
     Kind.SUBFIELD_END: (Kind.SUBFIELD, Kind.DATA_END),
     Kind.DATA_END: (Kind.CONTROL, Kind.DATA, Kind.RECORD_END),

@@ -31,8 +31,10 @@ def among(odd: str) -> Read:
 
 
 def test_a_document_becomes_rows() -> None:
-    found = Read(document(record("1"), record("2", more='<datafield tag="500" ind1=" " ind2=" "></datafield>')))
-    assert found.records == [(LEADER, [("001", "1"), FULL]), (LEADER, [("001", "2"), FULL, ("500", "  ", [])])]
+    found = Read(
+        document(record("1"), record("2", more='<datafield tag="500" ind1=" " ind2=" "><subfield code="a"></subfield></datafield>'))
+    )
+    assert found.records == [(LEADER, [("001", "1"), FULL]), (LEADER, [("001", "2"), FULL, ("500", "  ", [("a", "")])])]
     assert (found.issues, found.aside, found.outcomes, found.numbers) == ([], [], [0, 0], [1, 2])
 
 
@@ -142,6 +144,11 @@ def test_what_cannot_be_read_is_set_aside_with_its_bytes(odd: str, code: str) ->
         (record("5").replace(LEADER, LEADER[:20]), "MARC_LEADER_LENGTH", FULL),
         (record("5").replace(f"<leader>{LEADER}</leader>", ""), "MARC_LEADER_LENGTH", FULL),
         (record("5").replace('"001"', '"1"'), "MARC_TAG_SHORT", FULL),
+        (record("5", more='<datafield tag="500" ind1=" " ind2=" "></datafield>'), "MARC_FIELD_EMPTY", FULL),
+        (record("5", more='<datafield tag="500" ind1=" " ind2=" "/>'), "MARC_FIELD_EMPTY", FULL),
+        (record("5").replace('tag="245"', 'tag="2.5"'), "MARC_TAG_INVALID", ("2.5", "10", [("a", "Æbler")])),
+        (record("5").replace('code="a"', 'code=" "'), "MARC_SUBFIELD_CODE", ("245", "10", [(" ", "Æbler")])),
+        (record("5").replace('tag="245"', 'tag="005"'), "MARC_CONTROL_FIELD_DIVIDED", ("005", "10", [("a", "Æbler")])),
         (record("5").replace("<leader>", "<identifier>x</identifier><leader>"), "XML_ELEMENT_IGNORED", FULL),
     ],
 )
@@ -166,7 +173,7 @@ def test_danmarc2_has_codes_beyond_ascii_and_subfields_below_010() -> None:
     found = Read(document(one, one), family="danmarc2")
     assert found.records[0][1] == [("001", "00", [("a", "5")]), ("245", "10", [("a", "Æbler"), ("ø", "x")])]
     assert found.issues == []
-    assert Read(document(one)).issues == [(1, "MARC_SUBFIELD_CODE")]
+    assert Read(document(one)).issues == [(1, "MARC_CONTROL_FIELD_DIVIDED"), (1, "MARC_SUBFIELD_CODE")]
 
 
 @pytest.mark.parametrize("encoding", ["iso-8859-1", "windows-1252", "utf-16", "utf-16-le", "utf-16-be"])
