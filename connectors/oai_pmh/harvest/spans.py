@@ -17,8 +17,8 @@ Element = Literal["record", "header"]
 _NAME = rb"(?:[A-Za-z_][\w.-]*:)?"
 _ATTRIBUTES = rb"""(?:\s(?:[^>"']|"[^"]*"|'[^']*')*)?"""  # a value may hold a ">"
 _ANY: dict[Element, re.Pattern[bytes]] = {
-    "record": re.compile(rb"<(" + _NAME + rb"record)(?:\s[^>]*)?>\s*(?=<" + _NAME + rb"header[\s>/])"),
-    "header": re.compile(rb"<(" + _NAME + rb"header)(?:\s[^>]*)?>"),
+    "record": re.compile(rb"<(" + _NAME + rb"record)" + _ATTRIBUTES + rb">\s*(?=<" + _NAME + rb"header[\s>/])"),
+    "header": re.compile(rb"<(" + _NAME + rb"header)" + _ATTRIBUTES + rb">"),
 }
 _PARENTS = {"ListRecords", "GetRecord", "ListIdentifiers"}
 
@@ -64,7 +64,7 @@ def quick_spans(page: bytes, element: Element) -> list[Span] | None:
 def _spelled(element: Element, name: bytes) -> re.Pattern[bytes]:
     """The start tag as the page's first record spells it: a literal to search by, which is quick."""
     behind = rb"\s*(?=<" + _NAME + rb"header[\s>/])" if element == "record" else b""
-    return re.compile(b"<" + re.escape(name) + rb"(?:\s[^>]*)?>" + behind)
+    return re.compile(b"<" + re.escape(name) + _ATTRIBUTES + rb">" + behind)
 
 
 def exact_spans(page: bytes, element: Element) -> list[Span]:
