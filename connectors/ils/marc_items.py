@@ -34,7 +34,8 @@ class Items:
 
         `parent` has a row for each record of the batch. raw(offset, length) gives bytes of the member.
         """
-        rows = np.flatnonzero(batch.of_tag(self.field) & (batch.ind1 != 0))
+        rows = batch.rows_of(self.field)
+        rows = rows[batch.ind1[rows] != 0]
         if self.indicators:
             first, second = map(ord, self.indicators)
             rows = rows[(batch.ind1[rows] == first) & (batch.ind2[rows] == second)]

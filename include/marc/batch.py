@@ -20,6 +20,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from enum import IntEnum
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
@@ -136,20 +137,29 @@ class Batch:
         """One for each record."""
         return self.value.take(pa.array(self.first[:-1]))
 
+    @cached_property
+    def _by_tag(self) -> tuple[Ints, Ints]:
+        """Rows in the order of their tags' numbers, and where the rows of each number begin."""
+        order = np.argsort(self.tag, kind="stable")
+        return order, np.searchsorted(self.tag[order], np.arange(len(self.tags) + 1))
+
+    def rows_of(self, tag: str) -> Ints:
+        """The rows with this tag, in their order; X stands for any character (`6XX`)."""
+        order, begin = self._by_tag
+        known = self.tags.names[: len(begin) - 1]  # a later batch of the file may have met new ones
+        found = [order[begin[number] : begin[number + 1]] for number, name in enumerate(known) if _matches(tag, name)]
+        return found[0] if len(found) == 1 else np.sort(np.concatenate([np.zeros(0, np.int64), *found]))
+
     def of_tag(self, tag: str) -> Bools:
-        """Which rows have this tag; X stands for any character (`6XX`)."""
-        wanted = [number for number, name in enumerate(self.tags.names) if _matches(tag, name)]
-        if len(wanted) == 1:
-            found: Bools = self.tag == wanted[0]
-            return found
-        table = np.zeros(len(self.tags), np.bool_)
-        table[wanted] = True
-        picked: Bools = table[self.tag]
-        return picked
+        """Which rows have this tag."""
+        found = np.zeros(self.rows, np.bool_)
+        found[self.rows_of(tag)] = True
+        return found
 
     def first_value(self, tag: str, code: str = "") -> pa.StringArray:
         """For each record the first value of a control field, or of a subfield `code`; null where there is none."""
-        rows = np.flatnonzero(self.of_tag(tag) & (self.code == (ord(code) if code else 0)))
+        rows = self.rows_of(tag)
+        rows = rows[self.code[rows] == (ord(code) if code else 0)]
         found = np.full(len(self), -1, np.int64)
         found[self.rec[rows[::-1]]] = rows[::-1]  # written from the last to the first, so the first stays
         return self.value.take(pa.array(found, mask=found < 0))

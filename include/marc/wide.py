@@ -70,14 +70,15 @@ def _of_part(batch: Batch, part: Part) -> Texts:
     elif part.tag == "holdings":
         found = Texts(*statements(batch))
     elif part.tag_only:
-        rows = np.flatnonzero(batch.of_tag(part.tag))
+        rows = batch.rows_of(part.tag)
         rows = rows[_begins_field(batch, rows)]
         found = Texts(batch.rec[rows], pa.array(batch.tags.names, pa.string()).take(pa.array(batch.tag[rows])))
     elif part.codes:
         found = _subfields(batch, part)
         found = Texts(found.rec, _without_marks(found.text))
     else:
-        rows = np.flatnonzero(batch.of_tag(part.tag) & (batch.ind1 == 0))
+        rows = batch.rows_of(part.tag)
+        rows = rows[batch.ind1[rows] == 0]
         found = Texts(batch.rec[rows], batch.value.take(pa.array(rows)))
     if part.start or part.stop is not None:
         found = Texts(found.rec, pc.utf8_slice_codeunits(found.text, part.start, part.stop))
@@ -86,9 +87,8 @@ def _of_part(batch: Batch, part: Part) -> Texts:
 
 def _subfields(batch: Batch, part: Part) -> Texts:
     """The subfields asked for; those of one field with a blank between."""
-    wanted = batch.of_tag(part.tag)
-    wanted &= batch.code == ord(part.codes) if len(part.codes) == 1 else np.isin(batch.code, [ord(code) for code in part.codes])
-    rows = np.flatnonzero(wanted)
+    rows = batch.rows_of(part.tag)
+    rows = rows[np.isin(batch.code[rows], [ord(code) for code in part.codes])]
     if part.indicators is not None:
         first, second = (_indicators(wish)[column[rows]] for wish, column in zip(part.indicators, (batch.ind1, batch.ind2), strict=True))
         rows = rows[first & second]

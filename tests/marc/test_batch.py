@@ -65,7 +65,7 @@ def test_a_long_table_has_a_row_for_each_subfield_and_says_whose_it_is() -> None
 
 def test_tags_are_found_by_name_and_by_pattern() -> None:
     found = batch(BOOK)
-    assert [np.flatnonzero(found.of_tag(tag)).tolist() for tag in ("650", "XXX", "6XX", "LDR", "999")] == [
+    assert [found.rows_of(tag).tolist() for tag in ("650", "XXX", "6XX", "LDR", "999")] == [
         [6],
         [1, 2, 3, 4, 5, 6],
         [6],
