@@ -14,7 +14,7 @@ from connectors.adhl.upload.selecting import epoch
 from include.engine.crypto.envelope import encrypting
 from include.engine.outbound.connector import Parts, Work
 
-MOST = 2_000_000
+MOST = 500_000
 """Rows that are sorted at a time: what is more is gone through again, some days at a time, so that memory stays that of these."""
 SUFFIX = {"openpgp": "pgp", "cms": "p7m"}
 
