@@ -1,6 +1,6 @@
 # `make demo` and `make test` do everything on a fresh machine; `make help` lists the rest.
 .DEFAULT_GOAL := help
-.PHONY: crash-crm help demo test check lint types format bench crash crash-oai fuzz check-partners lock clean schema
+.PHONY: crash-crm help demo test check lint types format bench crash crash-oai fuzz marc check-partners lock clean schema
 PY := .venv/bin/python
 export PYTHONPATH := $(CURDIR)
 
@@ -47,6 +47,10 @@ crash-oai: ## kill -9 in mid-harvest, many seeds (SEEDS=50)
 fuzz: ## MARC under random damage, the compiled reader against NumPy's (MINUTES=10)
 	@bin/setup dev
 	$(PY) -m tests.marc.fuzz --minutes $(or $(MINUTES),10)
+
+marc: ## 200,000 generated MARC records, row by row as pymarc reads them (RECORDS=200000)
+	@bin/setup dev
+	$(PY) -m tests.marc.against_pymarc $(or $(RECORDS),200000)
 
 check-partners: ## every partner's YAML; PARTNER=aarhus also tries its connections (list, read, write, rename)
 	@bin/setup run

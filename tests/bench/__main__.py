@@ -33,6 +33,7 @@ FULL: list[list[str]] = [
     ["adhl_service"],
     ["adhl_upload"],
     ["oai_provider"],
+    ["marc"],
 ]
 QUICK: list[list[str]] = [
     ["gate", "200000"],
@@ -46,6 +47,7 @@ QUICK: list[list[str]] = [
     ["adhl_service", "--titles", "10000", "--rate", "200", "--seconds", "3"],
     ["adhl_upload", "--rows", "100000", "--mb", "20"],
     ["oai_provider", "--records", "50000"],
+    ["marc", "20000", "--peers-records", "2000", "--repeats", "1"],
 ]
 
 
