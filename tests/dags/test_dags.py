@@ -45,6 +45,13 @@ def test_a_flow_is_receive_gate_publish_acknowledge_and_the_last_always_runs(dag
     assert flow.schedule is None
 
 
+def test_a_flow_that_sends_is_select_render_send_confirm_and_the_last_always_runs(dags) -> None:
+    flow = dags["adhl_upload"]
+    assert [task.task_id for task in flow.topological_sort()] == ["select", "render", "send", "confirm"]
+    assert flow.get_task("confirm").is_teardown
+    assert flow.schedule is None
+
+
 def test_a_flow_started_by_hand_asks_for_its_delivery(dags) -> None:
     with pytest.raises(Exception, match="delivery"):
         dags["ils_import"].params.validate()
