@@ -34,20 +34,27 @@ SMALLEST_FIELD = 13
 @cache
 def functions() -> ctypes.CDLL | None:
     """The library, built if need be; None if it is switched off, there is no compiler, or it cannot be built or loaded."""
-    if os.environ.get(SETTING, "") == "off":
-        return None
-    try:
-        library = ctypes.CDLL(str(_built()))
-    except (OSError, subprocess.SubprocessError):
+    library = loaded(SOURCE)
+    if library is None:
         return None
     library.count_byte.restype = ctypes.c_int64
     library.fields.restype = library.rows.restype = library.digests.restype = None
     return library
 
 
-def _built() -> Path:
+def loaded(source: Path) -> ctypes.CDLL | None:
+    """The library of a C source; None if compiled code is switched off, there is no compiler, or it cannot be built or loaded."""
+    if os.environ.get(SETTING, "") == "off":
+        return None
+    try:
+        return ctypes.CDLL(str(_built(source)))
+    except (OSError, subprocess.SubprocessError):
+        return None
+
+
+def _built(file: Path) -> Path:
     """The library's file. Raises OSError or SubprocessError where there can be none."""
-    source = SOURCE.read_bytes()
+    source = file.read_bytes()
     name = hashlib.sha256(b"\0".join([source, " ".join([*FLAGS, platform.machine(), platform.system()]).encode()])).hexdigest()[:16]
     folder = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "bindery"
     library = folder / f"marc-{name}.so"
@@ -61,7 +68,7 @@ def _built() -> Path:
         raise FileNotFoundError("no C compiler")
     with tempfile.TemporaryDirectory(dir=folder) as made:
         draft = Path(made) / "kernel.so"
-        subprocess.run([*compiler.split(), *FLAGS, str(SOURCE), "-o", str(draft)], check=True, capture_output=True, timeout=60)
+        subprocess.run([*compiler.split(), *FLAGS, str(file), "-o", str(draft)], check=True, capture_output=True, timeout=60)
         draft.replace(library)  # whoever builds at the same time does the same
     return library
 

@@ -29,6 +29,12 @@ class Kind(IntEnum):
 
 
 OPENING = {b"leader": Kind.LEADER, b"controlfield": Kind.CONTROL, b"datafield": Kind.DATA, b"subfield": Kind.SUBFIELD}
+CLOSING = {
+    b"subfield>": Kind.SUBFIELD_END,
+    b"datafield>": Kind.DATA_END,
+    b"controlfield>": Kind.CONTROL_END,
+    b"leader>": Kind.LEADER_END,
+}
 #: The attributes that a kind must have, and those that it may have (ISO 25577, MarcXchange, leaves indicators out where a format has none).
 NEEDED = {Kind.LEADER: set(), Kind.CONTROL: {b"tag"}, Kind.DATA: {b"tag"}, Kind.SUBFIELD: {b"code"}}
 READ = {b"tag", b"ind1", b"ind2", b"code"}
@@ -49,6 +55,11 @@ class Template:
     text: bytes
     prefix: bytes
     places: dict[bytes, tuple[int, int]]
+
+    @property
+    def wide(self) -> bool:
+        """Whether its code is a letter of two bytes."""
+        return self.places.get(b"code", (0, 1))[1] == 2
 
     @property
     def wild(self) -> frozenset[int]:

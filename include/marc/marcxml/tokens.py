@@ -2,24 +2,20 @@
 
 from __future__ import annotations
 
+import ctypes
 from dataclasses import dataclass
 
 import numpy as np
 
 from include.engine.errors import Refused
 from include.marc.batch import Bools, Ints
-from include.marc.marcxml.dialect import Dialect, Kind, same, words
+from include.marc.marcxml import compiled
+from include.marc.marcxml.dialect import CLOSING, Dialect, Kind, same, words
 
 STEP = 1 << 18
 LT, SLASH, BANG, QUESTION = 0x3C, 0x2F, 0x21, 0x3F
 #: So many tags of unknown spelling are looked at, in each stretch, for new templates.
 LOOKS = 200
-CLOSING = {
-    b"subfield>": Kind.SUBFIELD_END,
-    b"datafield>": Kind.DATA_END,
-    b"controlfield>": Kind.CONTROL_END,
-    b"leader>": Kind.LEADER_END,
-}
 NAMES = (b"subfield", b"datafield", b"controlfield", b"leader")
 HIDING = ((b"<!--", b"-->"), (b"<![CDATA[", b"]]>"), (b"<?", b"?>"))
 DTD = (b"<!DOCTYPE", b"<!ENTITY", b"<!ELEMENT", b"<!ATTLIST")
@@ -53,21 +49,53 @@ class Tokens:
 
 def tokens(buffer: Ints, end: int, dialect: Dialect, *, last: bool, where: str) -> Tokens:
     """The tokens of buffer[:end]. `last`: nothing comes behind. New spellings are learned. Raises Refused (XML_DTD)."""
+    library = compiled.functions()
+    at, kind, template = _told(buffer, end, dialect) if library is None else _told_by(library, buffer, end, dialect)
+    other = np.flatnonzero(kind == Kind.OTHER)
+    second = buffer[at[other] + 1]
+    odd = other[(second == BANG) | (second == QUESTION)]
+    if not len(odd):
+        return Tokens(at, kind, template, end)
+    seen, hidden_from = _seen(buffer, end, at, odd, last=last, where=where)
+    return Tokens(at[seen], kind[seen], template[seen], hidden_from)
+
+
+def _told_by(library: ctypes.CDLL, buffer: Ints, end: int, dialect: Dialect) -> tuple[Ints, Ints, Ints]:
+    """Place, kind and template of every `<`, by the compiled kernel; again as long as there are new spellings."""
+    while True:
+        at, kind, template = compiled.tokens(library, buffer, end, dialect)
+        for number, one in enumerate(dialect.templates):
+            if one.wide:
+                found = np.flatnonzero(template == number)
+                wrong = found[~_is_two_bytes(buffer, at[found] + one.places[b"code"][0])]
+                kind[wrong], template[wrong] = Kind.OTHER, -1
+        rest = np.flatnonzero(kind == Kind.OTHER)
+        rest = rest[buffer[at[rest] + 1] != SLASH]
+        if not any(dialect.learn(buffer.data, place) for place in at[rest[:LOOKS]].tolist()):
+            return at, kind, template
+        if len(dialect.templates) == 1:  # a file's first tags: nearly all spellings are among them
+            for place in at[rest[:LOOKS]].tolist():
+                dialect.learn(buffer.data, place)
+
+
+def _told(buffer: Ints, end: int, dialect: Dialect) -> tuple[Ints, Ints, Ints]:
+    """The same with NumPy."""
     at = _places(buffer, end)
-    second = buffer[at + 1]
-    odd = np.flatnonzero((second == BANG) | (second == QUESTION))
-    hidden_from = end
-    if len(odd):
-        seen, hidden_from = _seen(buffer, end, at, odd, last=last, where=where)
-        at, second = at[seen], second[seen]
     eight = words(buffer)
     kind, template = np.zeros(len(at), np.int8), np.full(len(at), -1, np.int8)
-    closing = second == SLASH
+    closing = buffer[at + 1] == SLASH
     opening = np.flatnonzero(~closing)
     _learn_first(buffer, at, opening, dialect)
     _ends(buffer, eight, at, np.flatnonzero(closing), dialect, kind)
     _begins(buffer, eight, at, opening, dialect, kind, template)
-    return Tokens(at, kind, template, hidden_from)
+    return at, kind, template
+
+
+def _is_two_bytes(buffer: Ints, at: Ints) -> Bools:
+    """Where a character of two bytes of UTF-8 stands."""
+    lead, second = buffer[at], buffer[at + 1]
+    found: Bools = (lead >= 0xC2) & (lead < 0xE0) & (second & 0xC0 == 0x80)
+    return found
 
 
 def _places(buffer: Ints, end: int) -> Ints:
@@ -150,9 +178,8 @@ def _compare(buffer: Ints, eight: Ints, at: Ints, rest: Ints, dialect: Dialect, 
     near = buffer[places + 1 + len(one.prefix)] == one.text[1 + len(one.prefix)]  # the first letter of the name rules most out
     found = np.flatnonzero(near)
     found = found[same(eight, places[found], one.text, one.wild)]
-    if one.places.get(b"code", (0, 1))[1] == 2:
-        lead, second = (buffer[places[found] + one.places[b"code"][0] + ahead] for ahead in (0, 1))
-        found = found[(lead >= 0xC2) & (lead < 0xE0) & (second & 0xC0 == 0x80)]
+    if one.wide:
+        found = found[_is_two_bytes(buffer, places[found] + one.places[b"code"][0])]
     kind[rest[found]], template[rest[found]] = one.kind, number
     left = np.ones(len(rest), np.bool_)
     left[found] = False

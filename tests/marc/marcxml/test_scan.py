@@ -14,8 +14,18 @@ from hypothesis import strategies as st
 from include.engine.errors import Refused
 from include.engine.reasons import reason
 from include.marc.charsets import NAMES
-from include.marc.marcxml import scan, shards
+from include.marc.marcxml import compiled, scan, shards
 from tests.marc.marcxml.documents import LEADER, SLIM, Read, document, record
+
+
+@pytest.fixture(params=["compiled", "numpy"], autouse=True)
+def _either_way(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every test twice: by the compiled kernel, where there is a compiler, and by NumPy."""
+    if request.param == "numpy":
+        monkeypatch.setattr(compiled, "functions", lambda: None)
+    elif compiled.functions() is None:
+        pytest.skip("there is no C compiler")
+
 
 FULL = ("245", "10", [("a", "Æbler")])
 

@@ -1,0 +1,68 @@
+"""kernel.c, built and loaded as include.marc.iso2709.compiled does; where it cannot be, NumPy does the work."""
+
+from __future__ import annotations
+
+import ctypes
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from include.marc.batch import Ints
+from include.marc.iso2709.compiled import loaded
+from include.marc.marcxml.dialect import CLOSING, Dialect, Kind
+
+SOURCE = Path(__file__).with_name("kernel.c")
+
+
+@cache
+def functions() -> ctypes.CDLL | None:
+    """The library, or None."""
+    library = loaded(SOURCE)
+    if library is not None:
+        library.count_byte.restype = library.tokens.restype = ctypes.c_int64
+    return library
+
+
+class _Patterns:
+    """The dialect as the kernel takes it: each pattern's text and mask, filled up to a multiple of eight bytes."""
+
+    def __init__(self, dialect: Dialect) -> None:
+        self.text, self.mask = bytearray(), bytearray()
+        self.offset, self.length, self.kind, self.template = [0], list[int](), list[int](), list[int]()
+        for prefix in dialect.prefixes:
+            for name, kind in CLOSING.items():
+                self._add(b"</" + prefix + name, kind)
+        for number, one in enumerate(dialect.templates):
+            self._add(one.text, one.kind, number, one.wild)
+        for prefix in dialect.prefixes:
+            self._add(b"<" + prefix + b"record", Kind.RECORD)
+            self._add(b"</" + prefix + b"record", Kind.RECORD_END)
+
+    def _add(self, text: bytes, kind: Kind, template: int = -1, wild: frozenset[int] = frozenset()) -> None:
+        fill = -len(text) % 8
+        self.text += text + b"\0" * fill
+        self.mask += bytes(0 if place in wild else 255 for place in range(len(text))) + b"\0" * fill
+        self.offset.append(len(self.text))
+        self.length.append(len(text))
+        self.kind.append(kind)
+        self.template.append(template)
+
+
+def tokens(library: ctypes.CDLL, buffer: Ints, end: int, dialect: Dialect) -> tuple[Ints, Ints, Ints]:
+    """Places of all `<` in buffer[:end]; the Kind of each; its number among the dialect's templates, or -1."""
+    patterns = _Patterns(dialect)
+    most = int(library.count_byte(_at(buffer), ctypes.c_int64(end), ord("<")))
+    at, kind, template = np.empty(most, np.int64), np.empty(most, np.int8), np.empty(most, np.int8)
+    text, mask = (np.frombuffer(bytes(data), np.uint8) for data in (patterns.text, patterns.mask))
+    offset, length = (np.array(numbers, np.int32) for numbers in (patterns.offset, patterns.length))
+    kinds, templates = (np.array(numbers, np.int8) for numbers in (patterns.kind, patterns.template))
+    given = (text, mask, offset, length, kinds, templates, at, kind, template)
+    library.tokens(_at(buffer), ctypes.c_int64(end), ctypes.c_int64(len(patterns.kind)), *(_at(array) for array in given))
+    return at, kind, template
+
+
+def _at(array: npt.NDArray[Any]) -> ctypes.c_void_p:
+    return ctypes.c_void_p(array.ctypes.data)
