@@ -22,7 +22,7 @@ from include.engine.privacy.loans import over, unlink, without_old_links
 from include.engine.quarantine import store
 from include.engine.replay import replay
 from include.engine.retention import Enforced, enforce
-from tests.engine.test_erasure import ANNE, BROKEN, OTHER, House, opened_at
+from tests.engine.lived_in import ANNE, BROKEN, OTHER, House, opened_at
 
 DAY = timedelta(days=1)
 
