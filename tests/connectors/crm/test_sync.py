@@ -5,8 +5,6 @@ from __future__ import annotations
 from datetime import date
 
 from include.engine.delivery import State
-from include.engine.ledger import copies, deliveries
-from include.engine.replay import answer, replay
 from tests.connectors.crm.conftest import SALESFORCE
 
 ANA = {"email": "ana@lindeby.example", "phone": "+45 00123456"}
@@ -98,69 +96,6 @@ def test_another_mapping_sends_everything_again(library, org) -> None:
     assert library.figures(library.sync()) == {"updated": 2}
 
 
-def test_consent_withdrawn_anonymises_there_and_the_ledger_says_so(library, org) -> None:
-    library.has(p1=ANA, p2=ANA)
-    library.sync()
-    library.has(p1={"consent": False})
-    done = library.sync()
-    contact = org.state.org.one("Contact", library.external("p1"))
-    assert (contact["LastName"], contact["Email"], contact["Library_Record__c"]) == ("Anonymised", None, None)
-    assert library.figures(done) == {"removed": 1}
-    assert library.settled()[f"contact/{library.external('p1')}"] == ("sent", -1)
-    assert [one.uri for one in copies.find(library.engine.ledger, delivery_id=done.id)] == ["salesforce://lindeby_crm/Contact"]
-    assert library.sync().counts.in_ == 0
-
-
-def test_or_deletes_there_where_the_settings_say_so(library, org) -> None:
-    library.settle("    on_withdrawal: delete\n")
-    library.has(p1=ANA, p2=ANA)
-    library.sync()
-    library.has(p1={"protected": True})
-    library.sync()
-    assert org.state.org.one("Contact", library.external("p1")) is None
-    assert len(org.state.org.all("Contact")) == 1
-
-
-def test_a_patron_who_is_gone_from_the_lake_is_removed_there(library, org) -> None:
-    library.has(p1=ANA, p2=ANA)
-    library.sync()
-    gone = library.external("p1")
-    library.has(p1=None)
-    assert library.figures(library.sync()) == {"removed": 1}
-    assert org.state.org.one("Contact", gone)["LastName"] == "Anonymised"
-    assert library.sync().counts.in_ == 0
-
-
-def test_removing_makes_no_record_of_one_that_somebody_deleted_there(library, org) -> None:
-    library.has(p1=ANA)
-    library.sync()
-    org.state.org.delete("Contact", org.state.org.one("Contact", library.external("p1"))["Id"])
-    library.has(p1={"consent": False})
-    assert library.figures(library.sync()) == {"gone": 1}
-    assert org.state.org.all("Contact") == []
-
-
-def test_who_agrees_again_is_sent_again(library, org) -> None:
-    library.has(p1=ANA)
-    library.sync()
-    for consent in (False, True):
-        library.has(p1={"consent": consent})
-        library.sync()
-    assert org.state.org.one("Contact", library.external("p1"))["Email"] == "ana@lindeby.example"
-
-
-def test_a_child_goes_through_its_guardian_with_nothing_of_its_own_but_the_name(library, org) -> None:
-    library.settle("    minors: through_guardian\n")
-    library.has(c1={**CHILD, "guardian_id": "p1"}, c2={**CHILD, "guardian_id": "p2"}, c3=CHILD, p1=ANA, p2={**ANA, "consent": False})
-    done = library.sync()
-    child, guardian = (org.state.org.one("Contact", library.external(one)) for one in ("c1", "p1"))
-    assert (child["Guardian__c"], child["Email"], child["MailingCity"]) == (guardian["Id"], "ana@lindeby.example", None)
-    assert done.facts["filtered"] == {"CRM_MINOR": 2, "CRM_NO_CONSENT": 1}
-    library.has(p1={"consent": False})
-    assert library.figures(library.sync()) == {"removed": 2}
-    assert org.state.org.one("Contact", library.external("c1"))["Guardian__c"] is None
-
-
 def test_many_go_as_one_bulk_job_and_few_as_calls_of_two_hundred(library, org) -> None:
     library.settle("    bulk_from: 300\n")
     library.has(**{f"p{number}": ANA for number in range(301)})
@@ -174,52 +109,3 @@ def test_many_go_as_one_bulk_job_and_few_as_calls_of_two_hundred(library, org) -
     assert [path for method, path in org.state.calls if method == "PATCH" and "composite" in path] == [
         "composite/sobjects/Contact/Bindery_Id__c"
     ] * 2
-
-
-def test_more_than_the_brake_lets_pass_is_held_with_the_figures_until_a_person_approves(library, org) -> None:
-    library.settle("    brake: {changed: 20%, removed: 5%, from: 3}\n")
-    library.has(**{f"p{number}": ANA for number in range(20)})
-    library.sync()
-    library.has(**{f"p{number}": {"email": "new@lindeby.example"} for number in range(4)})
-    assert library.figures(library.sync()) == {"updated": 4}
-    org.state.calls.clear()
-    library.has(**{f"p{number}": {"email": "other@lindeby.example"} for number in range(5)})
-    held = library.sync()
-    assert (held.state, held.reason) == (State.HELD, "CRM_MANY_CHANGES")
-    assert "contact 5 changed" in library.receipt(held)
-    assert org.state.calls == []
-    approved = answer(library.engine, held.id, yes=True, who="kirsten")
-    assert [one.id for one in library.claimed()] == [approved.id]
-    assert library.figures(library.run(approved.id)) == {"updated": 5}
-
-
-def test_a_register_that_came_empty_is_held_as_a_mass_removal(library, org) -> None:
-    library.settle("    brake: {from: 3}\n")
-    library.has(**{f"p{number}": ANA for number in range(10)})
-    library.sync()
-    library.has(**dict.fromkeys(list(library.register)[1:]))
-    held = library.sync()
-    assert (held.state, held.reason) == (State.HELD, "CRM_MANY_CHANGES")
-    assert "9 removed" in library.receipt(held)
-    answer(library.engine, held.id, yes=False, who="kirsten")
-    assert deliveries.get(library.engine.ledger, held.id).dismissed_by == "kirsten"
-
-
-def test_a_partner_in_status_test_sends_nothing_and_is_told_what_it_would_have_been(library, org) -> None:
-    library.settle(status="test")
-    library.has(p1=ANA)
-    done = library.sync()
-    assert (done.state, done.facts["would_send"]["parts"]) == (State.ACKNOWLEDGED, 1)
-    assert (org.state.calls, library.settled()) == ([], {})
-
-
-def test_a_row_that_the_crm_refused_stays_out_until_it_is_mended_or_replayed(library, org) -> None:
-    library.has(p1={"email": "no address"}, p2=ANA)
-    first = library.sync()
-    assert (library.figures(first), first.counts.quarantined) == ({"created": 1, "refused": 1}, 1)
-    assert library.sync().counts.in_ == 0
-    again = replay(library.engine, first.id, who="kirsten")
-    assert [one.id for one in library.claimed()] == [again.id]
-    assert library.figures(library.run(again.id)) == {"updated": 1, "refused": 1}
-    library.has(p1={"email": "mended@lindeby.example"})
-    assert library.figures(library.sync()) == {"created": 1}
