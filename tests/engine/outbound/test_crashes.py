@@ -20,15 +20,6 @@ from tests.engine.outbound import letter
 from tests.engine.outbound.conftest import Office
 
 OVERTAKEN = ["render.written", "send.begun:2", "send.part:2", "confirm.settled"]
-    "select.written",
-    "render.written",
-    "send.before",
-    "send.begun:1",
-    "send.begun:2",
-    "send.part:2",
-    "send.sent",
-    "confirm.settled",
-]
 
 
 @pytest.fixture
