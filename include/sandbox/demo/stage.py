@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from threading import Event
+from threading import Event, Lock
+from urllib.error import HTTPError
 
 from include.engine.delivery import FINISHED, Delivery
 from include.engine.ledger import Ledger, deliveries
 from include.sandbox.airflow import Airflow
 from include.sandbox.demo.installation import Installation
+
+TRIES = 10
+"""How often a run is started until Airflow takes it."""
 
 
 class Stuck(RuntimeError):
@@ -24,6 +28,7 @@ class Stage:
         self.ledger = Ledger(f"sqlite:///{installation.home}/ledger.db")
         self.ledger.migrate()
         self.stop = Event()
+        self._one_at_a_time = Lock()
 
     def until(self, done: Callable[[], bool], seconds: float, why: Callable[[], str]) -> None:
         """Look twice a second until `done`; Stuck, with the words of `why`, when that takes longer than `seconds`."""
@@ -44,7 +49,7 @@ class Stage:
     def deliver(self, partner: str, flow: str, seconds: float = 180) -> Delivery:
         """Start a partner's scheduled flow as a person does, by the DAG `start`, and wait until its delivery has ended."""
         known = {one.id for one in self._of(partner, flow)}
-        self.airflow.api("dags/start/dagRuns", {"logical_date": None, "conf": {"partner": partner, "flow": flow}})
+        self._start(partner, flow)
 
         def new() -> list[Delivery]:
             return [one for one in self._of(partner, flow) if one.id not in known]
@@ -54,6 +59,17 @@ class Stage:
 
         self.until(lambda: any(map(self.ended, new())), seconds, states)
         return next(filter(self.ended, new()))
+
+    def _start(self, partner: str, flow: str) -> None:
+        """One at a time, and again when it fails: Airflow's own SQLite refuses writers that come together (docs/running.md: PostgreSQL does not)."""
+        with self._one_at_a_time:
+            for left in range(TRIES - 1, -1, -1):
+                try:
+                    self.airflow.api("dags/start/dagRuns", {"logical_date": None, "conf": {"partner": partner, "flow": flow}})
+                    return
+                except HTTPError as error:
+                    if error.code < 500 or not left or self.stop.wait(1.0):
+                        raise
 
     def _of(self, partner: str, flow: str) -> list[Delivery]:
         return deliveries.find(self.ledger, partner=partner, flow=flow, limit=1000)
