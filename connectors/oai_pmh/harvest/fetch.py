@@ -26,7 +26,7 @@ from include.engine.storage.warc import Page
 
 log = logging.getLogger("bindery.oai")
 SUMMARY = "urn:bindery:harvest"
-"""The URI of the last kept page: what the harvest counted."""
+"""The URI of the page that stands before all others: what the harvest counted."""
 LISTED, COMPARED = "list", "compare"
 """How a page came: of a window's list, or of a comparison's; others are of stretches and single records. Only lists go on by a token."""
 _MOST_RESTARTS = 5
@@ -226,15 +226,12 @@ class Harvest:
             elif answer.page.error[0] != "cannotDisseminateFormat":
                 self.unserved(progress, identifier, ": ".join(answer.page.error), b"", "OAI_RECORD_REFUSED")
 
-    def summary(self, kind: str, **more: Any) -> None:
-        """The last page: what was counted, so that the kept bytes tell it by themselves."""
-        told: dict[str, Any] = {
-            "kind": kind,
-            "repository": self.identity.plain(),
-            "series": {name: one.figures() for name, one in self.progress.items()},
-        }
+    def summary(self, kind: str, **more: Any) -> Page:
+        """What was counted, as a page that stands before the others: so the kept bytes tell it by themselves."""
+        told: dict[str, Any] = {"kind": kind, "repository": self.identity.plain()}
+        told["series"] = {name: one.figures() for name, one in self.progress.items()}
         told |= {"requests": self.client.asked.requests, "repeated": self.client.asked.repeated, **more}
-        self.pages.add(Page(SUMMARY, clock.now(), json.dumps(told, ensure_ascii=False).encode(), "application/json"))
+        return Page(SUMMARY, clock.now(), json.dumps(told, ensure_ascii=False).encode(), "application/json")
 
 
 @contextmanager

@@ -66,9 +66,9 @@ def _work(pull: Pull, harvest: Harvest) -> None:
         progress.way = "asked"
         with noted(pull, window, progress):
             harvest.one_by_one(progress, ask["identifiers"])
-        harvest.summary("reload")
+        pull.pages.lead(harvest.summary("reload"))
     elif pull.delivery.facts.get("moment") == "compare":
-        harvest.summary("compare", compared=compare(pull, harvest))
+        pull.pages.lead(harvest.summary("compare", compared=compare(pull, harvest)))
     else:
         kind = "reload" if ask else "window"
         for series in harvest.flow.series:
@@ -77,7 +77,7 @@ def _work(pull: Pull, harvest: Harvest) -> None:
             if window.state != windows.FETCHED:
                 with noted(pull, window, harvest.progress[series]):
                     harvest.window(window)
-        harvest.summary(kind)
+        pull.pages.lead(harvest.summary(kind))
 
 
 def next_window(pull: Pull, flow: OaiHarvest, series: str, identity: Identity) -> tuple[datetime | None, datetime]:

@@ -1,4 +1,5 @@
-"""The kept pages of a delivery into rows: `oai_record`, and the titles that its records become. Pages are read twice, first for what came more than once."""
+"""The kept pages of a delivery into rows: `oai_record`, and the titles that its records become. Where a record came more than once, pages are read
+twice: first for which coming counts."""
 
 from __future__ import annotations
 
@@ -9,6 +10,7 @@ from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import cache, lru_cache
+from itertools import repeat
 from typing import Any
 
 import numpy as np
@@ -45,12 +47,12 @@ def read(work: Work) -> Iterator[Read]:
     flow = work.flow
     assert isinstance(flow, OaiHarvest)
     batch = _Batch(work, flow, Held(work, flow.prefix))
-    counting = iter(_counting(work).tolist())
-    record, listing, summary = 0, Listing(), dict[str, Any]()
+    record, listing, summary, counting = 0, Listing(), dict[str, Any](), repeat(True)
     for member in work.members():
         for kept in pages(member.stream):
-            if kept.uri == SUMMARY:
+            if kept.uri == SUMMARY:  # the first one
                 summary = json.loads(kept.content)
+                counting = iter(_counting(work).tolist()) if _again(summary) else counting
                 continue
             if "Fault" in kept.fields:
                 record += 1
@@ -81,6 +83,12 @@ def opened(kept: Kept) -> Page:
     if kept.fields.get("Strict") == "yes":
         return page_again(kept.content, kept.fields["Verb"])
     return page_of(kept.content, kept.fields["Verb"])
+
+
+def _again(summary: dict[str, Any]) -> bool:
+    """Whether a record may have come more than once."""
+    series = summary["series"].values()
+    return len(series) > 1 or summary["kind"] == "compare" or any(one["listed"] != one["unique"] for one in series)
 
 
 def _counting(work: Work) -> Any:

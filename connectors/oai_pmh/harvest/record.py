@@ -102,7 +102,7 @@ def _metadata(raw: bytes, after: int, around: Declared) -> bytes | None:
     opened = _METADATA.search(raw, after)
     if opened is None:
         return None
-    if _ABOUT.search(raw, opened.end()):  # an `about` beside it may hold an element of that name too
+    if raw.find(b"about", after) >= 0 and _ABOUT.search(raw, opened.end()):  # an `about` beside it may hold an element of that name too
         return _by_parser(raw, around)
     inside = raw[opened.end() : raw.rfind(b"</" + opened[1])].strip()
     return _alone(inside, around | _of(raw[: opened.end()])) if inside else None

@@ -13,6 +13,7 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from io import BytesIO
+from itertools import chain
 from pathlib import Path
 from typing import BinaryIO, Protocol, cast
 
@@ -50,6 +51,7 @@ class Pages:
         self._parts = _numbered(folder)
         self._codec = pa.Codec("zstd", compression_level=1)
         self._open: list[bytes] = []
+        self._lead = b""
         self._bytes, self._since = 0, time.monotonic()
         self._patience = float(os.environ.get(SECONDS, "1"))
 
@@ -64,6 +66,10 @@ class Pages:
         self._bytes += len(page.content)
         if self._bytes >= MOST_BYTES or time.monotonic() - self._since >= self._patience:
             self.flush()
+
+    def lead(self, page: Page) -> None:
+        """The page that stands before all others in the landed file, such as what was counted on the way."""
+        self._lead = self._codec.compress(pack(page), asbytes=True)
 
     def flush(self) -> None:
         """Make durable what was added. StaleToken when another try has taken over."""
@@ -95,7 +101,8 @@ class Pages:
     def landed(self) -> Landed:
         """All pages as the delivery's landed file: the parts' frames, one after the other."""
         self.flush()
-        return land_bytes((self._part(number) for number in range(1, self._parts + 1)), root=self._folder, key=self._key)
+        parts = (self._part(number) for number in range(1, self._parts + 1))
+        return land_bytes(chain([self._lead] if self._lead else [], parts), root=self._folder, key=self._key)
 
     def _part(self, number: int) -> bytes:
         path, context = self._folder / PART.format(number), CONTEXT.format(number)
