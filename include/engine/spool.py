@@ -14,6 +14,7 @@ from include.engine.ahead import Behind
 from include.engine.crypto.keys import DataKey
 from include.engine.crypto.seal import SealedReader, SealedWriter
 from include.engine.failpoints import point
+from include.engine.memory import give_back
 
 STAGING = "staging"
 
@@ -44,6 +45,7 @@ class SpoolWriter:
             ordered = pa.RecordBatch.from_arrays([batch.column(name) for name in self.schema.names], schema=self.schema)
             self._behind.do(self._stream.write_batch, ordered)
             self.rows += batch.num_rows
+        give_back()
 
     def __enter__(self) -> SpoolWriter:
         return self

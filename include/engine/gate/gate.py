@@ -26,6 +26,7 @@ from include.engine.gate.result import FOUND, NOTHING, Split, Verdict
 from include.engine.gate.tally import Tally
 from include.engine.gate.verdict import verdict
 from include.engine.gate.whole import Whole
+from include.engine.memory import give_back
 
 #: Rows that Great Expectations judges at a time: larger frames gain nothing and cost memory.
 CHUNK = 200_000
@@ -85,6 +86,7 @@ class Gate:
         accepted = batch if not len(bad) else batch.filter(pa.array(_without(bad, batch.num_rows)))
         self._tally.divide(batch.num_rows, len(bad))
         self._whole.add(accepted)
+        give_back()
         return Split(accepted, set_aside, bad)
 
     def _set_aside(self, batch: pa.RecordBatch, answers: Mapping[str, Answer]) -> tuple[Positions, pa.Table]:

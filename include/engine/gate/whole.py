@@ -18,6 +18,7 @@ from include.engine.ahead import Behind
 from include.engine.contract.arrow import SOURCE_COLUMNS
 from include.engine.contract.model import Contract, Rule
 from include.engine.gate.result import FOUND, NOTHING
+from include.engine.memory import give_back
 from include.engine.reasons import words
 
 BATCH = "batch"
@@ -100,6 +101,7 @@ class Whole:
         rule = self._unique
         if rule is None or not self._places:
             return Late(np.empty(0, dtype=np.int64), NOTHING)
+        give_back()
         ordered = np.concatenate([places.key for places in self._places])
         ordered.sort()
         twice = np.unique(ordered[1:][ordered[1:] == ordered[:-1]])

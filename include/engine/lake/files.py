@@ -19,6 +19,7 @@ from deltalake.transaction import AddAction, RemoveAction
 from include.engine.ahead import Behind
 from include.engine.lake.store import TableStore
 from include.engine.lake.table import PARTITION
+from include.engine.memory import give_back
 
 FILE_ROWS = 1_000_000
 GROUP_ROWS = 131_072
@@ -153,6 +154,7 @@ class PartitionWriter:
         self._behind.do(self._writer.write_table, rows, GROUP_ROWS)
         self._rows += self._held
         self._waiting, self._held = [], 0
+        give_back()
 
     def _finish(self) -> None:
         if self._writer is None or self._stream is None:
