@@ -13,6 +13,7 @@ from connectors.adhl.upload.keys import recipients
 from connectors.adhl.upload.selecting import epoch
 from include.engine.crypto.envelope import encrypting
 from include.engine.outbound.connector import Parts, Work
+from include.engine.privacy.pseudonym import Pseudonyms
 
 MOST = 500_000
 """Rows that are sorted at a time: what is more is gone through again, some days at a time, so that memory stays that of these."""
@@ -26,7 +27,9 @@ def render(work: Work, flow: AdhlUpload, rows: Rows, parts: Parts) -> None:
     to = recipients(flow, work.credentials, work.as_of)
     names = transfile.names(work.partner.agency, work.delivery.id, f"{work.today:%Y%m%d}", SUFFIX[flow.encryption])
     with parts.part(names.data, binding=False) as file:
-        file.facts |= {"keys": [one.fingerprint for one in to], "scheme": flow.encryption, "epoch": epoch(flow, work.today), "lines": 0}
+        now = epoch(flow, work.today)
+        key_id = Pseudonyms(work.keys, work.partner.id, "adhl", now).key_id
+        file.facts |= {"keys": [one.fingerprint for one in to], "scheme": flow.encryption, "epoch": now, "key_id": key_id, "lines": 0}
         with encrypting(flow.encryption, file, to) as plain:
             for table in ordered(rows):
                 content = lines.render(table, many_titles=flow.grouping == "many_titles")

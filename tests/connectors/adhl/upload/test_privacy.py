@@ -105,7 +105,10 @@ def test_an_epochs_key_can_be_destroyed_and_the_next_upload_has_other_pseudonyms
     assert forget(lending.engine, "lindeby", f"{TODAY:%Y}", who="kirsten") == 1
     assert forget(lending.engine, "lindeby", "1999", who="kirsten") == 0
     lending.loans({"loan_id": "2", "control_number": "2"})
-    assert lending.upload().state == State.ACKNOWLEDGED
+    last = lending.upload()
+    assert last.state == State.ACKNOWLEDGED
+    [fresh] = lending.engine.keys.find("pseudonym-adhl", f"lindeby/{TODAY:%Y}")
+    assert parts.of(lending.engine.ledger, last.id)[0].facts["key_id"] == fresh
     before, after = (line.split(",")[1] for line in lending.posthus.lines())
     assert before != after == lending.borrower("1")
 
