@@ -85,7 +85,7 @@ def delta(work: Work, flow: CrmSync, names: Names, connection: Any) -> Delta:
     query = _DUE.format(
         there=_THERE,
         gone=GONE,
-        once_more=f"s.record IN (SELECT record FROM once_more){' OR s._delivery = $again' if work.lake.again else ''}",  # noqa: S608
+        once_more=f"(s.outcome = 'waits' AND s.record IN (SELECT record FROM once_more)){' OR s._delivery = $again' if work.lake.again else ''}",  # noqa: S608
     )
     due = connection.sql(query, params={"again": work.lake.again} if work.lake.again else None).to_arrow_table()
     there = connection.sql(f"SELECT count(*) FROM settled s WHERE {_THERE}").fetchall()[0][0]  # noqa: S608

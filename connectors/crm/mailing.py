@@ -6,6 +6,7 @@ The file is whole each time. Who was in an earlier one and may not be in this on
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc

@@ -63,6 +63,7 @@ def test_rows_that_stay_locked_are_set_aside_and_due_again_at_the_next_sync(libr
     assert library.figures(done) == {"created": 11, "refused": 1}
     assert "CRM_ROW_LOCKED" in library.receipt(done)
     assert library.figures(library.sync()) == {"created": 1}
+    assert library.sync().counts.in_ == 0
 
 
 def test_an_error_of_every_kind_is_told_with_the_crm_s_own_message_and_no_value_of_the_row(library, org) -> None:
