@@ -10,9 +10,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from include.marc.batch import Ints
+from include.marc.batch import Bools, Ints
 from include.marc.iso2709.compiled import loaded
-from include.marc.marcxml.dialect import CLOSING, Dialect, Kind
+from include.marc.marcxml.dialect import CLOSING, Dialect, Kind, Template
+from include.marc.marcxml.shapes import Places
 
 SOURCE = Path(__file__).with_name("kernel.c")
 
@@ -22,7 +23,7 @@ def functions() -> ctypes.CDLL | None:
     """The library, or None."""
     library = loaded(SOURCE)
     if library is not None:
-        library.count_byte.restype = library.tokens.restype = ctypes.c_int64
+        library.count_byte.restype = library.tokens.restype = library.rows.restype = ctypes.c_int64
     return library
 
 
@@ -66,3 +67,48 @@ def tokens(library: ctypes.CDLL, buffer: Ints, end: int, dialect: Dialect) -> tu
 
 def _at(array: npt.NDArray[Any]) -> ctypes.c_void_p:
     return ctypes.c_void_p(array.ctypes.data)
+
+
+def places(
+    library: ctypes.CDLL,
+    buffer: Ints,
+    first: Ints,
+    last: Ints,
+    tokens: tuple[Ints, Ints, Ints],
+    dialect: Dialect,
+    wanted: Bools | None,
+    below_010: bool,
+) -> Places:
+    """plain.places, compiled; it has looked through the texts as well. `tokens`: their places, kinds and templates."""
+    at, kind, template = (np.ascontiguousarray(array) for array in tokens)
+    begin, finish = np.ascontiguousarray(first, np.int64), np.ascontiguousarray(last, np.int64)
+    most = int((finish - begin).sum())
+    rec, key, seq = np.empty(most, np.int32), np.empty(most, np.uint32), np.empty(most, np.int32)
+    ind1, ind2, code = np.empty(most, np.uint8), np.empty(most, np.uint8), np.empty(most, np.uint16)
+    start, stop, refers, odd = np.empty(most, np.int32), np.empty(most, np.int32), np.empty(most, np.uint8), np.empty(len(begin), np.uint8)
+    where = np.array([_where(one) for one in dialect.templates], np.int32)
+    length = np.array([len(one.text) for one in dialect.templates], np.int32)
+    given = (begin, finish, at, kind, template, where, length)
+    outputs: list[npt.NDArray[Any]] = [rec, key, seq, ind1, ind2, code, start, stop, refers, odd]
+    only = None if wanted is None else _at(wanted)
+    arguments = (*(_at(array) for array in given), only, int(below_010), *(_at(array) for array in outputs))
+    count = int(library.rows(_at(buffer), ctypes.c_int64(len(begin)), *arguments))
+    cut = slice(0, count)
+    return Places(
+        rec=rec[cut],
+        key=key[cut],
+        seq=seq[cut],
+        ind1=ind1[cut],
+        ind2=ind2[cut],
+        code=code[cut],
+        start=start[cut],
+        stop=stop[cut],
+        odd=np.flatnonzero(odd),
+        refers=np.flatnonzero(refers[cut]),
+    )
+
+
+def _where(one: Template) -> list[int]:
+    """Where the template has tag, indicators and code, and how wide the code is; -1 where it has none."""
+    places = [one.places.get(name, (-1, 1)) for name in (b"tag", b"ind1", b"ind2", b"code")]
+    return [*(place for place, _ in places), places[-1][1]]

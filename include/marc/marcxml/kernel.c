@@ -1,4 +1,4 @@
-/* The places of all `<` and what each begins, compiled: what tokens.py does with NumPy, the same.
+/* The places of all `<` and what each begins, and the rows of plain records, compiled: what tokens.py and plain.py do with NumPy, the same.
  *
  * Plain C99, no libraries, no state. Behind data[end] there are as many spare bytes as the longest pattern has, and nothing is written beyond
  * the number of `<`, which the caller has counted.
@@ -60,4 +60,80 @@ int64_t tokens(const uint8_t *data, int64_t end, int64_t patterns, const uint8_t
         here++;
     }
     return found;
+}
+
+enum { LEADER = 3, CONTROL = 5, DATA = 7, SUBFIELD = 9 };
+enum { TAG, IND1, IND2, CODE, WIDTH, PLACES };
+enum { REFERS = 1, ODD = 2 };
+
+static int is_alphanumeric(uint8_t c) { return (c >= '0' && c <= '9') || ((c | 32) >= 'a' && (c | 32) <= 'z'); }
+static int is_printed(uint8_t c) { return c >= ' ' && c < 127 && c != '"' && c != '\'' && c != '<' && c != '>' && c != '&'; }
+
+/* Does a text have references or line ends to resolve, or characters that no XML text has? `data[stop]` is a `<`. */
+static int looked_through(const uint8_t *data, int64_t start, int64_t stop) {
+    int found = 0;
+    for (int64_t at = start; at < stop; at++) {
+        uint8_t c = data[at];
+        if (c > '&' && c != ']' && c != 0xEF) continue;
+        if (c == '&' || c == '\r') found |= REFERS;
+        else if (c < ' ' && c != '\t' && c != '\n') found |= ODD;
+        else if (c == ']' && data[at + 1] == ']' && data[at + 2] == '>') found |= ODD;
+        else if (c == 0xEF && data[at + 1] == 0xBF && data[at + 2] >= 0xBE) found |= ODD;
+    }
+    return found;
+}
+
+/* The rows of plain records: record r is from token first[r] to token last[r]. `place` has PLACES numbers for each template, -1 where it has none.
+ * `wanted` may be NULL. `odd` is set for records that need a closer look. Returns how many rows. */
+int64_t rows(const uint8_t *data, int64_t records, const int64_t *first, const int64_t *last, const int64_t *at, const int8_t *kind,
+             const int8_t *template_, const int32_t *place, const int32_t *length, const uint8_t *wanted, int subfields_below_010, int32_t *rec,
+             uint32_t *key, int32_t *seq, uint8_t *ind1, uint8_t *ind2, uint16_t *code, int32_t *start, int32_t *stop, uint8_t *refers, uint8_t *odd) {
+    int64_t row = 0;
+    for (int64_t r = 0; r < records; r++) {
+        int32_t fields = 0;
+        uint32_t tag = 0;
+        uint8_t one = 0, two = 0;
+        int asked = 1, strange = 0;
+        for (int64_t token = first[r]; token < last[r]; token++) {
+            if (kind[token] != LEADER && kind[token] != CONTROL && kind[token] != DATA && kind[token] != SUBFIELD) continue;
+            const uint8_t *text = data + at[token];
+            const int32_t *where = place + PLACES * template_[token];
+            uint16_t letter = 0;
+            if (kind[token] == CONTROL || kind[token] == DATA) {
+                const uint8_t *name = text + where[TAG];
+                tag = name[0] | (uint32_t)name[1] << 8 | (uint32_t)name[2] << 16;
+                fields++;
+                one = two = 0;
+                if (kind[token] == DATA) {
+                    one = where[IND1] < 0 ? ' ' : text[where[IND1]];
+                    two = where[IND2] < 0 ? ' ' : text[where[IND2]];
+                    strange |= !is_printed(one) || !is_printed(two);
+                    strange |= !subfields_below_010 && name[0] == '0' && name[1] == '0';
+                }
+                strange |= !is_alphanumeric(name[0]) || !is_alphanumeric(name[1]) || !is_alphanumeric(name[2]);
+                asked = wanted == NULL || wanted[(tag & 0x7F) | (tag >> 8 & 0x7F) << 7 | (tag >> 16 & 0x7F) << 14];
+                if (kind[token] == DATA) continue;
+            } else if (kind[token] == SUBFIELD) {
+                letter = text[where[CODE]];
+                if (where[WIDTH] == 2) letter = (uint16_t)((letter & 0x1F) << 6 | (text[where[CODE] + 1] & 0x3F));
+                else strange |= !is_printed((uint8_t)letter) || letter == ' ';
+            }
+            if (!asked && kind[token] != LEADER) continue;
+            int leader = kind[token] == LEADER;
+            rec[row] = (int32_t)r;
+            key[row] = leader ? 0 : tag;
+            seq[row] = leader ? 0 : fields;
+            ind1[row] = leader ? 0 : one;
+            ind2[row] = leader ? 0 : two;
+            code[row] = letter;
+            start[row] = (int32_t)(at[token] + length[template_[token]]);
+            stop[row] = (int32_t)at[token + 1];
+            int seen = looked_through(data, start[row], stop[row]);
+            refers[row] = seen & REFERS;
+            strange |= seen & ODD;
+            row++;
+        }
+        odd[r] = strange != 0;
+    }
+    return row;
 }

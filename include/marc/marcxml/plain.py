@@ -13,7 +13,9 @@ from include.marc.batch import LEADER_LENGTH, Bools, Ints
 from include.marc.charsets.utf8 import valid, whole
 from include.marc.iso2709.directory import tag_index
 from include.marc.iso2709.subfields import cut
+from include.marc.marcxml import compiled
 from include.marc.marcxml.dialect import Dialect, Kind
+from include.marc.marcxml.shapes import Places
 from include.marc.marcxml.spans import Spans
 from include.marc.marcxml.tokens import Tokens
 
@@ -33,15 +35,9 @@ NEVER = (b"\xef\xbf\xbe", b"\xef\xbf\xbf", b"]]>")
 
 @dataclass(frozen=True)
 class Plain:
-    """Rows as in a Batch; `key` is the tag's three bytes as uint32, first byte lowest, and 0 for a leader. `odd`: records (by their index
-    among those given) whose text needs a closer look; their rows say nothing."""
+    """Rows with their texts. `odd`: records, by their index among those given, that need a closer look; their rows say nothing."""
 
-    rec: Ints
-    key: Ints
-    seq: Ints
-    ind1: Ints
-    ind2: Ints
-    code: Ints
+    places: Places
     value: pa.BinaryArray
     odd: Ints
 
@@ -51,9 +47,24 @@ def rows(
 ) -> Plain:
     """The rows of the spans `which`, all of them plain. `wanted`: by tag_index, the tags that are asked for.
     `subfields_below_010`: as danMARC2 has them."""
+    first, last = spans.first[which], spans.last[which]
+    library = compiled.functions()
+    if library is None:
+        at = places(buffer, first, last, found, dialect, wanted, subfields_below_010)
+    else:
+        tokens = (found.at, found.kind, found.template)
+        at = compiled.places(library, buffer, first, last, tokens, dialect, wanted, subfields_below_010)
+    value, odd = _text(cut(buffer[: end + 1], at.start, at.stop), at)
+    return Plain(at, value, np.unique(np.concatenate([at.odd, odd])))
+
+
+def places(
+    buffer: Ints, first: Ints, last: Ints, found: Tokens, dialect: Dialect, wanted: Bools | None, subfields_below_010: bool
+) -> Places:
+    """The rows of the records from token `first` to token `last` each, with NumPy."""
     edge = np.zeros(len(found.at) + 1, np.int8)
-    edge[spans.first[which]] += 1
-    edge[spans.last[which]] -= 1
+    edge[first] += 1
+    edge[last] -= 1
     inside = np.flatnonzero(np.cumsum(edge[:-1]))
     kind, at = found.kind[inside], found.at[inside]
     rec = np.cumsum(kind == Kind.RECORD, dtype=np.int32) - np.int32(1)
@@ -64,34 +75,27 @@ def rows(
     fields = np.flatnonzero(is_field)
     template = found.template[inside]
     key, ind1, ind2 = _of_fields(buffer, at[fields], template[fields], dialect)
-    if wanted is not None:
-        asked = np.append(wanted[tag_index(key)], True)
-        row = row[is_leader[row] | asked[field[row] - 1]]
-    of = field[row] - 1
-    lead = is_leader[row]
-    before = field[is_leader]  # fields before each record
-    length = np.array([len(one.text) for one in dialect.templates], np.int64)
-    start = at[row] + length[template[row]]
-    next_at = np.append(found.at, end)[inside[row] + 1]
-    value = cut(buffer[: end + 1], start.astype(np.int32), next_at.astype(np.int32))
-    seq = np.where(lead, 0, field[row] - before[rec[row]]).astype(np.int32)
-    value, odd = _text(value, rec[row], lead)
-    code = _codes(buffer, at[row], template[row], kind[row] == Kind.SUBFIELD, dialect)
     strange = ~(ALNUM[key & 0xFF] & ALNUM[key >> 8 & 0xFF] & ALNUM[key >> 16] & PRINTED[ind1] & PRINTED[ind2])[:-1]
     if not subfields_below_010:
         strange |= ((key[:-1] & 0xFFFF) == BELOW_010) & (ind1[:-1] != 0)
-    unknown = (code < 128) & ~PRINTED[code & 0x7F] | (code == ord(" "))
-    if strange.any() or unknown.any():
-        odd = np.unique(np.concatenate([odd, rec[fields[strange]], rec[row[unknown]]]))
-    return Plain(
+    codes = _codes(buffer, at, template, dialect)
+    unknown = (codes < 128) & ~PRINTED[codes & 0x7F] | (codes == ord(" "))
+    if wanted is not None:
+        asked = np.append(wanted[tag_index(key)], True)
+        row = row[is_leader[row] | asked[field[row] - 1]]
+    of, lead = field[row] - 1, is_leader[row]
+    before = field[is_leader]  # fields before each record
+    length = np.array([len(one.text) for one in dialect.templates], np.int64)
+    return Places(
         rec=rec[row],
         key=np.where(lead, 0, key[of]).astype(np.uint32),
-        seq=seq,
+        seq=np.where(lead, 0, field[row] - before[rec[row]]).astype(np.int32),
         ind1=np.where(lead, 0, ind1[of]).astype(np.uint8),
         ind2=np.where(lead, 0, ind2[of]).astype(np.uint8),
-        code=code,
-        value=value,
-        odd=odd,
+        code=codes[row],
+        start=(at[row] + length[template[row]]).astype(np.int32),
+        stop=found.at[inside[row] + 1].astype(np.int32),
+        odd=np.unique(np.concatenate([rec[fields[strange]], rec[unknown]])),
     )
 
 
@@ -110,22 +114,38 @@ def _of_fields(buffer: Ints, at: Ints, template: Ints, dialect: Dialect) -> tupl
     return key, ind1, ind2
 
 
-def _codes(buffer: Ints, at: Ints, template: Ints, subfield: Bools, dialect: Dialect) -> Ints:
+def _codes(buffer: Ints, at: Ints, template: Ints, dialect: Dialect) -> Ints:
+    """The code of each token that is a subfield, 0 of all others."""
     code = np.zeros(len(at), np.uint16)
     for number, one in enumerate(dialect.templates):
         if one.kind == Kind.SUBFIELD:
-            mine = np.flatnonzero(subfield & (template == number))
+            mine = np.flatnonzero(template == number)
             place, width = one.places[b"code"]
             first = buffer[at[mine] + place].astype(np.uint16)
             code[mine] = first if width == 1 else (first & 0x1F) << 6 | (buffer[at[mine] + place + 1] & 0x3F)
     return code
 
 
-def _text(value: pa.BinaryArray, rec: Ints, lead: Bools) -> tuple[pa.BinaryArray, Ints]:
+def _text(value: pa.BinaryArray, at: Places) -> tuple[pa.BinaryArray, Ints]:
     """Values with references resolved and line ends as XML reads them; and the records that need a closer look."""
+    odd: set[int] = set()
+    refers = _looked_through(value, at.rec, odd) if at.refers is None else at.refers
+    if len(refers):
+        value = _resolved(value, refers, at.rec, odd)
+    offsets = np.frombuffer(value.buffers()[1], np.int32)[value.offset : value.offset + len(value) + 1]
+    lead = at.seq == 0
+    odd.update(at.rec[lead][np.diff(offsets)[lead] != LEADER_LENGTH].tolist())
+    if not whole(value):
+        text = pa.StringArray.from_buffers(len(value), value.buffers()[1], value.buffers()[2])
+        beyond = np.flatnonzero(~np.asarray(pc.string_is_ascii(text)))
+        odd.update(at.rec[beyond[[not valid(one) for one in value.take(pa.array(beyond)).to_pylist()]]].tolist())
+    return value, np.array(sorted(odd), np.int64)
+
+
+def _looked_through(value: pa.BinaryArray, rec: Ints, odd: set[int]) -> Ints:
+    """Rows with references or line ends to resolve; records with characters that no XML text has go into `odd`."""
     offsets = np.frombuffer(value.buffers()[1], np.int32)[: len(value) + 1]
     data = np.frombuffer(value.buffers()[2] or b"", np.uint8)[: offsets[-1]]
-    odd: set[int] = set()
     low = data < 32
     if low.any():
         control = np.flatnonzero(low & (data != 9) & (data != 10) & (data != 13))
@@ -136,18 +156,9 @@ def _text(value: pa.BinaryArray, rec: Ints, lead: Bools) -> tuple[pa.BinaryArray
         while place >= 0:
             odd.add(int(rec[np.searchsorted(offsets, place, side="right") - 1]))
             place = raw.find(never, place + 1)
-    special = np.flatnonzero(data == AMPERSAND)
-    if low.any():
-        special = np.sort(np.concatenate([special, np.flatnonzero(data == RETURN)]))
-    if len(special):
-        value = _resolved(value, np.unique(np.searchsorted(offsets, special, side="right") - 1), rec, odd)
-        offsets = np.frombuffer(value.buffers()[1], np.int32)[value.offset : value.offset + len(value) + 1]
-    odd.update(rec[lead][np.diff(offsets)[lead] != LEADER_LENGTH].tolist())
-    if not whole(value):
-        text = pa.StringArray.from_buffers(len(value), value.buffers()[1], value.buffers()[2])
-        beyond = np.flatnonzero(~np.asarray(pc.string_is_ascii(text)))
-        odd.update(rec[beyond[[not valid(one) for one in value.take(pa.array(beyond)).to_pylist()]]].tolist())
-    return value, np.array(sorted(odd), np.int64)
+    special = np.flatnonzero((data == AMPERSAND) | (data == RETURN))
+    rows: Ints = np.unique(np.searchsorted(offsets, special, side="right") - 1)
+    return rows
 
 
 def _resolved(value: pa.BinaryArray, rows: Ints, rec: Ints, odd: set[int]) -> pa.BinaryArray:

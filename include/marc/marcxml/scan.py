@@ -158,15 +158,16 @@ class _Reader:
             one = rows(window.buffer, window.end, found, pieces, which, self.dialect, self.asked, self.family == "danmarc2")
         else:
             odd = np.zeros(0, np.int64)
-        counts = np.bincount(one.rec, minlength=len(which))
+        at = one.places
+        counts = np.bincount(at.rec, minlength=len(which))
         batch = Batch(
             tags=self.tags,
-            rec=one.rec,
-            tag=self.numbers.of(one.key),
-            seq=one.seq,
-            ind1=one.ind1,
-            ind2=one.ind2,
-            code=one.code,
+            rec=at.rec,
+            tag=self.numbers.of(at.key),
+            seq=at.seq,
+            ind1=at.ind1,
+            ind2=at.ind2,
+            code=at.code,
             value=pa.StringArray.from_buffers(len(one.value), *one.value.buffers()[1:], None, 0, one.value.offset),
             first=np.concatenate([np.zeros(1, np.int32), np.cumsum(counts, dtype=np.int32)]),
             number=numbers[which],
