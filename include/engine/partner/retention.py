@@ -16,7 +16,9 @@ class Retention(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     landed: Duration = Field(timedelta(days=30), description="the partner's bytes as they came, sealed")
-    archive: Duration = Field(timedelta(days=30), description="the partner's file in the archive/ of its inbox, as it was written, unsealed")
+    archive: Duration = Field(
+        timedelta(days=30), description="the partner's file in the archive/ of its inbox, as it was written, unsealed"
+    )
     quarantine: Duration = Field(timedelta(days=90), description="records set aside, sealed")
     lake_history: Duration = Field(timedelta(days=30), description="older versions of a table: how far back a delivery can be retracted")
     receipts: Duration = Field(timedelta(days=365), description="what the partner was told")
