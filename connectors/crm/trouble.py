@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 from include.engine.errors import Refused, Unreachable
@@ -32,7 +32,7 @@ REASONS = {
     "0x80044a02": LOCKED,
 }
 """Salesforce's status codes and Dataverse's error codes, as reasons of the house."""
-_LONGEST = 300
+_LONGEST, _SEARCHED, _GRAM = 300, 2000, 5
 
 
 def reason_of(code: str) -> str:
@@ -51,8 +51,26 @@ def unreachable(connection: str, what: str, code: str = "UNREACHABLE") -> Unreac
 
 
 def told(message: str, values: Iterable[object]) -> str:
-    """A CRM's message about a row without what it quotes of it: each value of the row is replaced by its shape, longest first."""
-    clean = message[: 4 * _LONGEST]
-    for value in sorted({str(one) for one in values if one is not None and len(str(one)) > 1}, key=len, reverse=True):
-        clean = re.sub(re.escape(value), shape(value).replace("\\", "\\\\"), clean, flags=re.I)
-    return mask(clean)[:_LONGEST]
+    """A CRM's message about a row without what it quotes of it: whatever shares `_GRAM` letters in a row with one of the row's values is shown
+    by its shape, also where the CRM cut the value short; shorter values are where they stand as a word."""
+    text = message[: 4 * _LONGEST]
+    lower = text.lower()
+    text = text if len(lower) == len(text) else lower  # a few letters become two
+    quoted = bytearray(len(text))
+    for value in {str(one).lower() for one in values if one is not None}:
+        for start, end in _shared(lower, value[:_SEARCHED]):
+            quoted[start:end] = b"\1" * (end - start)
+    shown = "".join(shape(letter) if hidden else letter for letter, hidden in zip(text, quoted, strict=True))
+    return mask(shown)[:_LONGEST]
+
+
+def _shared(text: str, value: str) -> Iterator[tuple[int, int]]:
+    if len(value) < _GRAM:
+        if len(value) > 1:
+            yield from (found.span() for found in re.finditer(rf"(?<!\w){re.escape(value)}(?!\w)", text))
+        return
+    for gram in {value[start : start + _GRAM] for start in range(len(value) - _GRAM + 1)}:
+        at = text.find(gram)
+        while at >= 0:
+            yield at, at + _GRAM
+            at = text.find(gram, at + 1)
