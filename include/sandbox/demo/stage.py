@@ -20,6 +20,11 @@ class Stuck(RuntimeError):
     """Something did not end in time."""
 
 
+def of_files(ledger: Ledger) -> list[Delivery]:
+    """The deliveries that came of dropped files, and not what a calendar missed while the demo ran."""
+    return [one for one in deliveries.find(ledger, flow="ils_import", limit=10_000) if one.table != "overdue"]
+
+
 class Stage:
     """Several threads may use one: each act plays in its own. `stop` ends every wait."""
 

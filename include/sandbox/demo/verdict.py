@@ -10,11 +10,12 @@ import pyarrow.dataset as ds
 from include.engine.delivery import Delivery, State
 from include.engine.lake.read import read
 from include.engine.lake.table import Lake
-from include.engine.ledger import Ledger, deliveries, quarantined
+from include.engine.ledger import Ledger, quarantined
 from include.sandbox.deliveries import Drop
 from include.sandbox.demo.acts import Outcome
 from include.sandbox.demo.installation import Installation
 from include.sandbox.demo.reading import loans_read
+from include.sandbox.demo.stage import of_files
 
 OUTCOMES = {
     "published": State.ACKNOWLEDGED,
@@ -41,7 +42,7 @@ def judge(installation: Installation, drops: list[Drop], outcomes: list[Outcome]
     """One delivery a drop, in the state, with the counts, the reasons and the lake changes that its answer sheet says; and every act went right."""
     ledger = Ledger(f"sqlite:///{installation.home}/ledger.db")
     verdict = Verdict()
-    found = sorted(deliveries.find(ledger, flow="ils_import", limit=10_000), key=lambda one: (one.seen_at, one.id))
+    found = sorted(of_files(ledger), key=lambda one: (one.seen_at, one.id))
     if len(found) != len(drops):
         verdict.wrong.append(f"{len(drops)} files were dropped, and {len(found)} deliveries came of them")
     for drop in drops:

@@ -9,9 +9,9 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from include.engine.delivery import IN_FLIGHT
-from include.engine.ledger import deliveries, manifests
+from include.engine.ledger import manifests
 from include.sandbox.deliveries import Drop
-from include.sandbox.demo.stage import Stage
+from include.sandbox.demo.stage import Stage, of_files
 
 
 class Watch:
@@ -37,7 +37,7 @@ class Watch:
             task = bar.add_task(f"Day {first.day}, wave {self.wave}", total=len(wave), now="")
 
             def done() -> bool:
-                new = [one for one in deliveries.find(self._stage.ledger, limit=10_000) if one.id not in self._before]
+                new = [one for one in of_files(self._stage.ledger) if one.id not in self._before]
                 ended = [one for one in new if self._stage.ended(one)]
                 states = Counter(str(one.state) for one in new if one.state in IN_FLIGHT)
                 bar.update(task, completed=len(ended), now=", ".join(f"{count} {state}" for state, count in states.items()))
@@ -62,6 +62,6 @@ class Watch:
         return all(now.get(table, version) == version for table, version in versions.items())
 
     def _stuck(self, wave: list[Drop]) -> str:
-        found = {one.path: one for one in deliveries.find(self._stage.ledger, limit=10_000) if one.id not in self._before}
+        found = {one.path: one for one in of_files(self._stage.ledger) if one.id not in self._before}
         lines = [f"{drop.library}/{drop.file}: {found[drop.file].state if drop.file in found else 'not seen'}" for drop in wave]
         return "not everything has ended: " + "; ".join(lines)
