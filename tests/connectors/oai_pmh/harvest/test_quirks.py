@@ -1,0 +1,77 @@
+"""What a repository wants otherwise, and clocks that are wrong."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from include.engine.delivery import State
+from tests.connectors.oai_pmh.harvest.conftest import same
+from tests.connectors.oai_pmh.harvest.faults import always
+from tests.connectors.oai_pmh.harvest.repository import Kept, Response, made, marc
+
+
+@pytest.mark.parametrize(
+    ("quirk", "refuses"),
+    [
+        ("prefix_with_token", lambda request: request.token and "metadataPrefix" not in request.params),
+        ("post", lambda request: "Content-Length" not in request.headers),
+        ("no_until", lambda request: "until" in request.params),
+        ("raw_token", lambda request: request.token and "%25" in request.query),
+    ],
+)
+def test_what_a_repository_wants_otherwise_is_a_setting(house, serve, quirk: str, refuses) -> None:
+    repository = serve(made(25))
+    repository.token = lambda cursor, params: f"c%25{cursor}"
+    listed = repository._list
+    repository._list = lambda verb, params: listed(
+        verb,
+        {"verb": verb, "metadataPrefix": "marcxml", "resumptionToken": token_of(params["resumptionToken"])}
+        if "resumptionToken" in params
+        else params,
+    )
+
+    def token_of(text: str) -> str:
+        import base64
+        import json
+
+        cursor = int(text.replace("%25", "").replace("%", "").removeprefix("c"))
+        return "t&=+ %/" + base64.b64encode(json.dumps({"cursor": cursor, "metadataPrefix": "marcxml"}).encode()).decode()
+
+    repository.fault = always(lambda right: Response(repository.error("badArgument").encode()), on=refuses)
+    house.settle(repository.url, f"quirks: {{{quirk}: true}}")
+    house.harvest()
+    same(house, repository)
+
+
+def test_without_the_setting_a_refusal_is_said_in_the_repositorys_words(house, serve) -> None:
+    repository = serve(made(25))
+    repository.fault = always(
+        lambda right: Response(repository.error("badArgument", "until is not known here").encode()), on=lambda r: "until" in r.params
+    )
+    house.settle(repository.url)
+    done = house.harvest()
+    assert (done.state, done.reason) == (State.BLOCKED, "OAI_ERROR")
+    assert "until is not known here" in house.receipt(done)
+
+
+def test_a_record_that_was_back_dated_into_a_covered_window_comes_with_the_overlap(house, serve) -> None:
+    repository = serve(made(5))
+    house.settle(repository.url, overlap="2 h")
+    house.harvest()
+    repository.put(Kept("oai:test.example:late", datetime.now(UTC) - timedelta(hours=1), marc("late")))
+    house.harvest()
+    same(house, repository)
+
+
+def test_a_repository_whose_clock_is_wrong_is_asked_by_its_own_clock(house, serve) -> None:
+    repository = serve(made(5))
+    repository.now = lambda: datetime.now(UTC) - timedelta(days=400)
+    repository.records = [replace(one, datestamp=one.datestamp - timedelta(days=900)) for one in repository.records]
+    house.settle(repository.url)
+    house.harvest()
+    repository.put(Kept("oai:test.example:new", repository.now(), marc("new")))
+    house.harvest()
+    same(house, repository)
