@@ -29,7 +29,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
+
+    import pymarc
 
     from include.marc.mapping import ColumnMapping
 
@@ -193,6 +195,12 @@ class Batch:
         from include.marc.long import long
 
         return long(self)
+
+    def records(self) -> Iterator[pymarc.Record]:
+        """The records one by one, as pymarc knows them: include.marc.single."""
+        from include.marc.single import records
+
+        return records(self)
 
     def wide(self, spec: ColumnMapping | Mapping[str, str | Sequence[str]]) -> pa.Table:
         """A row for each record, by sentences (`{"title": "245$a | trim punctuation"}`, include.marc.mapping): include.marc.wide."""

@@ -31,7 +31,7 @@ def test_danmarc2_has_subfields_in_001() -> None:
             Field("245", indicators="00", subfields=[("ø", "x")]),
         ],
     )
-    (found,) = records(build([Found(record, 1)], Tags()))
+    (found,) = build([Found(record, 1)], Tags()).records()
     assert found["001"]["b"] == "870970"
     assert str(found["001"]) == "=001  00$a51234567$b870970"
     assert b"\x1e00\x1fa51234567\x1fb870970\x1e" in found.as_marc()
