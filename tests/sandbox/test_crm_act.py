@@ -79,6 +79,6 @@ def test_two_libraries_go_to_their_crm_and_a_second_time_nothing_is_left_to_do(t
         next(line for line in outcome.lines if line.startswith(start))
         for start in ("lindeby to Salesforce:", "lindeby to Salesforce, again:")
     )
-    assert " 0 created" not in first
+    assert " 0 created" not in first and " 0 rejected" not in first  # some have no e-mail address, which the org has a rule about
     assert "0 created, 0 updated" in second and "0 calls" in second
     assert any("Dynamics" in line for line in outcome.lines)

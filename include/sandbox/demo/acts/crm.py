@@ -20,7 +20,7 @@ from include.sandbox.demo.stage import Stage
 from include.sandbox.servers.dataverse import DataverseServer, dataverse_server
 from include.sandbox.servers.salesforce import SalesforceServer, salesforce_server
 
-REACHABLE = ("Email", "Phone")
+REACHABLE = ("Email",)
 
 
 @dataclass(frozen=True)
@@ -37,7 +37,7 @@ class Crm:
 def prepare(installation: Installation, stack: ExitStack) -> Play:
     """Start an org and an environment; the org has a rule of its own, so that some rows are refused."""
     org = stack.enter_context(salesforce_server(installation.home / "servers" / "salesforce"))
-    org.state.org.validation["Contact"] = REACHABLE, "A contact has an e-mail address or a telephone number."
+    org.state.org.validation["Contact"] = REACHABLE, "A contact has an e-mail address."
     installation.env["AIRFLOW_CONN_LINDEBY_CRM"] = _quick(org.connection())
     crms = [_salesforce(org)]
     if "molendal" not in installation.skipped:
