@@ -7,6 +7,7 @@ could not notice a mistake in them. What it took lies in `taken/`: `<data file>`
 
 from __future__ import annotations
 
+import logging
 import re
 import threading
 from collections.abc import Callable, Iterator
@@ -19,12 +20,16 @@ from typing import Any
 from pyftpdlib.authorizers import AuthenticationFailed, DummyAuthorizer
 from pyftpdlib.handlers import DTPHandler, FTPHandler
 from pyftpdlib.ioloop import IOLoop
+from pyftpdlib.log import logger
 from pyftpdlib.servers import FTPServer
 
 from include.engine import clock
 from include.engine.crypto.envelope import decrypt
 from include.engine.errors import BinderyError
 from include.sandbox.servers.ports import HOST
+
+logger.addHandler(logging.NullHandler())  # or else pyftpdlib writes every session onto the terminal of whoever started it
+logger.setLevel(logging.WARNING)
 
 FAULTS = frozenset({"refuse", "full", "drop_data", "no_transfer", "drop_transfer", "drop_after_transfer", "no_size", "short", "idle"})
 """refuse: no login; full: 552 for every file; drop_data: the line goes dead in the middle of a data file; no_transfer: takes data files and no
