@@ -16,6 +16,7 @@ from connectors import flow_models
 from connectors.circulation.embedded.store import Store
 from connectors.circulation.loading import load
 from connectors.ils.profile import build
+from connectors.oai_pmh.provider import queries
 from include.engine.contract.check import check
 from include.engine.credentials import EnvironmentCredentials
 from include.engine.delivery import State
@@ -76,6 +77,12 @@ def test_a_self_service_library_in_the_docs_can_be_loaded(block: Block, tmp_path
     (tmp_path / "library.yaml").write_text(block.text, encoding="utf-8")
     counts = load([tmp_path / "library.yaml"], tmp_path, Store(":memory:"))
     assert counts.keys() == yaml.safe_load(block.text).keys()
+
+
+@pytest.mark.parametrize("block", yaml_of("sets"), ids=str)
+def test_saved_queries_in_the_docs_can_be_used(block: Block, tmp_path: Path) -> None:
+    (tmp_path / "sets.yaml").write_text(block.text, encoding="utf-8")
+    assert {query.id for query in queries.load(tmp_path / "sets.yaml")} == yaml.safe_load(block.text).keys()
 
 
 @pytest.mark.parametrize("block", yaml_of("profile"), ids=str)
