@@ -106,7 +106,14 @@ def watch(engine: Engine, out: str) -> int:
     return looks
 
 
-ACTIONS: Mapping[str, Callable[..., Any]] = {"look": look, "begin": begin, "compact": compact, "forget": forget, "erase": erase, "watch": watch}
+ACTIONS: Mapping[str, Callable[..., Any]] = {
+    "look": look,
+    "begin": begin,
+    "compact": compact,
+    "forget": forget,
+    "erase": erase,
+    "watch": watch,
+}
 
 
 def run(name: str, arguments: list[str], environment: Mapping[str, str]) -> tuple[int, Any]:

@@ -20,7 +20,9 @@ def warm() -> Iterator[Zygote]:
 
 
 @pytest.mark.parametrize("number", [1, 2])
-def test_a_harvest_that_is_killed_again_and_again_misses_nothing_and_brings_nothing_twice(warm: Zygote, tmp_path: Path, number: int) -> None:
+def test_a_harvest_that_is_killed_again_and_again_misses_nothing_and_brings_nothing_twice(
+    warm: Zygote, tmp_path: Path, number: int
+) -> None:
     found = seed(warm, tmp_path, number)
     assert found.killed >= 4
     assert found.wrong == []

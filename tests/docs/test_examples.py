@@ -38,6 +38,7 @@ def kind(block: Block) -> str:
     folder = (block.file or "include/partners/").rpartition("/")[0]
     return {
         "circulation": "circulation",
+        "oai": "sets",
         "include/profiles": "profile",
         "data_contracts": "contract",
         "include/engine/reasons": "reason",
