@@ -99,4 +99,6 @@ def _partners(folder: Path) -> None:
             flow |= {"inbox": f"file:inbox/{file.stem}", "every": "0s"}
             if "stable_for" in flow.get("ready", {}):
                 flow["ready"] = {"stable_for": "0s"}
+            for spec in flow.get("deliveries", ()):
+                spec.pop("expected", None)  # what is due at the hour of the run would be a delivery of its own
         (folder / file.name).write_text(yaml.safe_dump(settings, allow_unicode=True))

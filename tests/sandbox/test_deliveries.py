@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from connectors.ils.settings import IlsDelivery, IlsImport
+from connectors import flow_models
+from connectors.ils.settings import IlsDelivery
 from include.engine.partner.loading import load_partners
 from include.engine.partner.settings import InboxFlow, Partner, spec_for
 from include.engine.reasons import reason
@@ -18,7 +19,7 @@ PARTNERS = Path(__file__).parents[2] / "include" / "partners"
 
 @pytest.fixture(scope="module")
 def partners() -> dict[str, Partner]:
-    found = load_partners(PARTNERS, {"ils_import": IlsImport})
+    found = load_partners(PARTNERS, flow_models())
     assert not [mistake for mistake in found.mistakes if mistake.partner in LIBRARIES]
     return found.partners
 

@@ -90,7 +90,11 @@ def _uploaded(stage: Stage, there: Posthus, library: str) -> Outcome:
     if done.state != State.ACKNOWLEDGED:
         outcome.wrong.append(f"{library}: its upload ended {done.state}: {done.message}")
         return outcome
-    stage.until(lambda: not any(there.inbox.glob(f"{agency}*")), 30, lambda: f"{library}: posthus has not taken the upload")
+    stage.until(
+        lambda: not any(there.inbox.glob(f"{agency}*")) and _taken(there, agency)[0].total() >= done.counts.published,
+        30,
+        lambda: f"{library}: posthus has not taken and decrypted the upload",
+    )
     taken, lines = _taken(there, agency)
     due = _due(stage, library)
     facts = parts.of(stage.ledger, done.id)[0].facts if parts.of(stage.ledger, done.id) else {}
