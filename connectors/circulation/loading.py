@@ -21,7 +21,7 @@ import yaml
 
 from connectors.circulation.embedded.rules import Rules
 from connectors.circulation.embedded.store import Store
-from connectors.circulation.pins import hashed
+from connectors.circulation.pins import hashed, is_hash
 from connectors.circulation.terminals import Terminals
 from include.engine.errors import Refused
 
@@ -29,7 +29,6 @@ TABLES = {"patrons": "patron", "items": "item", "loans": "loan", "holds": "hold"
 SETTINGS = ("terminals", "rules")
 _MOMENTS = {"loaned_at", "due", "placed", "expires"}
 _FLAGS = {"magnetic", "ready"}
-_HASHES = ("scrypt$", "$2a$", "$2b$", "$2y$")
 
 
 def load(files: Iterable[Path], folder: Path, store: Store) -> dict[str, int]:
@@ -106,7 +105,7 @@ def _moment(value: Any) -> int:
 
 
 def _hash(text: str) -> str:
-    return text if text.startswith(_HASHES) else hashed(text)
+    return text if is_hash(text) else hashed(text)
 
 
 def _keep_settings(name: str, content: Any, folder: Path, file: Path) -> None:

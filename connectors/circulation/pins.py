@@ -18,8 +18,14 @@ from time import monotonic
 
 N, R, P = 1 << 14, 8, 1
 """scrypt's cost (RFC 7914): 16 MiB and some 50 ms of a core for each check."""
+_BCRYPT = ("$2a$", "$2b$", "$2y$")
 REMEMBERED_SECONDS = 60.0
 REMEMBERED = 10_000
+
+
+def is_hash(text: str) -> bool:
+    """Whether a text is one of the hashes that `matches` knows, and no PIN as it is typed in."""
+    return text.startswith(("scrypt$", *_BCRYPT))
 
 
 def hashed(pin: str) -> str:
@@ -37,7 +43,7 @@ def matches(pin: str, kept: str) -> bool:
         salt, expected = (base64.b64decode(part) for part in parts[3:])
         found = hashlib.scrypt(pin.encode(), salt=salt, n=n, r=r, p=p, dklen=len(expected), maxmem=256 << 20)
         return hmac.compare_digest(found, expected)
-    if kept.startswith(("$2a$", "$2b$", "$2y$")):
+    if kept.startswith(_BCRYPT):
         import bcrypt
 
         try:

@@ -19,13 +19,14 @@ from zoneinfo import ZoneInfo
 import yaml
 from pydantic import AfterValidator, Field, ValidationError
 
+from connectors.circulation.pins import is_hash
 from connectors.circulation.profile import FOLDER, Profile, Shape, load
 from connectors.circulation.words import Language
 from include.engine.errors import SettingsError
 
 
 def _hash(text: str) -> str:
-    if not text.startswith(("scrypt$", "$2a$", "$2b$", "$2y$")):
+    if not is_hash(text):
         raise ValueError("a password stands here as its hash: python -m connectors.circulation hash")
     return text
 
