@@ -91,11 +91,12 @@ def look(zygote: Zygote, house: House, hours: float = 0) -> list[str]:
 
 
 def _partners(folder: Path) -> None:
-    """The demo's partners with local inboxes that are looked into at each round."""
+    """The demo's partners with local inboxes that are looked into at each round, and nothing else: what a schedule starts depends on the hour."""
     folder.mkdir(parents=True)
     for file in (ROOT / "include" / "partners").glob("*.yaml"):
         settings = yaml.safe_load(file.read_text())
-        for flow in (one for one in settings["flows"].values() if "inbox" in one):
+        settings["flows"] = {name: flow for name, flow in settings["flows"].items() if "inbox" in flow}
+        for flow in settings["flows"].values():
             flow |= {"inbox": f"file:inbox/{file.stem}", "every": "0s"}
             if "stable_for" in flow.get("ready", {}):
                 flow["ready"] = {"stable_for": "0s"}
