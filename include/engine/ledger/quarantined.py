@@ -6,13 +6,14 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
 
 from include.engine import clock
+from include.engine.errors import UnknownDelivery
 from include.engine.ledger.database import Ledger
-from include.engine.ledger.schema import quarantined
+from include.engine.ledger.schema import delivery, quarantined
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -48,6 +49,8 @@ class Quarantined:
     state: Fate
     note: str | None
     at: datetime
+    partner: str
+    flow: str
 
 
 def add(
@@ -69,6 +72,8 @@ def add(
     same = {"delivery_id": delivery_id, "step": step, "blob_uri": blob_uri, "state": Fate.OPEN, "note": None, "at": at}
     slim = rows.select(list(_FROM_ROWS))
     with ledger.writing(tx) as tx:
+        whose = tx.execute(sa.select(delivery.c.partner, delivery.c.flow).where(delivery.c.id == delivery_id)).one_or_none()
+        same |= {} if whose is None else dict(whose._mapping)
         if not more:
             clear(ledger, delivery_id, step=step, tx=tx)
         for start in range(0, slim.num_rows, _CHUNK):
@@ -104,7 +109,21 @@ def find(
     query = sa.select(quarantined).where(q.id > after, *(q[name] == value for name, value in asked.items() if value is not None))
     with ledger.reading(tx) as tx:
         rows = tx.execute(query.order_by(q.id).limit(limit))
-        return [Quarantined(**{**row._mapping, "state": Fate(row.state)}) for row in rows]
+        return [from_row(row) for row in rows]
+
+
+def get(ledger: Ledger, id: int, *, tx: sa.Connection | None = None) -> Quarantined:
+    """The record `id`; UnknownDelivery when there is none."""
+    with ledger.reading(tx) as tx:
+        row = tx.execute(sa.select(quarantined).where(quarantined.c.id == id)).one_or_none()
+    if row is None:
+        raise UnknownDelivery("there is no such record in the quarantine.", where=str(id), do="Its delivery may have been done again.")
+    return from_row(row)
+
+
+def from_row(row: sa.Row[Any]) -> Quarantined:
+    """The record of a row of the quarantined table."""
+    return Quarantined(**{**row._mapping, "state": Fate(row.state)})
 
 
 def counts(ledger: Ledger, delivery_id: str, *, tx: sa.Connection | None = None) -> dict[tuple[str, str | None], int]:

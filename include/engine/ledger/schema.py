@@ -7,7 +7,7 @@ from sqlalchemy import BigInteger, Boolean, Column, ForeignKey, Index, Integer, 
 
 from include.engine.ledger.types import UtcTime, json_column
 
-HEAD = "0004"
+HEAD = "0005"
 """The newest revision in migrations/versions/."""
 
 metadata = sa.MetaData(
@@ -142,6 +142,12 @@ quarantined = Table(
     Column("state", Text, nullable=False),
     Column("note", Text),
     Column("at", UtcTime, nullable=False),
+    Column("partner", Text, nullable=False, server_default=""),  # the delivery's own: so that a page of millions needs no join
+    Column("flow", Text, nullable=False, server_default=""),
+    Index(None, "state", "at", "id"),
+    Index(None, "partner", "state", "at", "id"),
+    Index(None, "reason", "state", "at", "id"),
+    Index(None, "partner", "reason", "state", "at", "id"),
 )
 
 gate_result = Table(
