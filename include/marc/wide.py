@@ -14,8 +14,8 @@ from include.marc.batch import Batch, Bools, Ints
 from include.marc.holdings import statements
 from include.marc.mapping import ColumnMapping, Part, Sentence, parse
 
-#: Where what is not sorted begins and ends (ISO 6630; MARC-8 88 and 89).
-NO_SORT = ("\u0098", "\u009c")
+#: Where what is not sorted begins and ends (ISO 6630; MARC-8 88 and 89), and half lines down and up (ISO 6630).
+MARKS = ("\u0098", "\u009c", "\u008b", "\u008c")
 NOTHING = pa.scalar(None, pa.string())
 
 
@@ -122,8 +122,8 @@ def _after(found: Texts, sentence: Sentence) -> Texts:
 
 
 def _without_marks(text: pa.StringArray) -> pa.StringArray:
-    """Without the marks around what is not sorted (MARC-8 and UNIMARC: U+0098, U+009C), which are no part of a title."""
-    for mark in NO_SORT:
+    """Without the marks around what is not sorted (MARC-8, UNIMARC), and of half lines (UNIMARC), which are no part of a title."""
+    for mark in MARKS:
         if pc.any(pc.match_substring(text, mark)).as_py():
             text = pc.replace_substring(text, mark, "")
     return text

@@ -5,7 +5,7 @@ docs/marc.md has the choices.
 """
 
 from include.marc.charsets.codecs import NAMES, SPECIAL, encode
-from include.marc.charsets.declared import declared
+from include.marc.charsets.declared import called, declared
 from include.marc.charsets.reading import Texts, decode
 
-__all__ = ["NAMES", "SPECIAL", "Texts", "declared", "decode", "encode"]
+__all__ = ["NAMES", "SPECIAL", "Texts", "called", "declared", "decode", "encode"]

@@ -5,14 +5,14 @@ from __future__ import annotations
 from codecs import register_error
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, partial
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from include.marc.batch import Bools
-from include.marc.charsets import danmarc2, marc8, single, utf8
+from include.marc.charsets import danmarc2, marc8, single, unimarc, utf8
 from include.marc.charsets.joined import join, split
 from include.marc.charsets.tables import UNKNOWN
 
@@ -34,22 +34,18 @@ NAMES: tuple[str, ...] = (
     "unimarc-extended-cyrillic",
     "unimarc-greek",
 )
+#: UNIMARC's sets, and what each has on the right side until an escape sequence says otherwise.
+UNIMARC: Mapping[str, str] = {"iso-5426": "P", "unimarc-cyrillic": "N", "unimarc-extended-cyrillic": "Q", "unimarc-greek": "S"}
 #: ASCII bytes that make a value need decoding though it is ASCII.
 SPECIAL: Mapping[str, bytes] = (
     dict.fromkeys(NAMES, b"")
-    | dict.fromkeys(("marc-8", "iso-5426", "iso-6937"), b"\x1b")
+    | {"marc-8": b"\x1b"}
+    | dict.fromkeys(UNIMARC, unimarc.SHIFTS)
     | dict.fromkeys(("danmarc2", "danmarc2-utf-8"), b"@")
 )
 SUBSTITUTE = b"\x1a"
 #: Sets without escapes.
-SINGLE: dict[str, Callable[[], single.Single]] = {
-    "iso-8859-1": single.latin1,
-    "iso-5426": single.iso5426,
-    "iso-6937": single.iso6937,
-    "unimarc-cyrillic": lambda: single.pair("N"),
-    "unimarc-extended-cyrillic": lambda: single.pair("Q"),
-    "unimarc-greek": lambda: single.pair("S"),
-}
+SINGLE: dict[str, Callable[[], single.Single]] = {"iso-8859-1": single.latin1, "iso-6937": single.iso6937}
 
 
 @dataclass(frozen=True)
@@ -93,6 +89,8 @@ def _counted(values: pa.Array, sought: str | bytes, words: str) -> dict[int, str
 def _decoder(charset: str) -> Callable[[bytes], str]:
     if charset in SINGLE:
         return SINGLE[charset]().decode
+    if charset in UNIMARC:
+        return partial(unimarc.decode, g1=UNIMARC[charset])
     own = {"marc-8": marc8.decode, "danmarc2": danmarc2.decode, "danmarc2-utf-8": danmarc2.decode_utf8}
     return own.get(charset) or (lambda joined: joined.decode(charset, "replace"))
 
@@ -101,6 +99,8 @@ def _decoder(charset: str) -> Callable[[bytes], str]:
 def _encoder(charset: str) -> Callable[[str], bytes]:
     if charset in SINGLE:
         return SINGLE[charset]().encode
+    if charset in UNIMARC:
+        return unimarc.plain(UNIMARC[charset]).encode
     own = {"marc-8": marc8.encode, "danmarc2": danmarc2.encode, "danmarc2-utf-8": danmarc2.encode_utf8}
     return own.get(charset) or (lambda joined: joined.encode(charset, "bindery-substitute"))
 

@@ -18,10 +18,11 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from include.marc.batch import Family, Ints
-from include.marc.charsets import marc8, single, utf8
+from include.marc.charsets import marc8, single, unimarc, utf8
 from include.marc.charsets.codecs import NAMES, to_text
 
 Reason = tuple[str, str | None]
+_SHIFTS = frozenset(unimarc.SHIFTS)
 UTF8 = NAMES.index("utf-8")
 #: What a record may be that says UTF-8 and is not: the set, the bytes that are its diacritics, and the reason.
 OTHERWISE: Mapping[Family, tuple[str, re.Pattern[bytes], str]] = {
@@ -74,7 +75,7 @@ class _Step:
         if len(other):
             values = self.values.take(pa.array(other)).to_pylist()
             beyond = np.array([not value.isascii() for value in values], np.bool_)
-            against = np.array([not utf8.valid(value) or b"\x1b" in value for value in values], np.bool_)
+            against = np.array([not utf8.valid(value) or not _SHIFTS.isdisjoint(value) for value in values], np.bool_)
             records = self.rec[other]
             for record in np.setdiff1d(records[beyond], records[against]).tolist():
                 self._change(record, UTF8)

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from functools import cache
 
 from include.marc.charsets.marks import Marks
-from include.marc.charsets.tables import CONTROLS, UNKNOWN, CodeSet, byte_table, iso, marc8, marc8_marks
+from include.marc.charsets.tables import CONTROLS, ISO_6630, UNKNOWN, CodeSet, byte_table, iso, marc8, marc8_marks
 
 SUBSTITUTE = 0x1A
 
@@ -72,9 +72,9 @@ def marc8_latin() -> Single:
 
 @cache
 def iso5426() -> Single:
-    """ASCII and ISO 5426; 88 and 89 mark what is not sorted, as in ISO 6630."""
+    """ASCII and ISO 5426."""
     found = iso("5426")
-    return _single(byte_table(None, found, {0x88: "\u0098", 0x89: "\u009c"}), Marks(set(found.marks)))
+    return _single(byte_table(None, found, ISO_6630), Marks(set(found.marks)))
 
 
 @cache
@@ -88,4 +88,4 @@ def iso6937() -> Single:
 def pair(g1: str) -> Single:
     """ASCII with one of MARC-8's sets on the right: how UNIMARC carries Cyrillic (N, Q) and Greek (S)."""
     found: CodeSet = marc8()[g1]
-    return _single(byte_table(None, found), Marks(set(found.marks)) if found.marks else None)
+    return _single(byte_table(None, found, ISO_6630), Marks(set(found.marks)) if found.marks else None)

@@ -12,6 +12,8 @@ from include.marc.charsets.marks import Marks
 FOLDER = Path(__file__).parent / "tables"
 #: MARC-8 control characters that mean something: where sorting begins and ends again; joiner and non-joiner (codetables.xml, Extended Latin).
 CONTROLS = {0x88: "\u0098", 0x89: "\u009c", 0x8D: "\u200d", 0x8E: "\u200c"}
+#: Those of ISO 6630 that UNIMARC allows (Manual, Appendix J.3): where what is not sorted begins and ends; half a line down and up (sub-, superscript).
+ISO_6630 = {0x88: "\u0098", 0x89: "\u009c", 0x8B: "\u008b", 0x8C: "\u008c"}
 UNKNOWN = "\ufffd"
 
 

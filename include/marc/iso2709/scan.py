@@ -92,8 +92,8 @@ class _Reader:
         leader = fields.start[fields.seq == 0]
         rows = engine.rows(small.data, fields, self._look(small.data, leader))
         rec, tag = fields.rec[rows.field], self.numbers.of(fields.key)[rows.field]
-        charset = declared(small.data, leader, rows, self._general(rows, rec, tag, len(leader)), self.choices)
-        found = read(small.data, rows, rec, charset, self.choices)
+        said = declared(small.data, leader, rows, self._general(rows, rec, tag, len(leader)), self.choices)
+        found = read(small.data, rows, rec, said, self.choices)
         issues = _issues(area, small, rows, rec, found, self.choices.family)
         counts = np.bincount(rec, minlength=len(area.number))
         batch = Batch(

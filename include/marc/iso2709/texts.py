@@ -41,24 +41,35 @@ class Read:
     refused: dict[int, tuple[str, str | None]] = field(default_factory=dict)
 
 
-def declared(area: Ints, leader: Ints, rows: Rows, general: Ints, choices: Choices) -> Ints:
-    """For each record the character set to begin with. `leader`: where each leader begins; `general`: for each record its UNIMARC 100 *a, a row, or -1."""
+@dataclass(frozen=True)
+class Declared:
+    """For each record the character set to begin with; `called`, by index of record: escape sequences that are as if before each of its values."""
+
+    charset: Ints
+    called: dict[int, bytes] = field(default_factory=dict)
+
+
+def declared(area: Ints, leader: Ints, rows: Rows, general: Ints, choices: Choices) -> Declared:
+    """What each record says. `leader`: where each leader begins; `general`: for each record its UNIMARC 100 *a, a row, or -1."""
     count = len(leader)
     if choices.charset != "declared":
-        return np.full(count, charsets.NAMES.index(choices.charset), np.uint8)
+        return Declared(np.full(count, charsets.NAMES.index(choices.charset), np.uint8))
     leaders = np.lib.stride_tricks.sliding_window_view(area, 24)[leader] if count else np.zeros((0, 24), np.uint8)
+    if not (general >= 0).any():
+        return Declared(charsets.declared(leaders, pa.nulls(count, pa.binary()), choices.family))
     named = np.maximum(general, 0)
-    texts = cut(area, rows.start[named], rows.end[named]) if count and (general >= 0).any() else pa.nulls(count, pa.binary())
-    texts = pc.if_else(pa.array(general >= 0), texts, pa.scalar(None, pa.binary()))
-    return charsets.declared(leaders, texts, choices.family)
+    texts = pc.if_else(pa.array(general >= 0), cut(area, rows.start[named], rows.end[named]), pa.scalar(None, pa.binary()))
+    return Declared(charsets.declared(leaders, texts, choices.family), charsets.called(texts))
 
 
-def read(area: Ints, rows: Rows, rec: Ints, charset: Ints, choices: Choices) -> Read:
-    """The text of every row. `rec`: the record of each row; `charset`: what each record begins with."""
+def read(area: Ints, rows: Rows, rec: Ints, said: Declared, choices: Choices) -> Read:
+    """The text of every row. `rec`: the record of each row; `said`: what each record begins with."""
+    charset = said.charset
     done = Read(pa.array([], pa.string()), charset)
     places = _without_controls(Places(area, rows.start, rows.end), rows, rec, done)
     odd = np.flatnonzero(_special(rows, rec, charset))
     if len(odd):
+        places = _after(said.called, places, odd, rec)
         places = places.patched(odd, _decoded(places, odd, rec, choices, done))
     values = places.values()
     if not whole(values):
@@ -98,6 +109,20 @@ def _special(rows: Rows, rec: Ints, charset: Ints) -> Bools:
     found |= with_at[of_row] & ((rows.flags & AT) != 0)
     found |= with_escape[of_row] & ((rows.flags & CONTROL) != 0)
     return found
+
+
+def _after(called: dict[int, bytes], places: Places, odd: Ints, rec: Ints) -> Places:
+    """With the escape sequences that a record's declaration stands for before those of its values that need them."""
+    rows = odd[np.isin(rec[odd], list(called))] if called else odd[:0]
+    if not len(rows):
+        return places
+    texts = zip(rec[rows].tolist(), places.values(rows).to_pylist(), strict=True)
+    return places.patched(rows, pa.array([called[record] + text if _calls(text) else text for record, text in texts], pa.binary()))
+
+
+def _calls(text: bytes) -> bool:
+    """Whether G2 or G3 may be called: by an escape sequence, or by a single shift, unless that is inside a character of UTF-8."""
+    return b"\x1b" in text or ((b"\x8e" in text or b"\x8f" in text) and not valid(text))
 
 
 def _decoded(places: Places, odd: Ints, rec: Ints, choices: Choices, done: Read) -> pa.StringArray:
