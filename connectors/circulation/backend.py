@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Protocol
 
 from connectors.circulation.domain import Credentials, Item, Outcome, Patron, Request
@@ -12,6 +13,10 @@ class Away(BinderyError):
     """The library system does not answer. Store and forward decides what is done meanwhile."""
 
     code = "UNREACHABLE"
+
+
+class Unsure(Away):
+    """It was asked to change something and did not say what came of it: it may be done. Look (Remote.happened) before asking again."""
 
 
 class Backend(Protocol):
@@ -31,4 +36,16 @@ class Backend(Protocol):
 
     async def online(self) -> bool:
         """Whether the system answers now."""
+        ...
+
+
+class Remote(Backend, Protocol):
+    """A library system of somebody else's, over a network. `perform` may raise Unsure; keys and journals are not its business."""
+
+    async def happened(self, request: Request, since: datetime) -> Outcome | None:
+        """Whether the system has done this since that moment: what came of it, or None when it was not done. Away when that cannot be read."""
+        ...
+
+    async def close(self) -> None:
+        """Close the connections."""
         ...

@@ -1,0 +1,177 @@
+"""Calls to a library system's REST interface: pooled connections, a budget for each kiosk message, one retry where it is safe.
+
+What a failure means differs between questions and changes. A question that failed was not answered: Away. A change that failed after
+it was sent may have been made: Unsure. Only a refused connection, a full pool and 429 are known to have changed nothing.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import ssl
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from contextvars import ContextVar
+from time import monotonic
+from typing import Any, NamedTuple, Protocol
+
+import httpx
+
+from connectors.circulation.backend import Away, Unsure
+
+log = logging.getLogger("bindery.circulation")
+
+CALL_SECONDS = 5.0
+MESSAGE_SECONDS = 8.0
+"""A kiosk waits some ten seconds for an answer (SIP2's time-out and retries); an answer that comes later is for nobody."""
+CONNECT_SECONDS = 2.0
+CONNECTIONS = 20
+_deadline: ContextVar[float] = ContextVar("deadline")
+
+
+class Reply(NamedTuple):
+    """A status below 500 that is no 401 or 429, its body from JSON (a text where it is none), and its headers."""
+
+    status: int
+    data: Any
+    headers: Mapping[str, str] = {}
+
+    @property
+    def ok(self) -> bool:
+        return self.status < 300
+
+
+class Login(Protocol):
+    """How calls show who we are."""
+
+    async def headers(self, http: httpx.AsyncClient) -> Mapping[str, str]:
+        """The headers that show it. May raise httpx's errors, and Away when the login is refused."""
+        ...
+
+    def forget(self) -> None:
+        """What was shown was not accepted: get a new one."""
+        ...
+
+
+@contextmanager
+def within(seconds: float = MESSAGE_SECONDS) -> Iterator[None]:
+    """All calls inside end within so many seconds together; an outer budget that ends earlier counts."""
+    token = _deadline.set(min(monotonic() + seconds, _deadline.get(float("inf"))))
+    try:
+        yield
+    finally:
+        _deadline.reset(token)
+
+
+class Calls:
+    """The connections to one system. `name` stands in errors and logs; no body and no query ever does."""
+
+    def __init__(
+        self,
+        name: str,
+        url: str,
+        login: Login,
+        *,
+        headers: Mapping[str, str] | None = None,
+        call_seconds: float = CALL_SECONDS,
+        connections: int = CONNECTIONS,
+        verify: bool | ssl.SSLContext = True,
+    ) -> None:
+        self._name, self._login, self._seconds = name, login, call_seconds
+        limits = httpx.Limits(max_connections=connections, max_keepalive_connections=connections, keepalive_expiry=60)
+        self._http = httpx.AsyncClient(base_url=url, headers=dict(headers or {}), limits=limits, verify=verify)
+
+    async def ask(self, path: str, params: Mapping[str, str] | None = None, headers: Mapping[str, str] | None = None) -> Reply:
+        """GET. Asked once more when a kept connection turns out to be closed."""
+        try:
+            return await self._call("GET", path, params, None, headers)
+        except _Dropped:
+            try:
+                return await self._call("GET", path, params, None, headers)
+            except _Dropped as error:
+                raise self._away(str(error)) from error
+
+    async def change(
+        self,
+        method: str,
+        path: str,
+        body: Mapping[str, Any] | None = None,
+        *,
+        params: Mapping[str, str] | None = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> Reply:
+        """POST, PUT or DELETE. Unsure when it may have been done."""
+        try:
+            return await self._call(method, path, params, {} if body is None and method == "POST" else body, headers)
+        except _Dropped as error:
+            raise Unsure(
+                f"{self._name} did not say whether it has done it: {error}", do="It is looked up before it is asked again."
+            ) from error
+
+    async def close(self) -> None:
+        await self._http.aclose()
+
+    async def _call(
+        self, method: str, path: str, params: Mapping[str, str] | None, body: Mapping[str, Any] | None, headers: Mapping[str, str] | None
+    ) -> Reply:
+        for again in (True, False):
+            answer = await self._sent(method, path, params, body, headers)
+            if answer.status_code == 401 and again:
+                self._login.forget()
+            elif answer.status_code == 429 and again and await self._waited(answer):
+                continue
+            else:
+                break
+        if answer.status_code == 401:
+            log.error("%s does not accept our login", self._name)
+            raise self._away("it does not accept our login")
+        if answer.status_code == 429:
+            raise self._away("it is asked too often (429)")
+        if answer.status_code >= 500:
+            raise _Dropped(f"it answered {answer.status_code}")
+        return Reply(answer.status_code, _data(answer), answer.headers)
+
+    async def _sent(
+        self, method: str, path: str, params: Mapping[str, str] | None, body: Mapping[str, Any] | None, headers: Mapping[str, str] | None
+    ) -> httpx.Response:
+        try:
+            shown = await self._login.headers(self._http)
+        except httpx.HTTPError as error:
+            raise self._away(f"no login was had ({type(error).__name__})") from error
+        left = min(self._seconds, _deadline.get(float("inf")) - monotonic())
+        if left <= 0:
+            raise self._away("the time for this message is used up")
+        timeout = httpx.Timeout(left, connect=min(left, CONNECT_SECONDS), pool=left)
+        try:
+            return await self._http.request(
+                method, path, params=params, json=body, headers={**(headers or {}), **shown}, timeout=timeout
+            )  # fmt: skip
+        except (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout) as error:
+            raise self._away(f"no connection was had ({type(error).__name__})") from error
+        except httpx.HTTPError as error:
+            raise _Dropped(type(error).__name__) from error
+
+    async def _waited(self, answer: httpx.Response) -> bool:
+        """Wait as long as the system wants us to (RFC 9110, 10.2.3), when there is time for it."""
+        text = answer.headers.get("Retry-After", "")
+        seconds = float(text) if text.isdecimal() else 0.5
+        if seconds >= _deadline.get(monotonic() + MESSAGE_SECONDS) - monotonic():
+            return False
+        await asyncio.sleep(seconds)
+        return True
+
+    def _away(self, why: str) -> Away:
+        return Away(f"{self._name} does not answer: {why}", do="It is asked again in a while.")
+
+
+class _Dropped(Exception):
+    """The request was sent, and no answer can be relied on."""
+
+
+def _data(answer: httpx.Response) -> Any:
+    if "json" not in answer.headers.get("Content-Type", ""):
+        return answer.text
+    try:
+        return answer.json()
+    except ValueError:
+        return answer.text
