@@ -68,7 +68,7 @@ class Renew(Asked):
 
 @dataclass(frozen=True, slots=True)
 class Reserve(Asked):
-    """Place, change or cancel a hold, on an item or on a title (control number)."""
+    """Place, change or cancel a hold, on an item or on a title (control number). `hold` is the number of one that is there already."""
 
     patron: Credentials = Credentials("")
     change: Literal["add", "delete", "alter"] = "add"
@@ -76,6 +76,7 @@ class Reserve(Asked):
     title: str = ""
     pickup: str = ""
     expires: datetime | None = None
+    hold: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,6 +135,7 @@ class Hold:
     ready: bool
     item: str = ""
     position: int = 0
+    placed: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,12 +18,16 @@ def reserve(desk: Desk, asked: Reserve) -> Decision:
     patron = desk.store.patron_of(asked.patron.card)
     if patron is None:
         return refused("CARD_UNKNOWN")
-    item = desk.store.get("item", asked.item) if asked.item else None
-    title = item["title_id"] if item else asked.title
-    if not title:
-        return refused("ITEM_UNKNOWN")
     holds = desk.store.holds_of(patron["patron"])
-    own = next((hold for hold in holds if hold["title_id"] == title), None)
+    if asked.hold and asked.change != "add":
+        own = next((hold for hold in holds if hold["hold"] == asked.hold), None)
+        title = own["title_id"] if own else ""
+    else:
+        item = desk.store.get("item", asked.item) if asked.item else None
+        title = item["title_id"] if item else asked.title
+        if not title:
+            return refused("ITEM_UNKNOWN")
+        own = next((hold for hold in holds if hold["title_id"] == title), None)
     if asked.change == "add":
         return _add(desk, asked, patron, title, holds, own)
     if own is None:

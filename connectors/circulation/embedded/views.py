@@ -31,7 +31,7 @@ def loan_view(row: Row) -> Loan:
 
 
 def hold_view(row: Row) -> Hold:
-    return Hold(row["hold"], row["title_id"], row["pickup"], bool(row["ready"]), row["item"], row.get("before", 0) + 1)
+    return Hold(row["hold"], row["title_id"], row["pickup"], bool(row["ready"]), row["item"], row.get("before", 0) + 1, when(row["placed"]))
 
 
 def fee_view(row: Row) -> Fee:
