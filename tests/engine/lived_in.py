@@ -134,8 +134,13 @@ def opened_at(base: Path, migrated: Path | None = None) -> House:
         (home / "ledger.db").write_bytes(migrated.read_bytes())
     partners.mkdir(exist_ok=True)
     (partners / "lindeby.yaml").write_text(PARTNER)
-    credentials = EnvironmentCredentials({"AIRFLOW_CONN_BINDERY_MASTER": MASTER})
-    return House(Engine(home, Ledger(f"sqlite:///{home}/ledger.db"), credentials, {"people_import": InboxFlow}, partners))
+    return House(opened_at_again(base))
+
+
+def opened_at_again(base: Path) -> Engine:
+    """The engine of what lies there already."""
+    home, credentials = base / "home", EnvironmentCredentials({"AIRFLOW_CONN_BINDERY_MASTER": MASTER})
+    return Engine(home, Ledger(f"sqlite:///{home}/ledger.db"), credentials, {"people_import": InboxFlow}, base / "partners")
 
 
 def live_in(house: House) -> None:

@@ -150,6 +150,7 @@ class Partner(Shape):
     language: Language = "en"
     status: Literal["test", "live"] = "test"
     contacts: Contacts = Contacts()
+    staff: tuple[str, ...] = Field((), description="user names of the library's own staff: on the board they see this partner and no other")
     retention: Retention = Retention()
     flows: dict[str, SerializeAsAny[FlowSettings]] = Field(default_factory=dict)
 
