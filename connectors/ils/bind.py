@@ -15,10 +15,12 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from connectors.ils.people import Aliases, People, people
 from include.engine.contract.arrow import arrow_schema
 from include.engine.contract.loading import load
 from include.engine.inbound.connector import Bound
+from include.engine.loan_names import TABLE as LOAN_ALIAS
+from include.engine.loan_names import Find, Names, renamed, told_by_kiosks
+from include.engine.privacy.people import Aliases, People, people
 from include.engine.privacy.pseudonym import Pseudonyms
 
 ADULT = 18
@@ -32,12 +34,14 @@ class BindContext:
 
     pseudonyms: of this partner, for the purpose `lake`. lookup(table, columns): the partner's rows of a lake table as they are before the
     delivery, an empty table where there is none. today: the day of receipt on the partner's calendar (it decides who is a minor).
+    find: the same with a condition; without it no loan is looked for that a kiosk has told of before.
     """
 
     partner: str
     pseudonyms: Pseudonyms
     lookup: Callable[[str, list[str]], pa.Table]
     today: date
+    find: Find | None = None
     _kept: dict[str, Any] = field(default_factory=dict, repr=False)
 
     def aliases(self) -> Aliases:
@@ -45,6 +49,13 @@ class BindContext:
         if "aliases" not in self._kept:
             self._kept["aliases"] = Aliases.of(self.lookup("patron_alias", ["alias", "patron"]))
         found: Aliases = self._kept["aliases"]
+        return found
+
+    def loan_names(self) -> Names:
+        """By which number the lake knows a loan that a kiosk has told of before; looked up once."""
+        if "names" not in self._kept:
+            self._kept["names"] = told_by_kiosks(self.find, self.lookup) if self.find else Names({})
+        found: Names = self._kept["names"]
         return found
 
     def items_by_barcode(self) -> pa.Table:
@@ -148,8 +159,20 @@ def _about_people(table: str, rows: pa.RecordBatch, context: BindContext) -> lis
     item = _items(rows, context)
     made = {"patron": who.patron, "patron_is_alias": who.is_alias, "key_id": who.key_id, "item_id": item}
     warnings = Counter({"CARD_UNRESOLVED": who.unresolved}) if who.unresolved else Counter()
-    bound = [Bound(table, _lake(table, rows, context, made), dict(warnings))]
+    met = []
+    if table == "loan":
+        names = context.loan_names()
+        made["loan_id"], made["event_id"], at = renamed(rows, who.patron, item, names)
+        met = [Bound(LOAN_ALIAS, _met(rows, names, at, context))] if at else []
+    bound = [Bound(table, _lake(table, rows, context, made), dict(warnings)), *met]
     return bound + [found for found in (_new_items(rows, item, context), _new_patrons(rows, who, context)) if found is not None]
+
+
+def _met(rows: pa.RecordBatch, names: Names, at: list[int], context: BindContext) -> pa.Table:
+    """The loans of this batch that the lake knows under another number."""
+    new = names.new[-len(at) :]
+    made = {name: pa.array([one[name] for one in new], pa.string()) for name in new[0]}
+    return _lake(LOAN_ALIAS, rows, context, made, pa.array(at, pa.int64()))
 
 
 def _items(rows: pa.RecordBatch, context: BindContext) -> pa.Array:

@@ -47,7 +47,7 @@ def incoming(table: str) -> str:
 
 def binder(work: Work) -> Binder:
     """Lake rows of an export's rows: patrons become pseudonyms, unknown items get a placeholder."""
-    context = BindContext(work.partner.id, work.pseudonyms, work.lookup, work.today)
+    context = BindContext(work.partner.id, work.pseudonyms, work.lookup, work.today, work.find)
     linked_since = work.today - work.partner.retention.loan_patron_link
 
     def bind_batch(table: str, rows: pa.RecordBatch) -> Iterator[Bound]:

@@ -8,6 +8,7 @@ from datetime import date
 from typing import Protocol
 
 import pyarrow as pa
+import pyarrow.dataset as ds
 
 from include.engine.delivery import Delivery
 from include.engine.lake.plan import Mode
@@ -21,7 +22,8 @@ class Work:
     """One delivery at work, as a connector sees it.
 
     members: the unpacked source, from its start, each time it is called.
-    lookup(table, columns): the partner's rows of a lake table, an empty table where there is none yet.
+    lookup(table, columns): the partner's rows of a lake table, an empty table where there is none yet; `find` only those that an expression is
+    true of.
     today: the day of receipt on the partner's calendar.
     """
 
@@ -33,6 +35,7 @@ class Work:
     pseudonyms: Pseudonyms
     members: Callable[[], Iterator[Member]]
     lookup: Callable[[str, list[str]], pa.Table]
+    find: Callable[[str, list[str], ds.Expression], pa.Table]
 
 
 @dataclass(frozen=True)

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, BinaryIO, cast
 
 import pyarrow as pa
+import pyarrow.dataset as ds
 
 from include.engine import spool
 from include.engine.clock import day_in
@@ -99,12 +100,14 @@ def landed_of(delivery: Delivery) -> Landed:
     return Landed(**delivery.facts["landed"])
 
 
-def partner_rows(engine: Engine, partner: str, table: str, columns: list[str] | None = None) -> pa.Table:
-    """The partner's rows of a lake table at its newest version; an empty table where nothing was published yet."""
+def partner_rows(
+    engine: Engine, partner: str, table: str, columns: list[str] | None = None, where: ds.Expression | None = None
+) -> pa.Table:
+    """The partner's rows of a lake table at its newest version (those that `where` is true of); an empty table where nothing was published yet."""
     if not exists(engine.lake, table):
         schema = table_schema(engine.contract(table))
         return pa.schema([schema.field(name) for name in columns or schema.names]).empty_table()
-    return lake_read.read(engine.lake, table, partner=partner, columns=columns, version="newest")
+    return lake_read.read(engine.lake, table, partner=partner, columns=columns, version="newest", where=where)
 
 
 def named_rows(engine: Engine, partner: str, table: str, queries: str) -> pa.Table:
@@ -128,6 +131,9 @@ def work_on(engine: Engine, delivery: Delivery) -> Work:
     def lookup(table: str, columns: list[str]) -> pa.Table:
         return partner_rows(engine, delivery.partner, table, columns)
 
+    def find(table: str, columns: list[str], where: ds.Expression) -> pa.Table:
+        return partner_rows(engine, delivery.partner, table, columns, where)
+
     return Work(
         partner=partner,
         flow=flow,
@@ -137,6 +143,7 @@ def work_on(engine: Engine, delivery: Delivery) -> Work:
         pseudonyms=Pseudonyms(engine.keys, delivery.partner, "lake"),
         members=unpacked,
         lookup=lookup,
+        find=find,
     )
 
 
