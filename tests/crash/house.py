@@ -11,9 +11,11 @@ from pathlib import Path
 import yaml
 
 from connectors import flow_models
+from include.engine import clock
 from include.engine.credentials import EnvironmentCredentials
-from include.engine.engine import ROOT, Engine
+from include.engine.engine import Engine
 from include.engine.privacy.pseudonym import Pseudonyms
+from include.sandbox.demo.partners import copied
 from include.sandbox.world import Answer, load, make
 from tests.crash.processes import Zygote
 from tests.crash.targets import Part, Target
@@ -91,15 +93,11 @@ def look(zygote: Zygote, house: House, hours: float = 0) -> list[str]:
 
 
 def _partners(folder: Path) -> None:
-    """The demo's partners with local inboxes that are looked into at each round, and nothing else: what a schedule starts depends on the hour."""
-    folder.mkdir(parents=True)
-    for file in (ROOT / "include" / "partners").glob("*.yaml"):
+    """The demo's partners with local inboxes that are looked into at each round."""
+    for file in copied(folder, clock.now()).glob("*.yaml"):
         settings = yaml.safe_load(file.read_text())
-        settings["flows"] = {name: flow for name, flow in settings["flows"].items() if "inbox" in flow}
-        for flow in settings["flows"].values():
+        for flow in (one for one in settings["flows"].values() if "inbox" in one):
             flow |= {"inbox": f"file:inbox/{file.stem}", "every": "0s"}
             if "stable_for" in flow.get("ready", {}):
                 flow["ready"] = {"stable_for": "0s"}
-            for spec in flow.get("deliveries", ()):
-                spec.pop("expected", None)  # what is due at the hour of the run would be a delivery of its own
-        (folder / file.name).write_text(yaml.safe_dump(settings, allow_unicode=True))
+        file.write_text(yaml.safe_dump(settings, allow_unicode=True))

@@ -14,10 +14,10 @@ import pytest
 from connectors import flow_models
 from connectors.adhl import outbound
 from connectors.ils import inbound as ils
+from include.engine import clock
 from include.engine.credentials import EnvironmentCredentials
 from include.engine.delivery import Delivery
 from include.engine.dispatch.start import start
-from include.engine.engine import ROOT
 from include.engine.ledger import Ledger
 from include.engine.outbound.confirm import confirm
 from include.engine.outbound.render import render
@@ -25,6 +25,7 @@ from include.engine.outbound.select import select
 from include.engine.outbound.send import send
 from include.sandbox.deliveries import made
 from include.sandbox.demo.acts import adhl_upload as act
+from include.sandbox.demo.partners import copied
 from tests.house import MASTER, House
 
 LOANS = 1000
@@ -64,7 +65,7 @@ def house(tmp_path: Path, ledger: Ledger) -> Played:
 
 def test_posthus_decrypts_what_the_lake_has_of_each_library(house: Played, tmp_path: Path) -> None:
     home = house.engine.home
-    env = {"BINDERY_PARTNERS": str(ROOT / "include" / "partners"), **MASTER}
+    env = {"BINDERY_PARTNERS": str(copied(home / "own partners", clock.now())), **MASTER}
     installation = SimpleNamespace(home=home, env=env, skipped={})
     with ExitStack() as stack:
         play = act.prepare(cast(Any, installation), stack)

@@ -12,6 +12,8 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from include.engine import clock
+from include.sandbox.demo import partners
 from include.sandbox.servers import smb
 from include.sandbox.servers.sftp import sftp_server
 from include.sandbox.servers.smtp import SmtpServer, smtp_server
@@ -43,7 +45,7 @@ def installed(home: Path = HOME) -> Iterator[Installation]:
     master.chmod(0o600)
     env = {
         "BINDERY_HOME": str(home),
-        "BINDERY_PARTNERS": str(ROOT / "include" / "partners"),
+        "BINDERY_PARTNERS": str(home / "partners"),
         "BINDERY_DISPATCH_SECONDS": "5",
         "BINDERY_RETRY_SECONDS": "3",
         "AIRFLOW_CONN_BINDERY_MASTER": json.dumps({"conn_type": "generic", "password": master.read_text()}),
@@ -65,18 +67,12 @@ def installed(home: Path = HOME) -> Iterator[Installation]:
             inboxes["molendal"], transports["molendal"] = remote / "smb" / "exports", f"SMB, port {share.port}"
         else:
             skipped["molendal"] = why
-            env["BINDERY_PARTNERS"] = str(_partners_without(home, "molendal"))
+        partners.copied(home / "partners", clock.now(), without=skipped)
         mail = stack.enter_context(smtp_server(home / "mail"))
         env["AIRFLOW_CONN_BINDERY_SMTP"] = mail.connection_uri
         for folder in inboxes.values():
             folder.mkdir(parents=True, exist_ok=True)
         yield Installation(home, env, inboxes, mail, transports, skipped)
-
-
-def _partners_without(home: Path, partner: str) -> Path:
-    folder = home / "partners"
-    shutil.copytree(ROOT / "include" / "partners", folder, ignore=shutil.ignore_patterns(f"{partner}.yaml"))
-    return folder
 
 
 def environment_of(installation: Installation) -> dict[str, str]:

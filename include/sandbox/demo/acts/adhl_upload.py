@@ -5,7 +5,6 @@ from __future__ import annotations
 import base64
 import json
 import re
-import shutil
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
@@ -69,13 +68,9 @@ def prepare(installation: Installation, stack: ExitStack) -> Play:
 
 
 def _agree(installation: Installation, keys: dict[str, Receiver]) -> None:
-    """The fingerprints of the demo's keys in a copy of the partners' files: a real one is agreed with the receiver, and stands there for years."""
-    given, own = Path(installation.env["BINDERY_PARTNERS"]), installation.home / "partners"
-    if given != own:
-        shutil.copytree(given, own)
-        installation.env["BINDERY_PARTNERS"] = str(own)
+    """The fingerprints of the demo's keys in its copy of the partners' files: a real one is agreed with the receiver, and stands there for years."""
     for library in LIBRARIES:
-        file = own / f"{library}.yaml"
+        file = Path(installation.env["BINDERY_PARTNERS"]) / f"{library}.yaml"
         text = file.read_text(encoding="utf-8")
         for name, key in keys.items():
             text = re.sub(rf'(connection: {name}, fingerprint: )"[^"]*"', rf'\g<1>"{key.fingerprint}"', text)
