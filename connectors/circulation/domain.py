@@ -199,6 +199,7 @@ class Item:
     hold_for: str = ""
     properties: str = ""
     magnetic: bool = False
+    title_id: str = ""
 
 
 @dataclass(frozen=True, slots=True)

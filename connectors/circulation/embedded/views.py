@@ -83,6 +83,7 @@ def item_view(store: Store, row: Row) -> Item:
         hold_for=held["patron"] if held else "",
         properties=row["properties"],
         magnetic=bool(row["magnetic"]),
+        title_id=row["title_id"],
     )
 
 
