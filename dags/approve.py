@@ -1,21 +1,49 @@
 """Airflow DAG: a person's yes or no to a held delivery: docs/flows/replay.md"""
 
-from airflow.sdk import Param
+from typing import Any
 
-from dags.house.operations import operation, text
+from airflow.providers.standard.operators.hitl import HITLOperator
+from airflow.sdk import DAG, Param, task
+from airflow.sdk.exceptions import AirflowSkipException
+
+from dags.house.flow import task_defaults
+from dags.house.operations import answered, done, person, text
 
 
-@operation(
-    "approve",
-    delivery=text("Delivery", "The delivery that is held; or blocked or failed, and not coming any more."),
-    answer=Param(
-        type="string", enum=["yes", "no"], title="Answer", description="yes: take it in as it is; no: leave it out, later ones go on."
-    ),
-    who=text("Who", "Who says so: it stands in the audit."),
-)
-def approve(delivery: str, answer: str, who: str) -> object:
-    """Yes starts a new delivery from the kept bytes, linked to the held one, that no brake holds; no lets those that wait behind it go on."""
+@task
+def show(*, params: dict[str, str]) -> dict[str, str]:
+    """What the person sees; with the answer given already, nobody is asked."""
     from dags.house.engine import engine
-    from include.engine.replay import answer as answered
+    from include.engine.approval import ask
 
-    return answered(engine(), delivery, yes=answer == "yes", who=who)
+    if params["answer"]:
+        answered(params["delivery"], params["answer"], params["who"])
+        raise AirflowSkipException("answered")
+    asked = done(lambda: ask(engine(), params["delivery"], who="airflow"))
+    return {"subject": asked.subject, "body": asked.body}
+
+
+@task
+def act(said: dict[str, Any], *, params: dict[str, str]) -> None:
+    """Yes starts a new delivery, linked to the held one, that no brake holds; no lets those that wait behind it go on."""
+    answered(params["delivery"], said["chosen_options"][0], person(said))
+
+
+with DAG(
+    "approve",
+    schedule=None,
+    catchup=False,
+    max_active_runs=1000,  # a run that waits for its person takes no worker
+    tags=["bindery", "operations"],
+    doc_md="A person's yes or no to a held delivery, with what it would do shown (Required Actions). Dispatch starts a run for each held one.",
+    default_args=task_defaults("flows"),
+    params={
+        "delivery": text("Delivery", "The delivery that is held; or blocked or failed, and not coming any more."),
+        "answer": Param("", type="string", enum=["", "yes", "no"], title="Answer", description="Empty: it is shown first, and asked."),
+        "who": text("Who", "Who says so, where the answer is given here: it stands in the audit.", default=""),
+    },
+) as approve:
+    shown = "ti.xcom_pull(task_ids='show')"
+    asking = {"subject": f"{{{{ {shown}['subject'] }}}}", "body": f"{{{{ {shown}['body'] }}}}", "options": ["yes", "no"]}
+    ask = HITLOperator(task_id="ask", retries=0, execution_timeout=None, **asking)
+    show() >> ask >> act(ask.output)

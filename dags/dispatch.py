@@ -11,16 +11,20 @@ from airflow.sdk import DAG, AssetOrTimeSchedule, DeltaTriggerTimetable, task
 from dags.house.assets import STAR, any_of
 from dags.house.flow import task_defaults
 
+MOST = 1000  # Airflow's max_map_length is 1,024
 EVERY = timedelta(seconds=float(os.environ.get("BINDERY_DISPATCH_SECONDS", "60")))
 
 
 @task
 def look() -> list[dict[str, object]]:
-    """Look into the inboxes, claim what is next in each line, and say which runs to start; the work itself is the flows'."""
+    """Look into the inboxes, claim what is next in each line, and say which runs to start: of flows, and of `approve` for what is held."""
     from dags.house.engine import engine
+    from include.engine.approval import unasked
     from include.engine.dispatch.look import look
 
-    return [{"trigger_dag_id": one.flow, "trigger_run_id": one.id, "conf": {"delivery": one.id}} for one in look(engine())]
+    flows = [(one.flow, one.id, one.id) for one in look(engine())]
+    asks = [("approve", f"{one.id}__{one.finished_at:%Y%m%dT%H%M%S}", one.id) for one in unasked(engine())]
+    return [{"trigger_dag_id": dag, "trigger_run_id": run, "conf": {"delivery": id}} for dag, run, id in (asks + flows)[:MOST]]
 
 
 with DAG(

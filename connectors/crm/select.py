@@ -11,11 +11,13 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from connectors.crm.delta import Delta, Names, delta, reasons
+from connectors.crm.diff import shown
 from connectors.crm.people import Source, sources, these, wanted
-from connectors.crm.sync_settings import CONTRACT, LINKS, Brake, CrmSync
+from connectors.crm.sync_settings import CONTRACT, LINKS, CrmSync
 from include.engine.contract.arrow import arrow_schema
 from include.engine.contract.loading import load
 from include.engine.errors import Held
+from include.engine.ledger import deliveries
 from include.engine.outbound.connector import DIGEST, LEFT, RECORD, Selected, Work
 from include.engine.reasons import words
 
@@ -28,7 +30,7 @@ def select(work: Work, flow: CrmSync) -> Iterator[Selected]:
     names = Names(work)
     with work.lake.connect() as connection:
         found = delta(work, flow, names, connection)
-        brake(found, flow.brake, approved=bool(work.delivery.facts.get("approved")), where=work.delivery.id)
+        brake(found, work, flow)
         upserts = pa.concat_tables([found.of("new"), found.of("change")])
         for source in sources(flow):
             mine = upserts.filter(pc.is_in(upserts.column("kind"), value_set=pa.array(source.kinds)))
@@ -38,20 +40,37 @@ def select(work: Work, flow: CrmSync) -> Iterator[Selected]:
     yield from _stay_out(found.of("leave"))
 
 
-def brake(found: Delta, limits: Brake, *, approved: bool, where: str) -> None:
-    """Hold a sync that would change much of what is there: a mapping gone wrong, an empty register, a library that left."""
-    counts = found.counts()
+def brake(found: Delta, work: Work, flow: CrmSync) -> None:
+    """Hold a sync that would change much of what is there: a mapping gone wrong, an empty register, a library that left. A person's yes is
+    for what was shown to them: what is due by now may be more by as much as never asks, and not by more."""
+    limits, counts, yes = flow.brake, found.counts(), approved(work)
     total = {what: sum(kinds.get(what, 0) for kinds in counts.values()) for what in ("new", "change", "remove")}
     much = [
-        (sum(total.values()), limits.changed),
-        (total["remove"], limits.removed),
+        (sum(total.values()), limits.changed, "all"),
+        (total["remove"], limits.removed, "remove"),
     ]
-    over = [(count, share) for count, share in much if count > share * found.there and count > limits.least]
-    if not over or approved or not found.there:
+    over = [
+        (count, share)
+        for count, share, what in much
+        if count > share * found.there and count > limits.least and not (yes and count <= yes[what] + limits.least)
+    ]
+    if not over or not found.there or work.lake.again is not None:
         return
     count, share = over[-1]
     values = {"count": count, "value": f"{found.there:,}", "limit": f"{share:.0%}", "expected": diff(counts)}
-    raise Held(words("CRM_MANY_CHANGES", "en", **values), where=where, code="CRM_MANY_CHANGES", values=values)
+    code = "CRM_MANY_CHANGES"
+    raise Held(words(code, "en", **values), where=work.delivery.id, code=code, values=values, shown=shown(work, flow, found))
+
+
+def approved(work: Work) -> dict[str, int]:
+    """How many changes in `all`, and to `remove`, a person has said yes to; empty where nobody was asked."""
+    if not work.delivery.facts.get("approved") or work.delivery.origin is None:
+        return {}
+    seen = deliveries.get(work.lake.engine.ledger, work.delivery.origin).facts.get("shown", {}).get("counts", {})
+    return {
+        "all": sum(count for kinds in seen.values() for count in kinds.values()),
+        "remove": sum(kinds.get("remove", 0) for kinds in seen.values()),
+    }
 
 
 def diff(counts: dict[str, dict[str, int]]) -> str:

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from inspect import getdoc
-from typing import Any
+from typing import Any, TypeVar
 
 from airflow.sdk import DAG, Param, task
 from airflow.sdk.exceptions import AirflowFailException
 
 from dags.house.flow import task_defaults
+
+T = TypeVar("T")
 
 log = logging.getLogger("bindery")
 
@@ -32,17 +34,36 @@ def operation(name: str, *, schedule: Any = None, pool: str = "flows", **params:
 
             @task(task_id=name)
             def run(*, params: dict[str, Any] | None = None) -> None:
-                from include.engine.errors import Held, Refused, SettingsError, WrongState
-
-                try:
-                    log.info("%s", work(**(params or {})))
-                except (Refused, Held, SettingsError, WrongState) as stop:
-                    raise AirflowFailException(str(stop)) from None
+                log.info("%s", done(lambda: work(**(params or {}))))
 
             run()
         return dag
 
     return build
+
+
+def done(work: Callable[[], T]) -> T:
+    """What `work` gives; what no retry helps fails the task at once, in our words."""
+    from include.engine.errors import Held, Refused, SettingsError, WrongState
+
+    try:
+        return work()
+    except (Refused, Held, SettingsError, WrongState) as stop:
+        raise AirflowFailException(str(stop)) from None
+
+
+def answered(delivery: str, answer: str, who: str) -> None:
+    """A person's yes or no to a delivery that has stopped."""
+    from dags.house.engine import engine
+    from include.engine.replay import answer as answer_
+
+    log.info("%s", done(lambda: answer_(engine(), delivery, yes=answer == "yes", who=who or "airflow")))
+
+
+def person(answer: Mapping[str, Any]) -> str:
+    """Who answered a question in Airflow, by the name they are logged in with."""
+    user = answer.get("responded_by_user") or {}
+    return str(user.get("name") or user.get("id") or "airflow")
 
 
 def text(title: str, description: str, **more: Any) -> Param:

@@ -39,6 +39,10 @@ def _made_again(kind: type[BinderyError], what: str, where: str, do: str, code: 
     return kind(what, where=where, do=do, code=code, values=values)
 
 
+def _held_again(what: str, where: str, do: str, code: str, values: dict[str, str | int], shown: dict[str, object]) -> BinderyError:
+    return Held(what, where=where, do=do, code=code, values=values, shown=shown)
+
+
 class SettingsError(BinderyError):
     """A partner, profile, contract or environment setting that cannot be used."""
 
@@ -58,9 +62,28 @@ class Refused(BinderyError):
 
 
 class Held(BinderyError):
-    """A delivery that a person must approve first: it ends as `held`."""
+    """A delivery that a person must approve first: it ends as `held`.
+
+    `shown` is what that person is to see beside the sentence, as plain JSON, with nobody's data in it (include/engine/approval.py).
+    """
 
     code = "HELD_FOR_APPROVAL"
+
+    def __init__(
+        self,
+        what: str,
+        *,
+        where: str = "",
+        do: str = "",
+        code: str | None = None,
+        values: Mapping[str, object] | None = None,
+        shown: Mapping[str, object] | None = None,
+    ) -> None:
+        super().__init__(what, where=where, do=do, code=code, values=values)
+        self.shown = dict(shown or {})
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return _held_again, (self.what, self.where, self.do, self.code, self.values, self.shown)
 
 
 class Unreachable(BinderyError):

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
+import sqlalchemy as sa
+
 from include.engine import clock
-from include.engine.delivery import Delivery, NewDelivery, State, delivery_id
+from include.engine.approval import approved_as
+from include.engine.delivery import IN_FLIGHT, Delivery, NewDelivery, State, delivery_id
 from include.engine.engine import Engine
 from include.engine.errors import WrongState
 from include.engine.ledger import audit, claims, deliveries, quarantined
@@ -25,7 +28,8 @@ def replay(
 ) -> Delivery:
     """Enter a new delivery, linked to `origin_id`, that dispatch starts at its next look: with today's settings and contract.
 
-    Only part of a delivery is always a delta, also where the whole was a full export: it must not delete what it does not name.
+    Only part of a delivery is always a delta, also where the whole was a full export: it must not delete what it does not name. Asked for
+    again while it has not ended, it is the same one: a form that is sent twice makes one delivery.
     Raises WrongState when nothing was kept or nothing fits, KeyDestroyed when its bytes were erased or have passed their retention.
     """
     origin = deliveries.get(engine.ledger, origin_id)
@@ -67,9 +71,19 @@ def replay(
         facts={"landed": origin.facts["landed"], **({"approved": who} if approved else {})},
     )
     with engine.ledger.begin() as tx:
+        engine.ledger.lock(tx, f"replay {origin.id}")
+        if (under_way := _under_way(engine, new, tx)) is not None:
+            return under_way
         made = deliveries.see(engine.ledger, new, tx=tx)
         audit.record(engine.ledger, who, "approve" if approved else "replay", origin.id, {"delivery": made.id, **asked}, tx=tx)
     return made
+
+
+def _under_way(engine: Engine, new: NewDelivery, tx: sa.Connection) -> Delivery | None:
+    """The replay of the same records that was asked for before and has not ended."""
+    found = deliveries.find(engine.ledger, origin=new.origin, states={State.SEEN, *IN_FLIGHT}, tx=tx)
+    same = (one for one in found if one.origin_filter == new.origin_filter and one.facts.get("landed") == new.facts["landed"])
+    return next((one for one in same if ("approved" in one.facts) == ("approved" in new.facts)), None)
 
 
 def answer(engine: Engine, stopped_id: str, *, yes: bool, who: str) -> Delivery:
@@ -81,6 +95,8 @@ def answer(engine: Engine, stopped_id: str, *, yes: bool, who: str) -> Delivery:
             f"this delivery is {stopped.state}, not held.", where=stopped.id, do="Replay it instead, once what was wrong is mended."
         )
     if yes:
+        if (made := approved_as(engine, stopped)) is not None:
+            raise WrongState(f"it has been approved: {made.id}.", where=stopped.id, do="Look what became of that one.")
         _nothing_newer(engine, stopped)
         return replay(engine, stopped.id, who=who, approved=True)
     with engine.ledger.begin() as tx:

@@ -53,7 +53,9 @@ def _told(
         with engine.ledger.begin() as tx:
             if record is not None:
                 record(tx)
-            claims.advance(engine.ledger, token, to, tx=tx, reason=stop.code, message=str(stop), told=stop.values, counts=stopped(counts()))
+            shown = {"shown": stop.shown} if isinstance(stop, Held) else {}
+            values = {"reason": stop.code, "message": str(stop), "told": stop.values} | shown
+            claims.advance(engine.ledger, token, to, tx=tx, counts=stopped(counts()), **values)
         raise
     except BinderyError as trouble:
         claims.note(engine.ledger, token, reason=trouble.code, message=str(trouble), told=trouble.values)

@@ -66,3 +66,18 @@ def last_acknowledged(engine: Engine, partner: str, flow: str) -> Delivery | Non
     `facts["pins"]` the lake's versions that it saw."""
     found = deliveries.find(engine.ledger, partner=partner, flow=flow, states=[State.PUBLISHED, State.ACKNOWLEDGED], limit=1)
     return found[0] if found else None
+
+
+def last_whole(engine: Engine, partner: str, flow: str) -> Delivery | None:
+    """The newest delivery of the flow that selected everything due and was received: neither a rehearsal of a partner in status `test` nor
+    one that sent another's records once more."""
+    found = deliveries.find(engine.ledger, partner=partner, flow=flow, states=[State.PUBLISHED, State.ACKNOWLEDGED], limit=200)
+    return next((one for one in found if one.status != "test" and "pins" in one.facts and not again_of(engine, one)), None)
+
+
+def again_of(engine: Engine, delivery: Delivery) -> str | None:
+    """The delivery whose records this one sends once more; None for what is due. A replay of what never left is a new selection."""
+    if delivery.origin is None:
+        return None
+    origin = deliveries.get(engine.ledger, delivery.origin)
+    return delivery.root if origin.published_at is not None else None

@@ -19,10 +19,11 @@ from include.engine.engine import Engine
 from include.engine.errors import SettingsError
 from include.engine.inbound.gate import without
 from include.engine.inbound.work import key_of
-from include.engine.ledger import deliveries, quarantined
+from include.engine.ledger import quarantined
 from include.engine.outbound.connector import LEFT, Outbound, Work
 from include.engine.outbound.lake import View, pinned
 from include.engine.outbound.settings import OutboundFlow
+from include.engine.outbound.settled import again_of
 from include.engine.partner.settings import Partner
 from include.engine.spool import open_spool
 
@@ -49,20 +50,12 @@ def work_on(engine: Engine, delivery: Delivery, connector: Outbound, *, anew: bo
     as_of = clock.now() if anew or "as_of" not in delivery.facts else datetime.fromisoformat(delivery.facts["as_of"])
 
     def seen(pins: dict[str, int], tables: tuple[str, ...]) -> Work:
-        view = View(engine, partner.id, delivery.flow, pins, tables, sent_again(engine, delivery))
+        view = View(engine, partner.id, delivery.flow, pins, tables, again_of(engine, delivery))
         return Work(partner, flow, delivery, as_of, day_in(partner.timezone, as_of), view, engine.keys, engine.credentials)
 
     tables = tuple(connector.reads(seen({}, ())))
     pins = pinned(engine, tables) if anew or "pins" not in delivery.facts else dict(delivery.facts["pins"])
     return seen(pins, tables)
-
-
-def sent_again(engine: Engine, delivery: Delivery) -> str | None:
-    """The delivery that this one sends once more; None for what is due. A replay of what never left is a new selection."""
-    if delivery.origin is None:
-        return None
-    origin = deliveries.get(engine.ledger, delivery.origin)
-    return delivery.root if origin.published_at is not None else None
 
 
 def staged(engine: Engine, delivery: Delivery) -> Path:

@@ -1,0 +1,109 @@
+"""What a person sees who is to say yes or no to a delivery, and when they are asked. docs/flows/replay.md
+
+It goes into Airflow's form and database, so it says how many, which fields and why, and never whose: docs/decisions/crm-what-a-person-approves.md
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from include.engine.delivery import Delivery, State
+from include.engine.engine import Engine
+from include.engine.errors import WrongState
+from include.engine.ledger import audit, deliveries
+from include.engine.reasons import advice, table, words
+
+ASKED = "ask"
+"""In the audit: a person was asked about the delivery."""
+_STOPPED = frozenset({State.HELD, State.BLOCKED, State.FAILED})
+_NOTHING = "*nothing*"
+
+
+@dataclass(frozen=True)
+class Question:
+    """What the form shows: a line, and Markdown."""
+
+    subject: str
+    body: str
+
+
+def ask(engine: Engine, delivery_id: str, *, who: str) -> Question:
+    """The question about a delivery that has stopped; that it was asked is noted. WrongState when there is nothing to answer."""
+    delivery = deliveries.get(engine.ledger, delivery_id)
+    if delivery.state not in _STOPPED or delivery.dismissed_at is not None:
+        state = "dismissed" if delivery.dismissed_at is not None else delivery.state
+        raise WrongState(f"this delivery is {state}: there is nothing to answer.", where=delivery.id)
+    audit.record(engine.ledger, who, ASKED, delivery.id)
+    return question(engine, delivery)
+
+
+def unasked(engine: Engine) -> list[Delivery]:
+    """Held deliveries of which nobody has been asked since they were held, and that nobody has answered."""
+    held = deliveries.find(engine.ledger, states=[State.HELD])
+    return [one for one in held if one.dismissed_at is None and not _asked(engine, one) and approved_as(engine, one) is None]
+
+
+def approved_as(engine: Engine, held: Delivery) -> Delivery | None:
+    """The delivery that a yes to this one has made, unless that stopped before it did anything."""
+    made = deliveries.find(engine.ledger, origin=held.id)
+    return next((one for one in made if one.facts.get("approved") and one.state not in {State.BLOCKED, State.FAILED}), None)
+
+
+def _asked(engine: Engine, held: Delivery) -> bool:
+    return bool(audit.find(engine.ledger, action=ASKED, subject=held.id, since=held.finished_at, limit=1))
+
+
+def question(engine: Engine, delivery: Delivery) -> Question:
+    """The line and the page: what holds it, its counts, and the diff where there is one."""
+    code = delivery.reason or "INTERNAL"
+    known = code in table()
+    told = delivery.facts.get("told")
+    why = words(code, "en", **told) if known and told else (delivery.message or code)
+    counts = {name.strip("_"): count for name, count in vars(delivery.counts).items() if count}
+    lines = [why, "", f"*{advice(code, 'en')}*" if known else "", ""]
+    if counts:
+        lines += ["Records: " + ", ".join(f"{count:,} {name}" for name, count in counts.items()), ""]
+    lines += list(_diff(delivery.facts.get("shown") or {}))
+    lines += ["**yes**: it is done, with today's settings. **no**: it is left out, and later ones go on.", "", f"`{delivery.id}` `{code}`"]
+    return Question(f"{engine.partner_name(delivery.partner)}: {delivery.flow} is {delivery.state}", "\n".join(lines))
+
+
+def _diff(shown: Mapping[str, Any]) -> Iterator[str]:
+    for kind, counts in sorted(shown.get("counts", {}).items()):
+        yield f"#### {kind}: " + ", ".join(f"{counts[what]:,} {word}" for what, word in _WHAT.items() if counts.get(what))
+        yield ""
+        yield from _removed(shown.get("removed", {}).get(kind, {}))
+        yield from _fields(shown.get("fields", {}).get(kind, []))
+        if count := shown.get("mapping", {}).get(kind):
+            yield f"- {count:,} records are as they were: it is the mapping in the partner's YAML that is another."
+        if count := shown.get("untold", {}).get(kind):
+            yield f"- of {count:,} changed records the earlier state can no longer be read: their fields cannot be told."
+        yield ""
+
+
+_WHAT = {"new": "new", "change": "changed", "remove": "removed"}
+
+
+def _removed(reasons: Mapping[str, int]) -> Iterator[str]:
+    for code, count in sorted(reasons.items(), key=lambda pair: -pair[1]):
+        yield f"- {count:,} removed: {words(code, 'en')} `{code}`"
+    if reasons:
+        yield ""
+
+
+def _fields(fields: list[dict[str, Any]]) -> Iterator[str]:
+    if not fields:
+        return
+    yield "| field | from our | records | most often |"
+    yield "|---|---|---:|---|"
+    for one in fields:
+        pairs = "; ".join(f"{_shown(old)} → {_shown(new)} ({count:,})" for old, new, count in one["pairs"]) or "*too few of each to show*"
+        yield f"| {one['field']} | {one['column']} | {one['records']:,} | {pairs} |"
+    yield ""
+
+
+def _shown(value: str) -> str:
+    """A value as code, so that nothing in it is markup."""
+    return f"`{value.replace('`', ' ').replace('|', '/').replace(chr(10), ' ')}`" if value else _NOTHING

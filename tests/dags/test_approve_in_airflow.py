@@ -1,0 +1,80 @@
+"""A held delivery in Airflow itself: dispatch asks a person, who sees what it would do, and whose answer stands in the audit."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from include.engine import clock
+from include.engine.delivery import Counts, NewDelivery, State
+from include.engine.engine import Engine
+from include.engine.ledger import audit, claims, deliveries
+from include.sandbox.airflow import Airflow, running
+from tests.crash.house import House
+
+pytestmark = [pytest.mark.crash, pytest.mark.airflow]  # its own Airflow: half a minute
+
+PARTNER = """\
+name: Lindeby Biblioteker
+isil: DK-799001
+timezone: Europe/Copenhagen
+language: da
+flows: {}
+"""
+SHOWN = {
+    "counts": {"contact": {"change": 900, "remove": 40}},
+    "removed": {"contact": {"CRM_NO_CONSENT": 40}},
+    "fields": {"contact": [{"field": "Category__c", "column": "category", "records": 900, "pairs": [["child", "adult", 900]]}]},
+    "mapping": {},
+    "untold": {},
+}
+
+
+def test_dispatch_asks_a_person_who_sees_the_diff_and_whose_no_is_noted(tmp_path: Path) -> None:
+    house = House(tmp_path / "home", "", None)  # type: ignore[arg-type]
+    (house.home / "partners").mkdir(parents=True)
+    (house.home / "partners" / "lindeby.yaml").write_text(PARTNER)
+    held = _held(house.engine)
+    with running(house.home, house.env | {"BINDERY_DISPATCH_SECONDS": "5"}) as airflow:
+        waiting = _until(lambda: _questions(airflow))
+        assert [one["options"] for one in waiting] == [["yes", "no"]]
+        assert waiting[0]["subject"] == "Lindeby Biblioteker: crm_sync is held"
+        for words in (
+            "900 changed, 40 removed",
+            "| Category__c | category | 900 | `child` → `adult` (900) |",
+            "40 removed: the patron has not",
+        ):
+            assert words in waiting[0]["body"]
+        run = waiting[0]["task_instance"]["dag_run_id"]
+        where = f"dags/approve/dagRuns/{run}/taskInstances/ask/-1/hitlDetails"
+        airflow.api(where, {"chosen_options": ["no"], "params_input": {}}, method="PATCH")
+        done = _until(lambda: deliveries.get(house.engine.ledger, held).dismissed_by)
+    assert done not in {None, "", "airflow"}
+    assert [one.action for one in audit.find(house.engine.ledger, subject=held)] == ["dismiss", "ask"]
+
+
+def _held(engine: Engine) -> str:
+    new = NewDelivery("lindeby__crm_sync__20261122T050000__00000001", "lindeby", "crm_sync", "", clock.now(), facts={"pins": {}})
+    deliveries.see(engine.ledger, new)
+    claims.claim(engine.ledger, new.id)
+    token = claims.take(engine.ledger, new.id, "select")
+    told = {"count": 940, "value": "2,000", "limit": "20%", "expected": "contact 900 changed, 40 removed"}
+    claims.advance(engine.ledger, token, State.HELD, reason="CRM_MANY_CHANGES", message="", told=told, counts=Counts(), shown=SHOWN)
+    return new.id
+
+
+def _questions(airflow: Airflow) -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = airflow.api("dags/~/dagRuns/~/hitlDetails")["hitl_details"]
+    return found
+
+
+def _until(found: Callable[[], Any], seconds: float = 180.0) -> Any:
+    deadline = time.monotonic() + seconds
+    while not (value := found()):
+        assert time.monotonic() < deadline, "nothing came"
+        time.sleep(0.5)
+    return value
