@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from functools import cached_property
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -15,6 +13,7 @@ import xxhash
 from include.engine.inbound.connector import Work
 
 COLUMNS = ["prefix", "identifier", "datestamp", "sets", "deleted", "control_number", "agency"]
+Ints = npt.NDArray[np.int64]
 
 
 class Held:
@@ -30,22 +29,27 @@ class Held:
         return found.filter(pc.equal(found.column("prefix"), self._prefix)).combine_chunks()
 
     @cached_property
-    def _index(self) -> tuple[npt.NDArray[np.uint64], npt.NDArray[np.int64]]:
-        names = self.rows.column("identifier").to_pylist()
-        hashes = np.fromiter((xxhash.xxh3_64_intdigest(name.encode()) for name in names), np.uint64, len(names))
+    def _index(self) -> tuple[npt.NDArray[np.uint64], Ints]:
+        hashes = digests(self.rows.column("identifier"))
         order = np.argsort(hashes, kind="stable")
         return hashes[order], order
 
-    def find(self, identifiers: Sequence[str]) -> list[dict[str, Any] | None]:
-        """The row of each identifier, None for one that the lake does not hold."""
+    def find(self, identifiers: pa.Array) -> Ints:
+        """The number of each identifier's row in `rows`, -1 for one that the lake does not hold."""
         hashes, order = self._index
-        if not len(hashes):
-            return [None] * len(identifiers)
-        wanted = np.fromiter((xxhash.xxh3_64_intdigest(name.encode()) for name in identifiers), np.uint64, len(identifiers))
+        found = np.full(len(identifiers), -1, np.int64)
+        if not len(hashes) or not len(identifiers):
+            return found
+        wanted = digests(identifiers)
         at = np.minimum(np.searchsorted(hashes, wanted), len(hashes) - 1)
         hit = np.flatnonzero(hashes[at] == wanted)
-        found: list[dict[str, Any] | None] = [None] * len(identifiers)
-        for place, row in zip(hit.tolist(), self.rows.take(pa.array(order[at[hit]])).to_pylist(), strict=True):
-            if row["identifier"] == identifiers[place]:
-                found[place] = row
+        numbers = order[at[hit]]
+        same = pc.equal(self.rows.column("identifier").take(pa.array(numbers)), identifiers.take(pa.array(hit)))
+        same = np.asarray(same).astype(np.bool_)
+        found[hit[same]] = numbers[same]
         return found
+
+
+def digests(texts: pa.Array | pa.ChunkedArray) -> npt.NDArray[np.uint64]:
+    """A hash of each text; none may be null."""
+    return np.fromiter(map(xxhash.xxh3_64_intdigest, texts.cast(pa.binary()).to_pylist()), np.uint64, len(texts))

@@ -78,9 +78,9 @@ class Pages(BaseOAIIterator):  # type: ignore[misc]
             self._tokens.add(hashlib.sha256(asked.encode()).digest())
         if here in self._tokens and not self.sickle.quirks.same_token:
             raise self._endless("OAI_TOKEN_REPEATED")
-        self._empty = 0 if answer.page.spans else self._empty + 1
+        self._empty = 0 if len(answer.page) else self._empty + 1
         content = hashlib.sha256(b"\n".join(b"%s %s" % pair for pair in answer.stamps)).digest()
-        if self._empty > 1 or (answer.page.spans and content in self._pages):
+        if self._empty > 1 or (len(answer.page) and content in self._pages):
             raise self._endless("OAI_PAGE_REPEATED")
         self._pages.add(content)
 

@@ -1,7 +1,7 @@
 """One answer of a repository, taken strictly: whole, well-formed, an OAI-PMH document, or an error that says what it is instead.
 
 Sickle parses with `recover=True`, and so takes a page that was cut short, or a login form with status 200, for a complete list. Here the whole page
-is held against XML by expat, which is quick because nobody listens to it; what stands around the records is then a small document of its own.
+is held against XML: by marks.py where it is plain, by expat otherwise; what stands around the records is then a small document of its own.
 """
 
 from __future__ import annotations
@@ -9,10 +9,14 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from functools import cached_property
 from xml.parsers import expat
 
+import numpy as np
+import numpy.typing as npt
 from lxml import etree
 
+from connectors.oai_pmh.harvest.marks import Marks, marks
 from connectors.oai_pmh.harvest.spans import Element, Span, spans
 from connectors.oai_pmh.harvest.text import Text, text_of
 from connectors.oai_pmh.harvest.times import moment
@@ -38,7 +42,7 @@ class BadPage(BinderyError):
 
 @dataclass(frozen=True)
 class Page:
-    """`spans` are of the records (of the headers, in a list of identifiers) in `text.utf8`.
+    """`spans` are of the records (of the headers, in a list of identifiers) in `text.utf8`; `marks` tell of a plain page more than that.
 
     `token` is None where there is no resumptionToken, "" where the element is empty. `error` is (code, message). `strict`: nothing had to be mended;
     otherwise single records may be unreadable, and `notes` says what was done to the page.
@@ -46,7 +50,8 @@ class Page:
 
     text: Text
     verb: str
-    spans: tuple[Span, ...] = ()
+    found: tuple[Span, ...] = field(default=(), repr=False)
+    marks: Marks | None = field(default=None, compare=False, repr=False)
     token: str | None = None
     complete_list_size: int | None = None
     error: tuple[str, str] | None = None
@@ -54,6 +59,22 @@ class Page:
     strict: bool = True
     notes: tuple[str, ...] = ()
     rest: etree._Element | None = field(default=None, compare=False, repr=False)
+
+    @cached_property
+    def spans(self) -> tuple[Span, ...]:
+        """Where each record lies."""
+        if self.marks is None:
+            return self.found
+        return tuple(map(Span, self.marks.start.tolist(), self.marks.end.tolist()))
+
+    def __len__(self) -> int:
+        return len(self.found) if self.marks is None else len(self.marks)
+
+    def ends(self) -> npt.NDArray[np.int64]:
+        """A row for each record: where it begins, and where it ends."""
+        if self.marks is not None:
+            return self.marks.columns[:2].T.astype(np.int64)
+        return np.array([(span.start, span.end) for span in self.found], np.int64).reshape(-1, 2)
 
 
 def page_of(content: bytes, verb: str) -> Page:
@@ -73,6 +94,8 @@ def page_of(content: bytes, verb: str) -> Page:
     if not text.closed:
         raise BadPage.of("OAI_PAGE_TRUNCATED")
     element = ELEMENTS.get(verb)
+    if not text.broken and (plain := marks(text.utf8, element or "")) is not None:
+        return _around(Page(text, verb, marks=plain, strict=not text.notes, notes=text.notes))
     fault = None if text.broken else fault_of(text.utf8)
     if text.broken or fault is not None:
         if element != "record":
@@ -86,6 +109,8 @@ def page_again(content: bytes, verb: str) -> Page:
     """A page that was found strict when it came, without a second look at what was found then: its text and its records."""
     text = text_of(content)
     element = ELEMENTS.get(verb)
+    if (plain := marks(text.utf8, element or "")) is not None:
+        return Page(text, verb, marks=plain)
     return Page(text, verb, tuple(spans(text.utf8, element)) if element else ())
 
 
@@ -117,14 +142,14 @@ def loose_spans(page: bytes) -> tuple[Span, ...]:
 
 def _around(page: Page) -> Page:
     """What stands before, between and after the records, as a document that must be XML in any case: in it are token and error."""
-    at, pieces = 0, []
-    for span in page.spans:
-        if span.start > at:
-            pieces.append(page.text.utf8[at : span.start])
-        at = span.end
-    pieces.append(page.text.utf8[at:])
+    ends = page.ends()
+    begins = np.concatenate([np.zeros(1, np.int64), ends[:, 1]])  # of what stands before, between and after
+    stops = np.concatenate([ends[:, 0], np.array([len(page.text.utf8)])])
+    pieces = np.flatnonzero(stops > begins)
     try:
-        rest = etree.fromstring(b"".join(pieces), _PARSER)
+        rest = etree.fromstring(
+            b"".join([page.text.utf8[a:b] for a, b in zip(begins[pieces].tolist(), stops[pieces].tolist(), strict=True)]), _PARSER
+        )
     except etree.XMLSyntaxError as wrong:
         raise BadPage.of("OAI_PAGE_NOT_XML", value=wrong.msg) from None
     found = {etree.QName(one).localname: one for one in rest.iter(tag=etree.Element)}

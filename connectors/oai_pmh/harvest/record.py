@@ -58,6 +58,9 @@ def items(page: Page) -> Iterator[Item]:
 
 def headers(page: Page) -> Iterator[tuple[bytes, bytes]]:
     """(identifier, datestamp) of every record as UTF-8: enough to tell records apart."""
+    if page.marks is not None and not page.marks.odd.any():
+        yield from zip(*(page.marks.texts(page.text.utf8, column) for column in (2, 4)), strict=True)
+        return
     for span in page.spans:
         identifier = _IDENTIFIER.search(page.text.utf8, span.start, span.end)
         datestamp = _DATESTAMP.search(page.text.utf8, span.start, span.end)

@@ -19,13 +19,13 @@ from include.engine.errors import Refused
 from include.marc import charsets, marcxml
 from include.marc.batch import Batch, Bools, Ints
 from include.marc.build import one_by_one
+from include.marc.kinds import is_of
 from include.marc.mapping import load as mapping
 from include.marc.record import NAMESPACE
 from include.marc.record import marcxml as as_marcxml
 from include.marc.wide import wide
 
 CONTRACT = "ils_bibliographic"
-_OTHER_KINDS = "zuvxyqw"  # leader/06: authority, holdings, community information, classification
 
 
 @dataclass
@@ -39,11 +39,12 @@ class Titles:
     warnings: dict[str, int] = field(default_factory=dict)
 
 
-def titles(xmls: Sequence[bytes], identifiers: Sequence[str], flow: OaiHarvest, agency: str) -> Titles:
-    """The titles of records, given their metadata. `agency` stands where a record names none."""
+def titles(xmls: pa.StringArray, identifiers: pa.StringArray, flow: OaiHarvest, agency: str) -> Titles:
+    """The titles of records, given their metadata (none is null). `agency` stands where a record names none."""
     if flow.prefix in MARC_PREFIXES:
         return _of_marc(xmls, flow, agency)
-    rows = [title_of_dc(xml, identifier, agency) for xml, identifier in zip(xmls, identifiers, strict=True)]
+    pairs = zip(xmls.to_pylist(), identifiers.to_pylist(), strict=True)
+    rows = [title_of_dc(xml.encode(), identifier, agency) for xml, identifier in pairs]
     of = np.flatnonzero([row is not None for row in rows])
     unbound: dict[int, tuple[str | None, str]] = {n: ("OAI_NOT_BOUND", "no Dublin Core") for n, row in enumerate(rows) if row is None}
     return Titles(_rows([row for row in rows if row is not None]), of, unbound)
@@ -61,10 +62,9 @@ def _rows(rows: Sequence[dict[str, Any]]) -> pa.Table:
     return pa.Table.from_arrays([pa.array([row.get(one.name) for row in rows], one.type) for one in schema], schema=schema)
 
 
-def _of_marc(xmls: Sequence[bytes], flow: OaiHarvest, agency: str) -> Titles:
+def _of_marc(xmls: pa.StringArray, flow: OaiHarvest, agency: str) -> Titles:
     """All at once: the records side by side as one collection, each told by where it stands in it."""
-    whole = b"".join([b"<collection>", *xmls, b"</collection>"])
-    ends = np.cumsum(np.fromiter(map(len, xmls), np.int64, len(xmls))) + len(b"<collection>")
+    whole, ends = _collection(xmls)
     tables, places, unbound, warnings = [_rows([])], [np.empty(0, np.int64)], dict[int, tuple[str | None, str]](), dict[str, int]()
     try:
         for batch in marcxml.scan(BytesIO(whole), family=flow.family, block=max(len(whole), 1 << 16)):
@@ -76,7 +76,7 @@ def _of_marc(xmls: Sequence[bytes], flow: OaiHarvest, agency: str) -> Titles:
             for reason in batch.issues.column("reason").to_pylist():
                 warnings[reason] = warnings.get(reason, 0) + 1
             rows = _wide(batch, of, xmls, flow, agency)
-            for number in of[_other_kind(batch)].tolist() if flow.family != "danmarc2" else ():
+            for number in of[~is_of(batch, flow.family, "bibliographic")].tolist():
                 unbound[number] = (None, "")
             for number in of[np.asarray(rows.column("control_number").is_null())].tolist():
                 unbound.setdefault(number, ("OAI_NOT_BOUND", "no control number"))
@@ -92,7 +92,18 @@ def _of_marc(xmls: Sequence[bytes], flow: OaiHarvest, agency: str) -> Titles:
     return Titles(pa.concat_tables(tables), found, unbound, warnings)
 
 
-def _wide(batch: Batch, of: Ints, xmls: Sequence[bytes], flow: OaiHarvest, agency: str) -> pa.Table:
+def _collection(xmls: pa.StringArray) -> tuple[bytes, Ints]:
+    """The records as one document, and where each of them ends in it."""
+    begin, end = b"<collection>", b"</collection>"
+    _, offsets, data = xmls.buffers()
+    ends = (
+        np.frombuffer(offsets, np.int32)[xmls.offset : xmls.offset + len(xmls) + 1].astype(np.int64) if len(xmls) else np.zeros(1, np.int64)
+    )
+    inside = memoryview(data)[ends[0] : ends[-1]] if data is not None else b""
+    return b"".join([begin, inside, end]), ends[1:] - ends[0] + len(begin)
+
+
+def _wide(batch: Batch, of: Ints, xmls: pa.StringArray, flow: OaiHarvest, agency: str) -> pa.Table:
     found = wide(batch, mapping(f"{flow.family}_bibliographic"))
     count = len(batch)
     issues = _issues(batch)
@@ -107,16 +118,15 @@ def _wide(batch: Batch, of: Ints, xmls: Sequence[bytes], flow: OaiHarvest, agenc
     return pa.Table.from_arrays(arrays, schema=arrow_schema(load(CONTRACT)))
 
 
-def _marcxml(batch: Batch, of: Ints, xmls: Sequence[bytes], issues: dict[int, list[str]]) -> pa.Array:
+def _marcxml(batch: Batch, of: Ints, xmls: pa.StringArray, issues: dict[int, list[str]]) -> pa.Array:
     """A record that came as MARCXML and had nothing mended stands as it came; others are written anew."""
-    slim = NAMESPACE.encode()
-    came = [xmls[place] for place in of.tolist()]
-    if not issues and all(slim in xml for xml in came):
-        return pa.array(came, pa.binary()).cast(pa.string())
-    records = one_by_one(batch)
+    came = xmls if np.array_equal(of, np.arange(len(xmls))) else xmls.take(pa.array(of))
+    slim = np.asarray(pc.match_substring(came, NAMESPACE)).astype(np.bool_)
+    if not issues and slim.all():
+        return came
     texts = [
-        xml.decode() if slim in xml and number not in issues else as_marcxml(record)
-        for xml, number, record in zip(came, batch.number.tolist(), records, strict=True)
+        xml if own and number not in issues else as_marcxml(record)
+        for xml, own, number, record in zip(came.to_pylist(), slim, batch.number.tolist(), one_by_one(batch), strict=True)
     ]
     return pa.array(texts, pa.string())
 
@@ -127,11 +137,6 @@ def _issues(batch: Batch) -> dict[int, list[str]]:
         if reason not in found.setdefault(number, []):
             found[number].append(reason)
     return found
-
-
-def _other_kind(batch: Batch) -> Bools:
-    kinds = pc.utf8_slice_codeunits(batch.leaders, 6, 7)
-    return np.asarray(pc.is_in(kinds, value_set=pa.array(list(_OTHER_KINDS))))
 
 
 def _first_of_each(of: Ints) -> Bools:

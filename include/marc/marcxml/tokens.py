@@ -16,6 +16,8 @@ STEP = 1 << 18
 LT, SLASH, BANG, QUESTION = 0x3C, 0x2F, 0x21, 0x3F
 #: So many tags of unknown spelling are looked at, in each stretch, for new templates.
 LOOKS = 200
+#: So many bytes are looked at for them before anything else is.
+FIRST = 1 << 14
 NAMES = (b"subfield", b"datafield", b"controlfield", b"leader")
 HIDING = ((b"<!--", b"-->"), (b"<![CDATA[", b"]]>"), (b"<?", b"?>"))
 DTD = (b"<!DOCTYPE", b"<!ENTITY", b"<!ELEMENT", b"<!ATTLIST")
@@ -62,6 +64,10 @@ def tokens(buffer: Ints, end: int, dialect: Dialect, *, last: bool, where: str) 
 
 def _told_by(library: ctypes.CDLL, buffer: Ints, end: int, dialect: Dialect) -> tuple[Ints, Ints, Ints]:
     """Place, kind and template of every `<`, by the compiled kernel; again as long as there are new spellings."""
+    if not dialect.templates:  # a file's first tags: nearly all spellings are among them
+        at, _, _ = compiled.tokens(library, buffer, min(end, FIRST), dialect)
+        for place in at[buffer[at + 1] != SLASH].tolist():
+            dialect.learn(buffer.data, place)
     while True:
         at, kind, template = compiled.tokens(library, buffer, end, dialect)
         for number, one in enumerate(dialect.templates):
@@ -73,9 +79,6 @@ def _told_by(library: ctypes.CDLL, buffer: Ints, end: int, dialect: Dialect) -> 
         rest = rest[buffer[at[rest] + 1] != SLASH]
         if not any(dialect.learn(buffer.data, place) for place in at[rest[:LOOKS]].tolist()):
             return at, kind, template
-        if len(dialect.templates) == 1:  # a file's first tags: nearly all spellings are among them
-            for place in at[rest[:LOOKS]].tolist():
-                dialect.learn(buffer.data, place)
 
 
 def _told(buffer: Ints, end: int, dialect: Dialect) -> tuple[Ints, Ints, Ints]:
