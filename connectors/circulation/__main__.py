@@ -40,7 +40,10 @@ def serve(
     sip2_tls_port: Annotated[int | None, typer.Option(min=0, max=65535, help="Needs --certificate and --key.")] = None,
     http_port: Annotated[int, typer.Option(min=0, max=65535, help="/health and /metrics.")] = 8200,
     https_port: Annotated[
-        int | None, typer.Option(min=0, max=65535, help="SIP2 over HTTPS, at /sip2; needs --certificate and --key.")
+        int | None, typer.Option(min=0, max=65535, help="SIP2 at /sip2, NCIP at /ncip, Netmusik; needs --certificate and --key.")
+    ] = None,
+    ncip_port: Annotated[
+        int | None, typer.Option(min=0, max=65535, help="NCIP and Netmusik without TLS, for a proxy on this machine.")
     ] = None,
     host: Annotated[str, typer.Option(help="0.0.0.0 for all the machine's addresses.")] = "127.0.0.1",
     certificate: Annotated[Path | None, typer.Option(help="PEM, for TLS.")] = None,
@@ -54,7 +57,7 @@ def serve(
         from connectors.circulation.serving import Ports
         from connectors.circulation.serving import serve as serve_until_stopped
 
-        ports = Ports(host, sip2_port, sip2_tls_port, http_port, https_port, certificate, key, client_ca)
+        ports = Ports(host, sip2_port, sip2_tls_port, http_port, https_port, ncip_port, certificate, key, client_ca)
         where, keys, done = _demo() if demo else (folder(), _keys(), lambda: None)
         try:
             with asyncio.Runner(loop_factory=_loop()) as runner:

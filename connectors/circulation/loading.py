@@ -1,7 +1,7 @@
 """Fill the embedded store from files that a person can write: CSV by table, or one YAML with everything.
 
     patrons.csv   patron;name;category;pin;cards ...       columns by the names of the store (embedded/schema.sql), and:
-    library.yaml  patrons: [...]  items: [...]  loans: [...]  holds: [...]  fees: [...]  rules: {...}  terminals: {...}
+    library.yaml  patrons: [...]  items: [...]  loans: [...]  holds: [...]  fees: [...]  rules: {...}  terminals: {...}  doors: {...}
 
 `cards` of a patron are blanks apart; `pin` and `password` are given as they are typed in and kept as hashes (a hash stays as it is); moments
 are ISO 8601, amounts in the currency's unit. Times without a zone are UTC.
@@ -19,6 +19,7 @@ from typing import Any
 
 import yaml
 
+from connectors.circulation.doors import Doors
 from connectors.circulation.embedded.rules import Rules
 from connectors.circulation.embedded.store import Store
 from connectors.circulation.pins import hashed, is_hash
@@ -26,7 +27,7 @@ from connectors.circulation.terminals import Terminals
 from include.engine.errors import Refused
 
 TABLES = {"patrons": "patron", "items": "item", "loans": "loan", "holds": "hold", "fees": "fee"}
-SETTINGS = ("terminals", "rules")
+SETTINGS = ("terminals", "rules", "doors")
 _MOMENTS = {"loaned_at", "due", "placed", "expires"}
 _FLAGS = {"magnetic", "ready"}
 
@@ -108,6 +109,14 @@ def _hash(text: str) -> str:
     return text if is_hash(text) else hashed(text)
 
 
+def _hashed_password(caller: Mapping[str, Any]) -> dict[str, Any]:
+    given = caller.get("password")
+    return dict(caller) | ({"password": _hash(str(given))} if given is not None else {})
+
+
+_SHAPES: dict[str, Any] = {"terminals": Terminals, "rules": Rules, "doors": Doors}
+
+
 def _keep_settings(name: str, content: Any, folder: Path, file: Path) -> None:
     """Write the file that `serve` reads, once it is known to be right."""
     path = folder / f"{name}.yaml"
@@ -116,11 +125,14 @@ def _keep_settings(name: str, content: Any, folder: Path, file: Path) -> None:
         content["terminals"] = {
             login: dict(one) | {"password": _hash(str(one["password"]))} for login, one in content.get("terminals", {}).items()
         }
+    if name == "doors":
+        callers = {caller: _hashed_password(one) for caller, one in (content.get("callers") or {}).items()}
+        content = dict(content) | {"callers": callers}
     part = path.with_suffix(".part")
     part.touch(mode=0o600)
     part.write_text(yaml.safe_dump(content, allow_unicode=True, sort_keys=False), encoding="utf-8")
     try:
-        (Terminals if name == "terminals" else Rules).load(part)
+        _SHAPES[name].load(part)
     except Exception:
         part.unlink()
         raise

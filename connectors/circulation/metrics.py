@@ -24,6 +24,12 @@ class Metrics:
         self.connections = Gauge("sip2_connections", "SIP2 connections that are open", registry=self.registry)
         self.closed = Counter("sip2_connections_closed", "SIP2 connections that we ended", ("why",), registry=self.registry)
         self.resends = Counter("sip2_resends", "SIP2 lines whose checksum was wrong", registry=self.registry)
+        self.asked_messages = Counter(
+            "ncip_messages", "NCIP and Netmusik messages answered", ("caller", "service", "status"), registry=self.registry
+        )
+        self.asked_seconds = Histogram(
+            "ncip_seconds", "Seconds from an NCIP or Netmusik message to its answer", ("service",), buckets=SECONDS, registry=self.registry
+        )
         self.journal = Gauge("circulation_journal_entries", "The number of the journal's last durable entry", registry=self.registry)
 
     def count(self, terminal: str, message: str, status: str, seconds: float) -> None:
@@ -34,6 +40,11 @@ class Metrics:
             found = self._found[key] = (self.messages.labels(*key), self.seconds.labels(message))
         found[0].inc()
         found[1].observe(seconds)
+
+    def asked(self, caller: str, service: str, status: str, seconds: float) -> None:
+        """One message was answered over HTTP. `caller` and `service` are names of ours: what was sent makes no counters of its own."""
+        self.asked_messages.labels(caller, service, status).inc()
+        self.asked_seconds.labels(service).observe(seconds)
 
     def page(self) -> bytes:
         """The text that Prometheus reads."""

@@ -19,6 +19,8 @@ from time import monotonic
 N, R, P = 1 << 14, 8, 1
 """scrypt's cost (RFC 7914): 16 MiB and some 50 ms of a core for each check."""
 _BCRYPT = ("$2a$", "$2b$", "$2y$")
+NOBODY = "scrypt$16384$8$1$AAAAAAAAAAAAAAAAAAAAAA==$AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA="
+"""A hash of our cost that no password has: checking it takes as long as checking one that is there."""
 REMEMBERED_SECONDS = 60.0
 REMEMBERED = 10_000
 

@@ -20,9 +20,12 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
+from connectors.circulation import netmusik
+from connectors.circulation.doors import Doors
 from connectors.circulation.embedded.backend import Embedded, opened
 from connectors.circulation.embedded.rules import Rules
 from connectors.circulation.metrics import Metrics
+from connectors.circulation.ncip import route as ncip
 from connectors.circulation.sip2 import https
 from connectors.circulation.sip2.server import Limits, Server
 from connectors.circulation.sip2.session import House
@@ -39,13 +42,17 @@ _QUIET: Any = {"log_level": "warning", "access_log": False, "server_header": Fal
 
 @dataclass(frozen=True)
 class Ports:
-    """Where to listen; 0 takes a free port, None none. `certificate` and `key` are PEM files for TLS; `clients` signs client certificates."""
+    """Where to listen; 0 takes a free port, None none. `certificate` and `key` are PEM files for TLS; `clients` signs client certificates.
+
+    `ncip` is NCIP and Netmusik without TLS, for a proxy on this machine; with TLS they are on `https`.
+    """
 
     host: str = "127.0.0.1"
     sip2: int = 6001
     sip2_tls: int | None = None
     http: int = 8200
     https: int | None = None
+    ncip: int | None = None
     certificate: Path | None = None
     key: Path | None = None
     clients: Path | None = None
@@ -56,7 +63,7 @@ async def serve(folder: Path, keys: KeyStore, ports: Ports, limits: Limits | Non
     terminals = Terminals.load(folder / "terminals.yaml")
     rules = Rules.load(folder / "rules.yaml") if (folder / "rules.yaml").exists() else Rules(timezone=terminals.timezone)
     backend = opened(folder, keys, rules)
-    house = House(backend, terminals, terminals.profiles(), Metrics())
+    house = House(backend, terminals, terminals.profiles(), Metrics(), doors=_doors(folder))
     server = Server(house, limits)
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
@@ -70,9 +77,11 @@ async def serve(folder: Path, keys: KeyStore, ports: Ports, limits: Limits | Non
         webs = {"http": _Http(uvicorn.Config(pages(house, server), host=ports.host, port=ports.http, **_QUIET))}
         if ports.https is not None:
             tls_context(ports)  # which says what is wrong with the files
-            machines = Starlette(routes=[https.route(house)])
+            machines = Starlette(routes=[https.route(house), *doors_of(house)])
             files: Any = {"ssl_certfile": str(ports.certificate), "ssl_keyfile": str(ports.key)}
             webs["https"] = _Http(uvicorn.Config(machines, host=ports.host, port=ports.https, **files, **_QUIET))
+        if ports.ncip is not None:
+            webs["ncip"] = _Http(uvicorn.Config(Starlette(routes=doors_of(house)), host=ports.host, port=ports.ncip, **_QUIET))
         for name, web in webs.items():
             tasks.append(loop.create_task(web.serve()))
             while not web.started and not tasks[-1].done():
@@ -112,7 +121,7 @@ async def _keep(backend: Embedded, house: House) -> None:
 
 async def _reread(folder: Path, house: House, backend: Embedded) -> None:
     """Take changed settings over, from each terminal's next login on. A file that is wrong is told of, and the old settings stay."""
-    files = [folder / "terminals.yaml", folder / "rules.yaml"]
+    files = [folder / "terminals.yaml", folder / "rules.yaml", folder / "doors.yaml"]
     before = _times(files)
     while True:
         await asyncio.sleep(LOOK_SECONDS)
@@ -125,10 +134,21 @@ async def _reread(folder: Path, house: House, backend: Embedded) -> None:
             profiles = terminals.profiles()
             if files[1].exists():
                 backend.rules = Rules.load(files[1])
+            house.doors = _doors(folder)
             house.terminals, house.profiles = terminals, profiles
             log.info("the settings were read afresh: %d terminals", len(terminals.terminals))
         except SettingsError as error:
             log.error("the settings stay as they were: %s", error)
+
+
+def doors_of(house: House) -> list[Route]:
+    """What other systems ask over HTTP: NCIP with lånertjek, and Netmusik."""
+    return [ncip.route(house), *netmusik.routes(house)]
+
+
+def _doors(folder: Path) -> Doors | None:
+    file = folder / "doors.yaml"
+    return Doors.load(file) if file.exists() else None
 
 
 def _times(files: list[Path]) -> list[int]:

@@ -10,10 +10,11 @@ from datetime import datetime
 from time import perf_counter
 
 from connectors.circulation.backend import Backend
+from connectors.circulation.doors import Doors
 from connectors.circulation.journal import JournalFailed
 from connectors.circulation.lockout import Guarded, Lockout
 from connectors.circulation.metrics import Metrics
-from connectors.circulation.pins import Pins
+from connectors.circulation.pins import NOBODY, Pins
 from connectors.circulation.profile import Profile
 from connectors.circulation.sip2.answering import ANSWERS, acs_status, answered, line
 from connectors.circulation.sip2.codec import Parsed, Unreadable, parse
@@ -39,7 +40,7 @@ class Over(Exception):
 
 @dataclass
 class House:
-    """What all conversations share. `present` counts the connections of each terminal; `terminals` is replaced when its file changes."""
+    """What all conversations share. `present` counts the connections of each terminal; `terminals` and `doors` are replaced when their files change."""
 
     backend: Backend
     terminals: Terminals
@@ -48,6 +49,7 @@ class House:
     lockout: Lockout = field(default_factory=Lockout)
     pins: Pins = field(default_factory=Pins)
     present: dict[str, int] = field(default_factory=dict)
+    doors: Doors | None = None
     now: Callable[[], datetime] = clock.now
 
     def context(self, login: str, terminal: Terminal | None) -> Context:
@@ -70,7 +72,7 @@ class House:
         """The terminal with this login, password and address; None for anybody else."""
         terminal = self.terminals.terminals.get(login)
         # The hash is computed for an unknown login too: the time it takes must not tell which logins there are.
-        right = await self.pins.right(password, terminal.password if terminal else _NOBODY)
+        right = await self.pins.right(password, terminal.password if terminal else NOBODY)
         return terminal if terminal is not None and right and terminal.may_come_from(address) else None
 
 
@@ -173,7 +175,3 @@ class Session:
         number = "" if text == "96" else sequence or "0"
         numbered = number if self._checked and framing.error_detection != "never" else None
         return sealed(text, encoding=framing.encoding, sequence=numbered, terminator=_ENDS[framing.terminator])
-
-
-_NOBODY = "scrypt$16384$8$1$AAAAAAAAAAAAAAAAAAAAAA==$AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA="
-"""A hash of our cost that no password has."""

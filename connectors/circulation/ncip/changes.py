@@ -1,0 +1,211 @@
+"""Services that change something: loans, returns, renewals, requests, payments and blocks. Each goes through the back end's journal.
+
+An answer may be lost on its way, and the same message come again. The back end then says that it was done before (`again`), with patron and
+item as they are now. Where these still stand as the answer says, it is given again; where something else has happened since, the message is
+a new one, and is done anew.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Awaitable, Callable
+from dataclasses import replace
+from decimal import Decimal, InvalidOperation
+
+from connectors.circulation.domain import Block, Checkin, Checkout, Credentials, Outcome, Pay, Renew, Request, Reserve
+from connectors.circulation.ncip import schemes
+from connectors.circulation.ncip.asking import MONEY, Asking
+from connectors.circulation.ncip.fields import item_fields, user_fields
+from connectors.circulation.ncip.lookups import own_hold
+from connectors.circulation.ncip.problems import MISSING, UNSUPPORTED, Problem, because
+from connectors.circulation.ncip.writing import Node, node, value
+
+Nodes = list[Node | None]
+
+
+async def checkout(asking: Asking) -> Nodes:
+    """CheckOutItem: lend an item."""
+    who, item = await _user(asking), _item(asking)
+    due = asking.moment("DesiredDateDue")
+    request = Checkout(**asking.said(who.card, item), patron=who, item=item, due=due)  # type: ignore[arg-type]
+
+    async def stands(_: Outcome) -> bool:
+        patron = await asking.backend.patron(Credentials(who.card))
+        return patron is not None and any(loan.item == item for loan in patron.loans)
+
+    outcome = await _done(asking, request, stands)
+    until = Node("DateDue", asking.stamp(outcome.due)) if outcome.due else node("IndeterminateLoanPeriodFlag")
+    return [asking.item_id(item), asking.user_id(who.card), until, *_told(asking, outcome)]
+
+
+async def checkin(asking: Asking) -> Nodes:
+    """CheckInItem: take an item back, and say where it goes next. The user is not told to whoever may know nothing of users."""
+    item = _item(asking)
+    request = Checkin(**asking.said(item), item=item, returned=asking.moment("MandatedAction", "DateEventOccurred"))  # type: ignore[arg-type]
+
+    async def stands(outcome: Outcome) -> bool:
+        return outcome.item is None or outcome.item.status != "on_loan"
+
+    outcome = await _done(asking, request, stands)
+    return [asking.item_id(item), _route(asking, outcome), *_told(asking, replace(outcome, patron=None))]
+
+
+def _route(asking: Asking, outcome: Outcome) -> Node | None:
+    if not outcome.route:
+        return None
+    instance = node("LocationNameInstance", Node("LocationNameLevel", "1"), Node("LocationNameValue", outcome.route))
+    place = node("Location", value("LocationType", "Permanent Location", schemes.LOCATION_TYPE), node("LocationName", instance))
+    hold = value("RequestType", "Hold", schemes.REQUEST_TYPE) if outcome.reason == "HOLD_WAITING" else None
+    return node("RoutingInformation", Node("RoutingInstructions", outcome.reason), node("Destination", place), hold)
+
+
+async def renew(asking: Asking) -> Nodes:
+    """RenewItem: lend an item longer. Asked twice on one day it is done once: the second time would bring no later day."""
+    who, item = await _user(asking), _item(asking)
+    today = asking.now.astimezone(asking.zone).date()
+    said = asking.said(who.card, item, today)
+    request = Renew(**said, patron=who, item=item, due=asking.moment("DesiredDateDue"))  # type: ignore[arg-type]
+
+    async def stands(outcome: Outcome) -> bool:
+        return outcome.item is None or outcome.item.due == outcome.due
+
+    outcome = await _done(asking, request, stands)
+    due = Node("DateDue", asking.stamp(outcome.due)) if outcome.due else None
+    return [asking.item_id(item), None if asking.old else asking.user_id(who.card), due, *_told(asking, outcome)]
+
+
+async def request_item(asking: Asking) -> Nodes:
+    """RequestItem: a hold on a title, or on the title of an item. The answer's RequestId is the library's own."""
+    who, item, title = await _user(asking), asking.item(), asking.title()
+    if not item and not title:
+        raise Problem(MISSING, "BibliographicId")
+    pickup, expires = asking.body.said("PickupLocation"), asking.moment("NeedBeforeDate") or asking.moment("PickupExpiryDate")
+    said = asking.said(who.card, item, title)
+    request = Reserve(**said, patron=who, change="add", item=item, title=title, pickup=pickup, expires=expires)  # type: ignore[arg-type]
+
+    async def stands(_: Outcome) -> bool:
+        patron = await asking.backend.patron(Credentials(who.card))
+        return patron is not None and await own_hold(asking_alone, patron) is not None
+
+    asking_alone = _without_request(asking)
+    outcome = await _done(asking, request, stands)
+    hold = outcome.hold
+    if hold is None:
+        patron = await asking.backend.patron(Credentials(who.card))
+        hold = await own_hold(asking_alone, patron) if patron else None
+    scope = value("RequestScopeType", "Bibliographic Item" if title or not item else "Item", schemes.REQUEST_SCOPE)
+    kind = value("RequestType", "Hold", schemes.REQUEST_TYPE)
+    place = asking.request_id(hold.hold) if hold else asking.item_id(item or title)
+    return [place, asking.user_id(who.card), kind, scope, *_told(asking, outcome)]
+
+
+async def cancel(asking: Asking) -> Nodes:
+    """CancelRequestItem: a hold is wanted no more. It is named by its number, its item or its title."""
+    who = await _user(asking)
+    number, item, title = asking.request(), asking.item(), asking.title()
+    if not (number or item or title):
+        raise Problem(MISSING, "RequestId")
+    patron = await asking.backend.patron(Credentials(who.card))
+    hold = await own_hold(asking, patron) if patron else None
+    request = Reserve(
+        **asking.said(who.card, number, item, title),  # type: ignore[arg-type]
+        patron=who,
+        change="delete",
+        item=(hold.item if hold else "") or item,
+        title=(hold.title if hold else "") or title,
+        hold=number or (hold.hold if hold else ""),
+    )
+
+    async def stands(_: Outcome) -> bool:
+        return hold is None
+
+    outcome = await _done(asking, request, stands)
+    gone = asking.request_id(number or (hold.hold if hold else "")) if number or hold else asking.item_id(item or title)
+    return [gone, asking.user_id(who.card), *_told(asking, outcome)]
+
+
+def _without_request(asking: Asking) -> Asking:
+    """The message without the asking side's own number for the request, by which nothing can be found here."""
+    parts = tuple(part for part in asking.body.parts if part.name != "requestid")
+    return replace(asking, message=replace(asking.message, body=replace(asking.body, parts=parts)))
+
+
+async def pay(asking: Asking) -> Nodes:
+    """CreateUserFiscalTransaction: money that was taken. It must have a number, or else a payment sent again could not be told from a second."""
+    who, fiscal = await _user(asking), asking.body.one("FiscalTransactionInformation")
+    if fiscal is None:
+        raise Problem(MISSING, "FiscalTransactionInformation")
+    if fiscal.said("FiscalActionType").lower() != "payment":
+        raise Problem(UNSUPPORTED, "FiscalActionType")
+    number = fiscal.said("FiscalTransactionReferenceId", "FiscalTransactionIdentifierValue")
+    if not number:
+        raise Problem(MISSING, "FiscalTransactionReferenceId")
+    try:
+        sum_ = Decimal(int(fiscal.said("Amount", "MonetaryValue"))) * MONEY
+    except (ValueError, InvalidOperation):
+        raise Problem("Invalid Amount", "MonetaryValue") from None
+    currency, fee = (
+        fiscal.said("Amount", "CurrencyCode"),
+        fiscal.said("RelatedFiscalTransactionReferenceId", "FiscalTransactionIdentifierValue"),
+    )
+    said = asking.said(who.card, number, sum_, currency)
+    request = Pay(**said, patron=who, amount=sum_, currency=currency, fee=fee, transaction=number)  # type: ignore[arg-type]
+    await _done(asking, request, _always)
+    reference = node("FiscalTransactionReferenceId", asking.agency(), Node("FiscalTransactionIdentifierValue", number))
+    return [asking.user_id(who.card), reference]
+
+
+async def update_user(asking: Asking) -> Nodes:
+    """UpdateUser: set the block of a machine (AddUserFields with BlockOrTrap), or lift it (DeleteUserFields). Nothing else is changed here."""
+    who = await _user(asking)
+    added, taken = asking.body.one("AddUserFields"), asking.body.one("DeleteUserFields")
+    changes = [*(added.parts if added else ()), *(taken.parts if taken else ())]
+    if not changes or any(part.name != "blockortrap" for part in changes) or (added and taken):
+        raise Problem(UNSUPPORTED if changes else MISSING, "AddUserFields")
+    blocked = added is not None
+    request = Block(**asking.said(who.card, blocked), patron=who, blocked=blocked)  # type: ignore[arg-type]
+
+    async def stands(_: Outcome) -> bool:
+        patron = await asking.backend.patron(Credentials(who.card))
+        return patron is not None and ("CARD_BLOCKED_BY_TERMINAL" in patron.blocks) is blocked
+
+    await _done(asking, request, stands)
+    return [asking.user_id(who.card)]
+
+
+async def _user(asking: Asking) -> Credentials:
+    """The user of a change, with their PIN where one was given; one that cannot be checked is let pass or not, as the caller's settings say."""
+    who = asking.who()
+    if who.pin is not None and not asking.caller.card_alone:
+        await asking.patron(who)
+    return who
+
+
+def _item(asking: Asking) -> str:
+    if not asking.item():
+        raise Problem(MISSING, "ItemId")
+    return asking.item()
+
+
+async def _always(_: Outcome) -> bool:
+    return True
+
+
+async def _done(asking: Asking, request: Request, stands: Callable[[Outcome], Awaitable[bool]]) -> Outcome:
+    """Do it, once. `stands` says of something done before whether it still is so; Problem for what is refused."""
+    outcome = await asking.backend.perform(request)
+    if outcome.again and not await stands(outcome):
+        key = hashlib.sha256(f"{request.key} {asking.now.isoformat()}".encode()).hexdigest()[:32]
+        outcome = await asking.backend.perform(replace(request, key=key))
+    if not outcome.ok:
+        problem = because(asking.message.service, outcome.reason)
+        if outcome.reason in ("PIN_WRONG", "PIN_LOCKED"):
+            problem.element = "AuthenticationInput"
+        raise problem
+    return outcome
+
+
+def _told(asking: Asking, outcome: Outcome) -> Nodes:
+    item = item_fields(asking, outcome.item) if outcome.item else None
+    user = user_fields(asking, outcome.patron) if outcome.patron and asking.body.has("UserElementType") else None
+    return [item, user]
