@@ -83,13 +83,13 @@ class Calls:
 
     async def ask(self, path: str, params: Mapping[str, str] | None = None, headers: Mapping[str, str] | None = None) -> Reply:
         """GET. Asked once more when a kept connection turns out to be closed."""
-        try:
-            return await self._call("GET", path, params, None, headers)
-        except _Dropped:
+        for last in (False, True):
             try:
                 return await self._call("GET", path, params, None, headers)
             except _Dropped as error:
-                raise self._away(str(error)) from error
+                if last or not error.closed:
+                    raise self._away(str(error)) from error
+        raise AssertionError("unreachable")
 
     async def change(
         self,
@@ -149,7 +149,7 @@ class Calls:
         except (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout) as error:
             raise self._away(f"no connection was had ({type(error).__name__})") from error
         except httpx.HTTPError as error:
-            raise _Dropped(type(error).__name__) from error
+            raise _Dropped(type(error).__name__, closed=isinstance(error, httpx.NetworkError | httpx.RemoteProtocolError)) from error
 
     async def _waited(self, answer: httpx.Response) -> bool:
         """Wait as long as the system wants us to (RFC 9110, 10.2.3), when there is time for it."""
@@ -165,7 +165,11 @@ class Calls:
 
 
 class _Dropped(Exception):
-    """The request was sent, and no answer can be relied on."""
+    """The request was sent, and no answer can be relied on. `closed`: the connection was gone, perhaps before it arrived."""
+
+    def __init__(self, why: str, *, closed: bool = False) -> None:
+        super().__init__(why)
+        self.closed = closed
 
 
 def _data(answer: httpx.Response) -> Any:

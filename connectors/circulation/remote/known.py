@@ -40,6 +40,11 @@ class Known(Generic[Value]):
             self._kept.pop(key, None)
             self._under_way.pop(key, None)
 
+    def clear(self) -> None:
+        """Nothing is known any more."""
+        self._kept.clear()
+        self._under_way.clear()
+
     async def of(self, key: str, fetch: Callable[[], Awaitable[Value]]) -> Value:
         """What is known, or else what `fetch` brings. Its error goes to everybody who waits, and is not kept."""
         found = self.get(key)
@@ -74,9 +79,13 @@ class RightPins:
         """Whether this PIN was right a moment ago."""
         return self._known.get(self._mark(card, pin)) is True
 
-    def keep(self, card: str, pin: str) -> None:
-        """It was right now."""
-        self._known.keep(self._mark(card, pin), True)
+    async def right(self, card: str, pin: str, check: Callable[[], Awaitable[bool]]) -> bool:
+        """Whether it is right: as it was a moment ago, or as `check` says. A wrong one is not remembered."""
+
+        async def fetch() -> bool | None:
+            return await check() or None
+
+        return await self._known.of(self._mark(card, pin), fetch) is True  # type: ignore[arg-type]  # None is not kept
 
     def _mark(self, card: str, pin: str) -> str:
         return hmac.digest(self._key, f"{card}\0{pin}".encode(), "sha256").hex()

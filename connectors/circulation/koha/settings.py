@@ -1,0 +1,45 @@
+"""Koha's part of ils.yaml.
+
+koha:
+  url: https://staff.koha.example.org
+  connection: koha_api                  # client id and secret, or a staff login
+  login: oauth2                         # basic, where the site has RESTBasicAuth alone
+  branches: {main: CPL, north: FPL}
+  checkin: {by: sip, host: koha.example.org, port: 6001, tls: true, accounts: {main: koha_sip_main, north: koha_sip_north}}
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from connectors.circulation.profile import Shape
+from connectors.circulation.remote.settings import RemoteSettings
+
+
+class SipCheckin(Shape):
+    """Return through Koha's SIP2 server. `accounts`: our branch to the connection with the SIP account's login and password; `*` is any other."""
+
+    by: Literal["sip"] = "sip"
+    host: str
+    port: Annotated[int, Field(ge=1, le=65535)] = 6001
+    tls: bool = False
+    accounts: dict[str, str]
+    institution: str = ""
+    encoding: str = "utf-8"
+
+
+class RestCheckin(Shape):
+    """Return through POST /checkins (Koha bug 24401), which is in development branches of 2026 and in no release that we know of."""
+
+    by: Literal["rest"] = "rest"
+
+
+class KohaSettings(RemoteSettings):
+    """`confirm`: what Koha wants confirmed and self-service confirms for it; everything else that wants confirming is refused."""
+
+    login: Literal["oauth2", "basic"] = "oauth2"
+    checkin: Annotated[SipCheckin | RestCheckin, Field(discriminator="by")]
+    confirm: frozenset[str] = frozenset({"PREVISSUE", "HIGHHOLDS", "BORRNOTSAMEBRANCH"})
+    payment_type: str = Field("SIP00", description="the payment type under which Koha books what a station took")

@@ -1,0 +1,102 @@
+"""What goes wrong, when it is switched on: each fault a number of times. It sits before the application, as a proxy would."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from dataclasses import dataclass, field
+
+from starlette.responses import JSONResponse, PlainTextResponse, Response
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+FAULTS = (
+    "slow",  # the answer comes `seconds` late
+    "token_expires",  # the next call: 401, and every token given so far is worth nothing
+    "busy",  # 429 with Retry-After
+    "maintenance",  # 503
+    "error",  # 500, nothing was done
+    "change_error",  # a change is done, the answer is 500
+    "change_hangs",  # a change is done, the answer comes `seconds` late
+    "change_cut",  # a change is done, the connection is closed without an answer
+)
+_CHANGES = ("POST", "PUT", "DELETE")
+
+
+@dataclass
+class Faults:
+    """`faults.set("busy", 2)`; `taken` counts what has gone wrong; `asked` is every call that came in, as method and path."""
+
+    seconds: float = 0.3
+    retry_after: int = 0
+    left: Counter[str] = field(default_factory=Counter)
+    taken: Counter[str] = field(default_factory=Counter)
+    asked: list[tuple[str, str]] = field(default_factory=list)
+    exempt: frozenset[str] = frozenset()
+    """Paths to which no fault comes: where tokens are had."""
+
+    def set(self, name: str, times: int = 1) -> None:
+        """Let it go wrong the next `times` times; ValueError for what is no fault."""
+        if name not in FAULTS:
+            raise ValueError(f"{name!r} is no fault: one of {', '.join(FAULTS)}")
+        self.left[name] = times
+
+    def take(self, name: str) -> bool:
+        """Whether it goes wrong now."""
+        if self.left[name] <= 0:
+            return False
+        self.left[name] -= 1
+        self.taken[name] += 1
+        return True
+
+    def before(self, app: ASGIApp) -> ASGIApp:
+        """The application with its faults."""
+
+        async def faulty(scope: Scope, receive: Receive, send: Send) -> None:
+            if scope["type"] != "http":
+                await app(scope, receive, send)
+                return
+            path, change = scope["path"], scope["method"] in _CHANGES
+            self.asked.append((scope["method"], path))
+            if path in self.exempt:
+                await app(scope, receive, send)
+                return
+            if instead := self._instead():
+                await instead(scope, receive, send)
+                return
+            if self.take("slow"):
+                await asyncio.sleep(self.seconds)
+            if not change or not any(self.left[name] for name in ("change_error", "change_hangs", "change_cut")):
+                await app(scope, receive, send)
+                return
+            if self.take("change_cut"):
+                await app(scope, receive, _swallow)
+                return  # uvicorn closes the connection of an application that did not answer
+            if self.take("change_error"):
+                await app(scope, receive, _swallow)
+                await PlainTextResponse("Internal server error", 500)(scope, receive, send)
+                return
+            self.take("change_hangs")
+            kept: list[Message] = []
+
+            async def keep(message: Message) -> None:
+                kept.append(message)
+
+            await app(scope, receive, keep)
+            await asyncio.sleep(self.seconds)
+            for message in kept:
+                await send(message)
+
+        return faulty
+
+    def _instead(self) -> Response | None:
+        if self.take("busy"):
+            return JSONResponse({"error": "Too many requests"}, 429, {"Retry-After": str(self.retry_after)})
+        if self.take("maintenance"):
+            return JSONResponse({"error": "System is under maintenance."}, 503)
+        if self.take("error"):
+            return JSONResponse({"error": "Something went wrong, check Koha logs for details.", "error_code": "internal_server_error"}, 500)
+        return None
+
+
+async def _swallow(message: Message) -> None:
+    return
