@@ -16,7 +16,7 @@ from fastapi import Request
 from fastapi.responses import HTMLResponse
 from markupsafe import Markup
 
-from plugins.board import csrf, formats
+from plugins.board import csrf, formats, names
 from plugins.board.house import board_of
 from plugins.board.say import COOKIE, NAMES, language_of, say
 from plugins.board.viewer import Viewer
@@ -35,8 +35,9 @@ class Whole(str):
 
 
 def show(request: Request, name: str, *, status: int = 200, **values: Any) -> HTMLResponse:
-    """The page of `templates/<name>`. It knows `viewer`, `language`, `say(key, ...)`, `url(path, **query)`, `airflow(path)`, `csrf` and `zone(partner)`
-    beside `values`, and the filters of `_environment`."""
+    """The page of `templates/<name>`. It knows `viewer`, `language`, `say(key, ...)`, `url(path, **query)`, `airflow(path)`, `csrf` (the field that
+    every form has), `zone(partner)`, and `partner_name`, `flow_name`, `table_name`, `reason_words`,
+    `why`, beside `values` and the filters of `_environment`."""
     language = language_of(request)
     viewer = getattr(request.state, "viewer", None)
     context = {
@@ -52,6 +53,12 @@ def show(request: Request, name: str, *, status: int = 200, **values: Any) -> HT
         "csrf": _field(request, viewer) if isinstance(viewer, Viewer) else "",
         "zone": partial(zone, request),
         "asset": partial(_asset, request),
+        "moment": lambda at, zone="UTC": formats.moment(at, language, zone),
+        "partner_name": partial(names.partner, request),
+        "flow_name": partial(names.flow, language),
+        "table_name": partial(names.table, language),
+        "reason_words": partial(names.reason, language),
+        "why": partial(names.why, language),
         **values,
     }
     answer = HTMLResponse(_environment().get_template(name).render(context), status)

@@ -102,7 +102,7 @@ def compose(engine: Engine, delivery: Delivery, state: State, language: str, zon
         test=delivery.status == "test",
         counts=delivery.counts,
         reason=known,
-        why=_why(delivery, known, language) if state in {State.BLOCKED, State.HELD, State.FAILED, State.RETRACTED} else "",
+        why=why(delivery, known, language) if state in {State.BLOCKED, State.HELD, State.FAILED, State.RETRACTED} else "",
         advice=advice(known, language) if known else "",
         duplicate_of=(delivery.message or "").rpartition(" ")[2] if state == State.DUPLICATE else "",
         groups=tuple(_groups(engine, delivery, language)),
@@ -118,7 +118,7 @@ def compose(engine: Engine, delivery: Delivery, state: State, language: str, zon
     )
 
 
-def _why(delivery: Delivery, reason: str | None, language: str) -> str:
+def why(delivery: Delivery, reason: str | None, language: str) -> str:
     """The reason in the partner's language, with the values that the error told; our own message where the table has no word for it."""
     message = delivery.message or ""
     if reason is None:

@@ -1,0 +1,47 @@
+"""What partners, flows, tables and reasons are called, in the reader's language."""
+
+from __future__ import annotations
+
+from fastapi import Request
+
+from include.engine import reasons
+from include.engine.delivery import Delivery
+from include.engine.reasons.translate import bare
+from include.engine.receipts.compose import why as of_delivery
+from include.engine.receipts.layout import say as receipt_says
+from plugins.board.house import board_of
+from plugins.board.say import say
+from plugins.board.say import table as words
+
+
+def partner(request: Request, id: str) -> str:
+    """The partner's name; its id where the YAML does not say."""
+    board = board_of(request)
+    found = board.partners().partners.get(id)
+    return found.name if found else board.engine().partner_name(id)
+
+
+def flow(language: str, name: str) -> str:
+    """What the flow is called; its name in the YAML where it has no other."""
+    return say(language, f"flows.{name}") if f"flows.{name}" in words() else name
+
+
+def table(language: str, name: str) -> str:
+    """What the table is called, as receipts call it; a line without a table has its flow's name."""
+    if f"flows.{name}" in words():
+        return flow(language, name)
+    try:
+        return receipt_says(language, name)
+    except KeyError:
+        return name
+
+
+def reason(language: str, code: str) -> str:
+    """The reason in a sentence, without the values of one case."""
+    return bare(code, language) if code in reasons.table() else code
+
+
+def why(language: str, delivery: Delivery) -> str:
+    """Why a delivery was stopped, with what is known of the case."""
+    known = delivery.reason if delivery.reason in reasons.table() else None
+    return of_delivery(delivery, known, language) or reason(language, delivery.reason or "INTERNAL")

@@ -1,0 +1,79 @@
+"""What a partner said would come by now, and has not: from the calendar in its YAML and what the ledger has seen."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+import sqlalchemy as sa
+
+from include.engine.dispatch.calendar import GRACE
+from include.engine.ledger.schema import delivery
+from include.engine.partner.settings import DeliverySpec, InboxFlow, Partner, ScheduledFlow, spec_for
+from include.engine.partner.when import last_due, next_due
+from include.engine.storage.seen import composed
+
+c = delivery.c
+
+
+@dataclass(frozen=True)
+class Missing:
+    """Files of one kind that were due at `due` (aware) and are not here; `last` is when the newest one came, if ever."""
+
+    partner: str
+    flow: str
+    table: str
+    files: str
+    due: datetime
+    last: datetime | None
+
+
+@dataclass(frozen=True)
+class Due:
+    """The next moment at which something of a partner's flow is due: a file that they said would come, or a schedule of ours."""
+
+    flow: str
+    what: str
+    at: datetime
+    ours: bool
+
+
+def missing(tx: sa.Connection, partners: Iterable[Partner], now: datetime) -> list[Missing]:
+    """Every expectation whose moment has passed by a quarter of an hour, and of whose files none has come since the moment before."""
+    found: list[Missing] = []
+    for partner in partners:
+        for name, flow in partner.flows.items():
+            if not isinstance(flow, InboxFlow) or not flow.enabled:
+                continue
+            for spec in flow.deliveries:
+                if spec.expected is not None and (one := _missing(tx, partner, name, flow, spec, now)) is not None:
+                    found.append(one)
+    return found
+
+
+def _missing(tx: sa.Connection, partner: Partner, name: str, flow: InboxFlow, spec: DeliverySpec, now: datetime) -> Missing | None:
+    due = last_due(str(spec.expected), partner.timezone, now - GRACE)
+    since = last_due(str(spec.expected), partner.timezone, due - timedelta(minutes=1)) + GRACE
+    mine = (c.partner == partner.id, c.lane == spec.table, c.flow == name, c.origin.is_(None))
+    newest = sa.select(c.path, c.seen_at).where(*mine).order_by(c.arrival.desc())
+    # One kind of file a table is the rule: its newest delivery answers. Of several kinds the last hundred are looked through.
+    alone = sum(other.table == spec.table for other in flow.deliveries) == 1
+    for path, seen_at in tx.execute(newest.limit(1 if alone else 100)):
+        if alone or spec_for(flow, composed((path or "").rpartition("/")[2])) is spec:
+            return None if seen_at >= since else Missing(partner.id, name, spec.table, spec.files, due, seen_at)
+    return Missing(partner.id, name, spec.table, spec.files, due, None)
+
+
+def next_moments(partner: Partner, now: datetime) -> list[Due]:
+    """What is due next in each flow of the partner, the soonest first."""
+    found: list[Due] = []
+    for name, flow in partner.flows.items():
+        if not flow.enabled:
+            continue
+        if isinstance(flow, ScheduledFlow):
+            found += [Due(name, moment, next_due(cron, partner.timezone, now), True) for moment, cron in flow.moments().items()]
+        elif isinstance(flow, InboxFlow):
+            specs = [spec for spec in flow.deliveries if spec.expected]
+            found += [Due(name, spec.files, next_due(str(spec.expected), partner.timezone, now), False) for spec in specs]
+    return sorted(found, key=lambda one: one.at)
