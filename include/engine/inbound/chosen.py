@@ -11,6 +11,7 @@ from include.engine.delivery import Delivery
 from include.engine.engine import Engine
 from include.engine.inbound.connector import Read
 from include.engine.ledger import quarantined
+from include.engine.ledger.quarantined import Fate
 
 
 @dataclass(frozen=True)
@@ -30,7 +31,7 @@ class Chosen:
         found = quarantined.find(
             engine.ledger, delivery_id=delivery.origin, reason=asked["reason"], record=asked.get("record"), limit=10_000_000
         )
-        return cls(frozenset((one.member, one.record) for one in found))
+        return cls(frozenset((one.member, one.record) for one in found if one.state != Fate.DISCARDED))  # a person left it out for good
 
     @property
     def everything(self) -> bool:

@@ -98,8 +98,12 @@ def _rehearse(engine: Engine, delivery: Delivery, token: Token, connector: Inbou
 
 
 def _resolve(engine: Engine, delivery: Delivery, tx: sa.Connection) -> None:
-    """The origin's set-aside records that this replay took in again are no longer open."""
+    """The origin's set-aside records that this replay took in again are no longer open; of one that a person mended, that record alone."""
     asked = delivery.origin_filter or {}
+    if (mended_one := delivery.facts.get("mended")) is not None:
+        if not quarantined.find(engine.ledger, delivery_id=delivery.id, limit=1, tx=tx):
+            quarantined.set_state(engine.ledger, [mended_one["quarantined"]], Fate.REPLAYED, note=delivery.id, tx=tx)
+        return
     still = {(one.member, one.record) for one in quarantined.find(engine.ledger, delivery_id=delivery.id, limit=10_000_000, tx=tx)}
     found = quarantined.find(
         engine.ledger,

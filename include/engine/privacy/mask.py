@@ -36,10 +36,13 @@ def shapes(values: pa.Array | pa.ChunkedArray) -> pa.Array | pa.ChunkedArray:
     return pc.if_else(long, pc.binary_join_element_wise(pc.utf8_slice_codeunits(masked, 0, LONGEST - 1), "…", ""), masked)
 
 
-def mask(text: str) -> str:
-    """`text` with each identity number in it dotted out: `Lånt af 010190-1234` is `Lånt af ••••••-••••`."""
+def mask(text: str, *, signed: bool = False) -> str:
+    """`text` with each identity number in it dotted out: `Lånt af 010190-1234` is `Lånt af ••••••-••••`.
+
+    `signed`: only those written with their sign, for a text that is known to hold a code (a barcode, a control number).
+    """
     plain: str = numbers.normal(pa.array([text], pa.large_string()))[0].as_py()
-    found = numbers.find(pa.array([plain]))
+    found = numbers.find(pa.array([plain]), signed=signed)
     if not len(found.row):
         return text
     data, parts, at = plain.encode(), [], 0

@@ -39,17 +39,20 @@ def send(engine: Engine, partner: Partner, flow: InboxFlow | PulledFlow | None, 
     with engine.store(f"file:{FOLDER}") as own:
         for suffix, body in forms.items():
             went.append(_put(engine, own, f"{partner.id}/{delivery.id}.{suffix}", body, f"own {suffix}", receipt))
-    went += _to_partner(engine, flow, delivery, forms, receipt)
+    went += to_partner(engine, flow, delivery, forms, receipt)
     if partner.contacts.deliveries and needs_attention(receipt):
-        went += _mail(engine, partner.contacts.deliveries, receipt, forms["txt"])
+        # Done again, a delivery may end otherwise: that is worth a mail of its own.
+        went += mail(engine, partner.contacts.deliveries, receipt, forms["txt"], f"mail {receipt.state}")
     return went
 
 
-def _to_partner(
-    engine: Engine, flow: InboxFlow | PulledFlow | None, delivery: Delivery, forms: dict[str, str], receipt: Receipt
+def to_partner(
+    engine: Engine, flow: InboxFlow | PulledFlow | None, delivery: Delivery, forms: dict[str, str], receipt: Receipt, *, about: str = ""
 ) -> list[str]:
     """A file beside the source in `receipts/`, or where the YAML says. Where it cannot be written (a read-only inbox, a full disk, a folder
-    that is gone), the mail and our own copy remain: a partner's folder must not keep their next delivery waiting."""
+    that is gone), the mail and our own copy remain: a partner's folder must not keep their next delivery waiting.
+
+    `about`: what it tells of where it is not the whole receipt, as part of its name and kind (`report LOAN_IN_FUTURE`)."""
     if flow is None:
         return []
     if flow.receipts:
@@ -58,10 +61,13 @@ def _to_partner(
         folder, prefix = flow.inbox, f"{FOLDER}/"
     else:
         return []
-    name = f"{plain_name(receipt.file)}.{delivery.id[-8:]}"
+    name = f"{plain_name(receipt.file)}.{delivery.id[-8:]}" + (f".{about.replace(' ', '-')}" if about else "")
     try:
         with engine.store(folder) as store:
-            return [_put(engine, store, f"{prefix}{name}.{suffix}", body, f"partner {suffix}", receipt) for suffix, body in forms.items()]
+            return [
+                _put(engine, store, f"{prefix}{name}.{suffix}", body, about or f"partner {suffix}", receipt)
+                for suffix, body in forms.items()
+            ]
     except (Refused, Unreachable) as trouble:
         if trouble.code not in NOT_OURS:
             raise
@@ -82,8 +88,9 @@ def _put(engine: Engine, store: Store, path: str, body: str, kind: str, receipt:
     return uri
 
 
-def _mail(engine: Engine, address: str, receipt: Receipt, text: str) -> list[str]:
-    uri, kind = f"mailto:{address}", f"mail {receipt.state}"  # done again, a delivery may end otherwise: that is worth a mail of its own
+def mail(engine: Engine, address: str, receipt: Receipt, text: str, kind: str) -> list[str]:
+    """Mail `text` to the partner, once for each `kind` of a delivery. Empty where this installation sends no mail; Unreachable."""
+    uri = f"mailto:{address}"
     if any((one.kind, one.uri) == (kind, uri) and one.sent_at for one in receipts.of(engine.ledger, receipt.delivery)):
         return [uri]
     try:
@@ -95,7 +102,7 @@ def _mail(engine: Engine, address: str, receipt: Receipt, text: str) -> list[str
     message["Subject"] = say(receipt.language, "subject", file=receipt.file, summary=summary(receipt))
     message["From"] = server.text("from_email") or f"bindery@{server.host}"
     message["To"] = address
-    message["Message-ID"] = f"<{receipt.delivery}.{receipt.state}@bindery>"
+    message["Message-ID"] = f"<{receipt.delivery}.{kind.removeprefix('mail ').replace(' ', '.')}@bindery>"
     message.set_content(text)
     try:
         with _connect(server) as smtp:

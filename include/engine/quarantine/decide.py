@@ -1,0 +1,72 @@
+"""What a person decides about a record that was set aside: to see it, to leave it out for good, to take it in again. All of it is audited.
+
+Each may be asked for twice (a double click, a form sent again) and happens once.
+"""
+
+from __future__ import annotations
+
+import sqlalchemy as sa
+
+from include.engine.delivery import Delivery
+from include.engine.engine import Engine
+from include.engine.errors import WrongState
+from include.engine.ledger import audit, quarantined
+from include.engine.ledger.quarantined import Fate, Quarantined
+from include.engine.privacy.mask import mask
+from include.engine.replay import replay
+
+LONGEST_NOTE = 500
+
+
+def note_of(text: str) -> str:
+    """A person's note as the ledger may hold it: one line, without identity numbers. WrongState when nothing is left."""
+    found = mask(" ".join(text.split()))[:LONGEST_NOTE]
+    if not found:
+        raise WrongState("a reason is needed.", do="Say in a few words why.", code="NOTE_MISSING")
+    return found
+
+
+def reveal(engine: Engine, id: int, *, who: str, why: str) -> Quarantined:
+    """Note that `who` looks at the record as it is, and why. Whoever shows it calls this first."""
+    row = quarantined.get(engine.ledger, id)
+    audit.record(engine.ledger, who, "reveal", row.delivery_id, {"quarantined": row.id, "why": note_of(why)})
+    return row
+
+
+def discard(engine: Engine, id: int, *, who: str, note: str) -> Quarantined:
+    """Leave the record out for good. Its bytes stay as long as its delivery's, so that the partner can be answered."""
+    said = note_of(note)
+    with engine.ledger.begin() as tx:
+        row = _locked(engine, id, tx)
+        if row.state == Fate.DISCARDED:
+            return row
+        _open(row)
+        quarantined.set_state(engine.ledger, [row.id], Fate.DISCARDED, note=f"{who}: {said}", tx=tx)
+        audit.record(engine.ledger, who, "discard", row.delivery_id, {"quarantined": row.id, "note": said}, tx=tx)
+        return quarantined.get(engine.ledger, row.id, tx=tx)
+
+
+def replay_one(engine: Engine, id: int, *, who: str) -> Delivery:
+    """The record again, from its delivery's kept bytes, with today's settings and contract."""
+    row = quarantined.get(engine.ledger, id)
+    _open(row)
+    return replay(engine, row.delivery_id, record=row.record, member=row.member, who=who)
+
+
+def replay_reason(engine: Engine, id: int, *, who: str) -> Delivery:
+    """Every record of the same delivery that was set aside for the same reason."""
+    row = quarantined.get(engine.ledger, id)
+    _open(row)
+    return replay(engine, row.delivery_id, reason=row.reason, who=who)
+
+
+def _locked(engine: Engine, id: int, tx: sa.Connection) -> Quarantined:
+    engine.ledger.lock(tx, f"quarantined {id}")
+    return quarantined.get(engine.ledger, id, tx=tx)
+
+
+def _open(row: Quarantined) -> None:
+    if row.state != Fate.OPEN:
+        raise WrongState(
+            f"this record is {row.state} already.", where=row.delivery_id, do="Look at what became of it.", code="RECORD_DECIDED"
+        )
