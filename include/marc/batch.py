@@ -169,6 +169,9 @@ class Batch:
     @property
     def control_numbers(self) -> pa.StringArray:
         """For each record its 001 (danMARC2: 001 *a); null where there is none."""
+        second = np.minimum(self.first[:-1] + 1, max(self.rows - 1, 0))
+        if self.rows and ((self.tag[second] == self.tags.number("001")) & (self.ind1[second] == 0)).all():
+            return self.value.take(pa.array(second))  # where it nearly always stands: right behind the leader
         plain, with_subfields = self.first_value("001"), self.first_value("001", "a")
         return plain if with_subfields.null_count == len(self) else pc.coalesce(plain, with_subfields)
 

@@ -33,7 +33,7 @@ def long(batch: Batch) -> pa.Table:
         return pa.DictionaryArray.from_arrays(pa.array(numbers), words, safe=False)
 
     columns = [
-        pa.array(batch.number[batch.rec]),
+        pa.array(np.repeat(batch.number, np.diff(batch.first))),
         coded(batch.rec, batch.control_numbers.fill_null("")),
         coded(batch.tag, pa.array(batch.tags.names, pa.string())),
         pa.array(batch.seq),

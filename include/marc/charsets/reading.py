@@ -17,7 +17,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from include.marc.batch import Family, Ints
+from include.marc.batch import Bools, Family, Ints
 from include.marc.charsets import marc8, single, unimarc, utf8
 from include.marc.charsets.codecs import NAMES, to_text
 
@@ -71,20 +71,27 @@ class _Step:
     def overrule(self) -> None:
         """Change `charset` of the records whose bytes say that they are in another."""
         says_utf8 = self.charset[self.rec] == UTF8
-        other = np.flatnonzero(~says_utf8)
-        if len(other):
-            values = self.values.take(pa.array(other)).to_pylist()
-            beyond = np.array([not value.isascii() for value in values], np.bool_)
-            against = np.array([not utf8.valid(value) or not _SHIFTS.isdisjoint(value) for value in values], np.bool_)
-            records = self.rec[other]
-            for record in np.setdiff1d(records[beyond], records[against]).tolist():
-                self._change(record, UTF8)
+        for record in self._in_utf8(~says_utf8):
+            self._change(record, UTF8)
         mine = np.flatnonzero(says_utf8)
         values = self.values.take(pa.array(mine))
         if self.family in OTHERWISE and not utf8.whole(values):
             bad = mine[[not utf8.valid(value) for value in values.to_pylist()]]
             for record in dict.fromkeys(self.rec[bad].tolist()):
                 self._try_otherwise(record)
+
+    def _in_utf8(self, asked: Bools) -> list[int]:
+        """The records of the rows asked for whose every value is UTF-8 and some value is more than ASCII."""
+        against = np.zeros(len(self.charset), np.bool_)
+        against[self.rec[utf8.surely_not(self.values)]] = True
+        rows = np.flatnonzero(asked & ~against[self.rec])
+        beyond = set()
+        for record, value in zip(self.rec[rows].tolist(), self.values.take(pa.array(rows)).to_pylist(), strict=True):
+            if not utf8.valid(value) or not _SHIFTS.isdisjoint(value):
+                against[record] = True
+            elif not value.isascii():
+                beyond.add(record)
+        return sorted(record for record in beyond if not against[record])
 
     def _change(self, record: int, charset: int) -> None:
         said, self.charset[record] = NAMES[self.charset[record]], charset

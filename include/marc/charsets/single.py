@@ -4,15 +4,45 @@ long as it stays in its basic and extended Latin."""
 from __future__ import annotations
 
 import codecs
+import re
 import unicodedata
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 
 from include.marc.charsets.marks import Marks
 from include.marc.charsets.tables import CONTROLS, ISO_6630, UNKNOWN, CodeSet, byte_table, iso, marc8, marc8_marks
 
 SUBSTITUTE = 0x1A
+
+
+class Letters:
+    """Text of a Latin set: nearly all is ASCII, and the same few letters with the same few diacritics come again and again.
+
+    So each letter beyond ASCII (a run of diacritics and what follows it, or one other byte) is decoded once, and kept as UTF-8.
+    """
+
+    MOST = 10_000
+
+    def __init__(self, table: str, marks: Marks) -> None:
+        self._single = Single(table, marks, {}, {})
+        signs = b"".join(re.escape(bytes([byte])) for byte in range(0x80, 0x100) if table[byte] in marks.characters)
+        # One set of bytes at the beginning, for that is what `re` looks for fastest.
+        self._letter = re.compile(rb"[\x80-\xff](?:(?<=[" + signs + b"])[" + signs + b"]*[^\x1f" + signs + b"]?)?")
+        self._known: dict[bytes, bytes] = {}
+
+    def decode(self, joined: bytes) -> str:
+        """Joined bytes to joined text, composed."""
+        return self._letter.sub(self._utf8, joined).decode("utf-8")
+
+    def _utf8(self, found: re.Match[bytes]) -> bytes:
+        letter = found[0]
+        known = self._known.get(letter)
+        if known is None:
+            if len(self._known) >= self.MOST:
+                self._known.clear()  # no text has so many: these are any bytes
+            known = self._known[letter] = self._single.decode(letter).encode("utf-8")
+        return known
 
 
 @dataclass(frozen=True)
@@ -23,9 +53,12 @@ class Single:
     marks: Marks | None
     reverse: dict[str, int]
     numbers: dict[int, int]
+    letters: Letters | None = None
 
     def decode(self, joined: bytes) -> str:
         """Joined bytes to joined text; composed (NFC) where the set has diacritics, as pymarc does for MARC-8."""
+        if self.letters is not None:
+            return self.letters.decode(joined)
         text, _ = codecs.charmap_decode(joined, "strict", self.table)
         return unicodedata.normalize("NFC", self.marks.behind(text)) if self.marks else text
 
@@ -49,6 +82,10 @@ def decomposed(joined: str, has: Callable[[str], bool]) -> str:
     return joined.translate({ord(character): unicodedata.normalize("NFD", character) for character in missing})
 
 
+def _latin(table: str, marks: Marks) -> Single:
+    return replace(_single(table, marks), letters=Letters(table, marks))
+
+
 def _single(table: str, marks: Marks | None) -> Single:
     reverse: dict[str, int] = {}
     for byte, character in enumerate(table):
@@ -67,21 +104,21 @@ def latin1() -> Single:
 @cache
 def marc8_latin() -> Single:
     """MARC-8 without escape sequences: ASCII and extended Latin (ANSEL)."""
-    return _single(byte_table(None, marc8()["E"], CONTROLS), marc8_marks())
+    return _latin(byte_table(None, marc8()["E"], CONTROLS), marc8_marks())
 
 
 @cache
 def iso5426() -> Single:
     """ASCII and ISO 5426."""
     found = iso("5426")
-    return _single(byte_table(None, found, ISO_6630), Marks(set(found.marks)))
+    return _latin(byte_table(None, found, ISO_6630), Marks(set(found.marks)))
 
 
 @cache
 def iso6937() -> Single:
     """ASCII and ISO 6937; A0 is the no-break space, FF the soft hyphen."""
     found = iso("6937")
-    return _single(byte_table(None, found), Marks(set(found.marks)))
+    return _latin(byte_table(None, found), Marks(set(found.marks)))
 
 
 @cache

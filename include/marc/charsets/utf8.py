@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 
 
@@ -36,6 +37,22 @@ def whole(values: pa.BinaryArray) -> bool:
         return False
     starts = np.frombuffer(data, np.uint8)[np.minimum(offsets[:-1], offsets[-1] - 1)]
     return not bool((starts[offsets[:-1] < offsets[1:]] & 0xC0 == 0x80).any())
+
+
+def surely_not(values: pa.BinaryArray) -> npt.NDArray[np.bool_]:
+    """Which values two bytes that stand together show to be no UTF-8. Nearly all of other sets are found; for those that are not, ask `valid`."""
+    found = np.zeros(len(values), np.bool_)
+    offsets = np.frombuffer(values.buffers()[1], np.int32)[values.offset : values.offset + len(values) + 1]
+    data = np.frombuffer(values.buffers()[2] or b"", np.uint8)[offsets[0] : offsets[-1]]
+    if not len(data):
+        return found
+    begins, beyond = data >= 0xC0, data >= 0x80
+    goes_on = beyond & ~begins
+    wrong = np.append(begins[:-1] & ~goes_on[1:], begins[-1])  # the beginning of a character that does not go on
+    wrong[1:] |= goes_on[1:] & ~beyond[:-1]  # a character that goes on without having begun
+    wrong[0] |= goes_on[0]
+    found[np.searchsorted(offsets[1:] - offsets[0], np.flatnonzero(wrong), side="right")] = True
+    return found
 
 
 def valid(value: bytes) -> bool:

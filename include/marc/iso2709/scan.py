@@ -95,17 +95,17 @@ class _Reader:
         said = declared(small.data, leader, rows, self._general(rows, rec, tag, len(leader)), self.choices)
         found = read(small.data, rows, rec, said, self.choices)
         issues = _issues(area, small, rows, rec, found, self.choices.family)
-        counts = np.bincount(rec, minlength=len(area.number))
+        seq = fields.seq[rows.field]
         batch = Batch(
             tags=self.tags,
             rec=rec,
             tag=tag,
-            seq=fields.seq[rows.field],
+            seq=seq,
             ind1=rows.ind1,
             ind2=rows.ind2,
             code=_codes(rows),
             value=found.value,
-            first=np.concatenate([np.zeros(1, np.int32), np.cumsum(counts, dtype=np.int32)]),
+            first=np.append(np.flatnonzero(seq == 0), len(seq)).astype(np.int32),
             number=area.number.astype(np.int64),
             offset=area.offset,
             length=area.length.astype(np.int64),

@@ -19,6 +19,7 @@ from include.marc.iso2709.shapes import AT, CONTROL, HIGH, Rows
 from include.marc.iso2709.subfields import cut
 
 UTF8 = charsets.NAMES.index("utf-8")
+WITH_AT, WITH_ESCAPE = (np.array([mark in charsets.SPECIAL[name] for name in charsets.NAMES]) for mark in (b"@", b"\x1b"))
 NO_TEXT = bytes(byte for byte in range(32) if byte not in b"\t\r\n")
 
 
@@ -67,7 +68,7 @@ def read(area: Ints, rows: Rows, rec: Ints, said: Declared, choices: Choices) ->
     charset = said.charset
     done = Read(pa.array([], pa.string()), charset)
     places = _without_controls(Places(area, rows.start, rows.end), rows, rec, done)
-    odd = np.flatnonzero(_special(rows, rec, charset))
+    odd = _special(rows, rec, charset)
     if len(odd):
         places = _after(said.called, places, odd, rec)
         places = places.patched(odd, _decoded(places, odd, rec, choices, done))
@@ -101,14 +102,14 @@ class Places:
         return Places(np.concatenate([self.area, data]), start, end)
 
 
-def _special(rows: Rows, rec: Ints, charset: Ints) -> Bools:
-    """Which rows cannot be taken as they are, by their flags and by what their records declare."""
-    with_at, with_escape = (np.array([mark in charsets.SPECIAL[name] for name in charsets.NAMES]) for mark in (b"@", b"\x1b"))
-    of_row = charset[rec]
-    found: Bools = (of_row != UTF8) & ((rows.flags & HIGH) != 0)
-    found |= with_at[of_row] & ((rows.flags & AT) != 0)
-    found |= with_escape[of_row] & ((rows.flags & CONTROL) != 0)
-    return found
+def _special(rows: Rows, rec: Ints, charset: Ints) -> Ints:
+    """The rows that cannot be taken as they are, by their flags and by what their records declare."""
+    flagged = np.flatnonzero(rows.flags & (HIGH | AT | CONTROL))
+    flags, of_row = rows.flags[flagged], charset[rec[flagged]]
+    found: Bools = (of_row != UTF8) & ((flags & HIGH) != 0)
+    found |= WITH_AT[of_row] & ((flags & AT) != 0)
+    found |= WITH_ESCAPE[of_row] & ((flags & CONTROL) != 0)
+    return flagged[found]
 
 
 def _after(called: dict[int, bytes], places: Places, odd: Ints, rec: Ints) -> Places:

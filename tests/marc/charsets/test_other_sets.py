@@ -5,13 +5,15 @@ from __future__ import annotations
 import shutil
 import subprocess
 import unicodedata
+from collections.abc import Callable
+from dataclasses import replace
 
 import pyarrow as pa
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from include.marc.charsets import NAMES, encode
+from include.marc.charsets import NAMES, encode, single, utf8
 from include.marc.charsets.codecs import to_text
 from include.marc.charsets.tables import iso
 
@@ -100,3 +102,27 @@ def test_danmarc2_writes_any_letter_of_the_basic_plane(values: list[str]) -> Non
 def test_danmarc2_gives_the_same_bytes_back() -> None:
     values = [b"@0301e", b"@010D", b"@@ og @\xe5rhus @\xc5", b"\xe6\xf8\xe5 * ren"]
     assert raw("danmarc2", *texts("danmarc2", *values)) == values
+
+
+@given(st.lists(st.binary(max_size=6) | st.text(max_size=4).map(str.encode), max_size=6))
+def test_a_look_at_neighbouring_bytes_never_takes_utf_8_for_another_set(values: list[bytes]) -> None:
+    found = utf8.surely_not(pa.array([b"x", *values], pa.binary()).slice(1)).tolist()
+    assert not any(wrong and utf8.valid(value) for wrong, value in zip(found, values, strict=True))
+    assert utf8.surely_not(pa.array([b"\xe6bler", b"caf\xe9"], pa.binary())).all()
+
+
+@pytest.mark.parametrize("latin", [single.marc8_latin, single.iso5426, single.iso6937])
+@given(joined=st.binary(max_size=40))
+def test_letters_that_are_kept_are_what_the_whole_text_says(latin: Callable[[], single.Single], joined: bytes) -> None:
+    found = latin()
+    assert found.decode(joined) == replace(found, letters=None).decode(joined)
+
+
+def test_any_bytes_do_not_fill_the_memory_with_letters(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(single.Letters, "MOST", 100)
+    letters = single.iso5426().letters
+    assert letters is not None
+    for first in range(0xC1, 0xD0):
+        for second in range(0x41, 0x5B):
+            letters.decode(bytes([first, second]))
+    assert len(letters._known) <= 100
