@@ -41,13 +41,23 @@ _DUE = """
             ELSE 'leave'
         END AS what
     FROM found f FULL JOIN settled s ON s.record = f.record
-    WHERE CASE
+    WHERE {among} AND CASE
         WHEN f.record IS NULL THEN {there}
         WHEN s.record IS NULL THEN true
         WHEN f.why = 0 THEN s.digest <> f.digest OR {once_more}
         ELSE {there} OR (s.digest BETWEEN 1 AND 9 AND s.digest <> f.why)
     END
 """
+
+
+_ONCE_MORE = "(s.outcome = 'waits' AND s.record IN (SELECT record FROM once_more))"
+
+
+def _among(work: Work) -> str:
+    """SQL: of a delivery that is sent once more, what it sent or was refused; of chosen records, these; else everything."""
+    if work.lake.again is None:
+        return "true"
+    return "s._delivery = $again" if work.lake.only is None else "s.record IN (SELECT record FROM again)"
 
 
 @dataclass(frozen=True)
@@ -82,12 +92,9 @@ def delta(work: Work, flow: CrmSync, names: Names, connection: Any) -> Delta:
     found = pa.Table.from_batches(parts, schema=_FOUND)
     connection.register("found", found)
     connection.register("once_more", pa.table({"record": pa.array(sorted(_transient(work)), pa.string())}))
-    query = _DUE.format(
-        there=_THERE,
-        gone=GONE,
-        once_more=f"(s.outcome = 'waits' AND s.record IN (SELECT record FROM once_more)){' OR s._delivery = $again' if work.lake.again else ''}",  # noqa: S608
-    )
-    due = connection.sql(query, params={"again": work.lake.again} if work.lake.again else None).to_arrow_table()
+    query = _DUE.format(there=_THERE, gone=GONE, among=_among(work), once_more=_ONCE_MORE if work.lake.again is None else "true")
+    asked = {"again": work.lake.again} if "$again" in query else None
+    due = connection.sql(query, params=asked).to_arrow_table()
     there = connection.sql(f"SELECT count(*) FROM settled s WHERE {_THERE}").fetchall()[0][0]  # noqa: S608
     return Delta(due.cast(_DUE_SCHEMA), int(there), found.num_rows)
 

@@ -49,12 +49,14 @@ def brake(found: Delta, work: Work, flow: CrmSync) -> None:
         (sum(total.values()), limits.changed, "all"),
         (total["remove"], limits.removed, "remove"),
     ]
+    if work.lake.again is not None:  # a person chose these records; but what has to go by now may be another
+        del much[0]
     over = [
         (count, share)
         for count, share, what in much
         if count > share * found.there and count > limits.least and not (yes and count <= yes[what] + limits.least)
     ]
-    if not over or not found.there or work.lake.again is not None:
+    if not over or not found.there:
         return
     count, share = over[-1]
     values = {"count": count, "value": f"{found.there:,}", "limit": f"{share:.0%}", "expected": diff(counts)}

@@ -34,11 +34,7 @@ def replay(
     """
     origin = deliveries.get(engine.ledger, origin_id)
     if is_outbound(origin):
-        if reason is not None or record is not None:
-            raise WrongState(
-                "a delivery that leaves the house is sent again as a whole.", where=origin.id, do="Leave reason and record empty."
-            )
-        return send_again(engine, origin, who=who, approved=approved)
+        return send_again(engine, origin, reason=reason, record=record, member=member, who=who, approved=approved)
     if "landed" not in origin.facts:
         raise WrongState("nothing of this delivery was kept.", where=origin.id, do="Ask the partner to deliver it again.")
     if origin.state in {State.SEEN, State.CLAIMED, State.STAGED, State.GATED}:
@@ -96,6 +92,8 @@ def answer(engine: Engine, stopped_id: str, *, yes: bool, who: str) -> Delivery:
         )
     if yes:
         if (made := approved_as(engine, stopped)) is not None:
+            if made.state in {State.SEEN, *IN_FLIGHT}:  # a form that is sent twice
+                return made
             raise WrongState(f"it has been approved: {made.id}.", where=stopped.id, do="Look what became of that one.")
         _nothing_newer(engine, stopped)
         return replay(engine, stopped.id, who=who, approved=True)

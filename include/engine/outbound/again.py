@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
+import sqlalchemy as sa
+
 from include.engine import clock
 from include.engine.delivery import Delivery, NewDelivery, State, delivery_id
 from include.engine.engine import Engine
 from include.engine.errors import WrongState
-from include.engine.ledger import audit, deliveries
+from include.engine.ledger import audit, deliveries, quarantined
+from include.engine.ledger.quarantined import Fate, Quarantined
 
 _AT_WORK = frozenset({State.SEEN, State.CLAIMED, State.STAGED, State.GATED, State.PUBLISHED})
 
@@ -16,11 +22,28 @@ def is_outbound(delivery: Delivery) -> bool:
     return "pins" in delivery.facts
 
 
-def send_again(engine: Engine, origin: Delivery, *, who: str, approved: bool = False) -> Delivery:
+def send_again(
+    engine: Engine,
+    origin: Delivery,
+    *,
+    reason: str | None = None,
+    record: int | None = None,
+    member: str = "",
+    who: str,
+    approved: bool = False,
+) -> Delivery:
     """Enter a new delivery, linked to `origin`, that dispatch starts at its next look. It sends the same records, as the lake has them now;
-    of an origin that never left, whatever is due. WrongState while the origin is at work."""
+    of an origin that never left, whatever is due. With `reason` or `record` only those that were set aside for it, by our contract or by the
+    receiver: a record's number is that on the receipt, `member` its name. WrongState while the origin is at work, and when nothing fits."""
     if origin.state in _AT_WORK:
         raise WrongState(f"this delivery is still {origin.state}.", where=origin.id, do="Wait until it has ended.")
+    named = {"reason": reason, "record": record, "member": member or None}
+    asked = {name: value for name, value in named.items() if value is not None}
+    if asked and origin.published_at is None:
+        raise WrongState("nothing of this delivery was sent.", where=origin.id, do="Leave reason and record empty: whatever is due goes.")
+    if asked and not chosen(engine, origin.id, asked):
+        told = ", ".join(f"{name} {value}" for name, value in asked.items() if name != "member")
+        raise WrongState(f"no record of this delivery was set aside for {told or 'that'}.", where=origin.id)
     now = clock.now()
     new = NewDelivery(
         id=delivery_id(origin.partner, origin.flow, now, "", 0, 0, salt=now.isoformat()),
@@ -31,10 +54,34 @@ def send_again(engine: Engine, origin: Delivery, *, who: str, approved: bool = F
         mode=origin.mode,
         status=engine.partner(origin.partner).status,
         origin=origin.id,
+        origin_filter=asked or None,
         after_block=origin.after_block,
         facts={"approved": who} if approved else {},
     )
     with engine.ledger.begin() as tx:
         made = deliveries.see(engine.ledger, new, tx=tx)
-        audit.record(engine.ledger, who, "approve" if approved else "send again", origin.id, {"delivery": made.id}, tx=tx)
+        audit.record(engine.ledger, who, "approve" if approved else "send again", origin.id, {"delivery": made.id, **asked}, tx=tx)
     return made
+
+
+def chosen(engine: Engine, origin: str, asked: Mapping[str, Any]) -> list[Quarantined]:
+    """The open set-aside records of a delivery that a replay of some names."""
+    found = quarantined.find(
+        engine.ledger,
+        delivery_id=origin,
+        reason=asked.get("reason"),
+        record=asked.get("record"),
+        state=Fate.OPEN,
+        limit=10_000_000,
+    )
+    member = asked.get("member")
+    return [one for one in found if member in {None, one.member}]
+
+
+def resolve(engine: Engine, delivery: Delivery, tx: sa.Connection) -> None:
+    """The origin's set-aside records that this delivery took along are no longer open; those that were set aside anew stay with this one."""
+    if delivery.origin is None or deliveries.get(engine.ledger, delivery.origin, tx=tx).published_at is None:
+        return
+    still = {one.member for one in quarantined.find(engine.ledger, delivery_id=delivery.id, limit=10_000_000, tx=tx)}
+    mended = [one.id for one in chosen(engine, delivery.origin, delivery.origin_filter or {}) if one.member not in still]
+    quarantined.set_state(engine.ledger, mended, Fate.REPLAYED, note=delivery.id, tx=tx)

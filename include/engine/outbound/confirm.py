@@ -19,6 +19,7 @@ from include.engine.inbound.work import UNFINISHED, Outcome
 from include.engine.ledger import claims, deliveries, manifests, parts
 from include.engine.ledger.manifests import Versions
 from include.engine.outbound import settled
+from include.engine.outbound.again import resolve
 from include.engine.outbound.answers import note, refusal
 from include.engine.outbound.connector import DIGEST, RECORD, Outbound
 from include.engine.outbound.work import accepted, anything, left_out, refused_records, work_on
@@ -86,6 +87,7 @@ def _settle(engine: Engine, delivery: Delivery, token: Token) -> Delivery:
     point("confirm.settled")
     with engine.ledger.begin() as tx:
         manifests.pin(engine.ledger, delivery.id, {settled.TABLE: Versions(done.version_before, done.version_after)}, tx=tx)
+        resolve(engine, delivery, tx)
         return claims.note(engine.ledger, token, tx=tx, published={settled.TABLE: asdict(done)})
 
 

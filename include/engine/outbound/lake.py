@@ -20,7 +20,7 @@ from include.engine.outbound import settled
 @dataclass(frozen=True)
 class View:
     """`pins` are the versions of the tables by name; one that is not in it was not there. `again` is the delivery that is to be sent once
-    more, None for what is due."""
+    more, None for what is due; `only` are those of its set-aside records that are meant, None for what it sent."""
 
     engine: Engine
     partner: str
@@ -28,6 +28,7 @@ class View:
     pins: Mapping[str, int]
     tables: Sequence[str]
     again: str | None = None
+    only: frozenset[str] | None = None
 
     def dataset(self, table: str) -> Any:
         """The partner's rows of a table as a pyarrow dataset (for DuckDB and pyarrow); an empty table where there was none."""
@@ -57,8 +58,13 @@ class View:
                 connection.register(table, self.dataset(table))
             connection.register("settled", settled.dataset(self.engine, self.partner, self.flow))
             if self.again is not None:
-                connection.register("again", settled.sent_by(self.engine, self.partner, self.flow, self.again))
+                connection.register("again", self._again(self.again))
             yield connection
+
+    def _again(self, delivery: str) -> pa.Table:
+        if self.only is not None:
+            return settled.not_sent(self.engine, self.partner, self.flow, self.only)
+        return settled.sent_by(self.engine, self.partner, self.flow, delivery)
 
     def due(self, record: str) -> tuple[str, str]:
         """SQL for a query over `connect`: a join and a condition that leave only what is due. `record` is an SQL expression, the record's name.

@@ -7,7 +7,7 @@ whose patron was not known yet). A retraction of the delivery takes its rows out
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 import pyarrow as pa
@@ -39,6 +39,16 @@ def sent_by(engine: Engine, partner: str, flow: str, delivery_id: str) -> pa.Tab
     if isinstance(found, pa.Table):
         return found.select(["record"])
     return found.to_table(columns=["record"], filter=(ds.field("_delivery") == delivery_id) & (ds.field("outcome") == "sent"))
+
+
+def not_sent(engine: Engine, partner: str, flow: str, records: Iterable[str]) -> pa.Table:
+    """Those of `records` that have not gone since they were set aside (column `record`)."""
+    wanted = pa.array(sorted(records), pa.string())
+    found = dataset(engine, partner, flow)
+    if not isinstance(found, pa.Table):
+        gone = found.to_table(columns=["record"], filter=(ds.field("outcome") == "sent") & ds.field("record").isin(wanted))
+        wanted = wanted.filter(pc.invert(pc.is_in(wanted, value_set=gone.column("record").combine_chunks())))
+    return pa.table({"record": wanted})
 
 
 def settle(engine: Engine, delivery: Delivery, batches: Callable[[], Iterator[pa.RecordBatch]], check: Callable[[], None]) -> Published:

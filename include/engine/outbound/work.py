@@ -20,6 +20,7 @@ from include.engine.errors import SettingsError
 from include.engine.inbound.gate import without
 from include.engine.inbound.work import key_of
 from include.engine.ledger import quarantined
+from include.engine.outbound.again import chosen
 from include.engine.outbound.connector import LEFT, Outbound, Work
 from include.engine.outbound.lake import View, pinned
 from include.engine.outbound.settings import OutboundFlow
@@ -50,12 +51,19 @@ def work_on(engine: Engine, delivery: Delivery, connector: Outbound, *, anew: bo
     as_of = clock.now() if anew or "as_of" not in delivery.facts else datetime.fromisoformat(delivery.facts["as_of"])
 
     def seen(pins: dict[str, int], tables: tuple[str, ...]) -> Work:
-        view = View(engine, partner.id, delivery.flow, pins, tables, again_of(engine, delivery))
+        view = View(engine, partner.id, delivery.flow, pins, tables, again_of(engine, delivery), _only(engine, delivery))
         return Work(partner, flow, delivery, as_of, day_in(partner.timezone, as_of), view, engine.keys, engine.credentials)
 
     tables = tuple(connector.reads(seen({}, ())))
     pins = pinned(engine, tables) if anew or "pins" not in delivery.facts else dict(delivery.facts["pins"])
     return seen(pins, tables)
+
+
+def _only(engine: Engine, delivery: Delivery) -> frozenset[str] | None:
+    """The names of the records that a replay of some was asked for."""
+    if delivery.origin is None or not delivery.origin_filter:
+        return None
+    return frozenset(one.member for one in chosen(engine, delivery.origin, delivery.origin_filter))
 
 
 def staged(engine: Engine, delivery: Delivery) -> Path:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from include.engine.delivery import State
-from include.engine.ledger import deliveries
+from include.engine.ledger import deliveries, quarantined
+from include.engine.ledger.quarantined import Fate
 from include.engine.replay import answer, replay
 
 ANA = {"email": "ana@lindeby.example", "phone": "+45 00123456"}
@@ -55,4 +56,24 @@ def test_a_row_that_the_crm_refused_stays_out_until_it_is_mended_or_replayed(lib
     assert [one.id for one in library.claimed()] == [again.id]
     assert library.figures(library.run(again.id)) == {"updated": 1, "refused": 1}
     library.has(p1={"email": "mended@lindeby.example"})
+    assert library.figures(library.sync()) == {"created": 1}
+
+
+def test_rejected_rows_are_replayed_by_reason_once_the_crm_is_mended_and_no_other_goes(library, org) -> None:
+    library.has(p1={"email": "no address"}, p2=ANA, p3={"last_name": "x" * 300})
+    first = library.sync()
+    rejected = {one.reason: one for one in quarantined.find(library.engine.ledger, delivery_id=first.id)}
+    assert set(rejected) == {"CRM_VALUE_INVALID", "CRM_VALUE_TOO_LONG"}
+    library.has(p4=ANA)
+    again = replay(library.engine, first.id, reason="CRM_VALUE_INVALID", who="kirsten")
+    library.claimed()
+    done = library.run(again.id)
+    assert (library.figures(done), done.counts.in_) == ({"refused": 1}, 1)
+    one = rejected["CRM_VALUE_INVALID"]
+    library.has(p1={"email": "mended@lindeby.example"})
+    by_number = replay(library.engine, first.id, record=one.record, member=one.member, who="kirsten")
+    library.claimed()
+    assert library.figures(library.run(by_number.id)) == {"created": 1}
+    fates = {row.reason: row.state for row in quarantined.find(library.engine.ledger, delivery_id=first.id)}
+    assert fates == {"CRM_VALUE_INVALID": Fate.REPLAYED, "CRM_VALUE_TOO_LONG": Fate.OPEN}
     assert library.figures(library.sync()) == {"created": 1}

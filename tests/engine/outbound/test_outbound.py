@@ -8,6 +8,7 @@ from include.engine.delivery import State
 from include.engine.dispatch.start import start
 from include.engine.errors import StaleToken, Unreachable, WrongState
 from include.engine.ledger import claims, copies, gate_results, manifests, parts, quarantined
+from include.engine.ledger.quarantined import Fate
 from include.engine.outbound.answers import answered
 from include.engine.outbound.confirm import confirm
 from include.engine.outbound.connector import Answer
@@ -247,8 +248,30 @@ def test_a_replay_sends_the_same_records_again_and_nothing_else(office) -> None:
     assert office.run(again.id).counts.published == 2
     assert office.taken == ["h1", "h2", "h1", "h2"]
     assert office.sent().counts.published == 1
-    with pytest.raises(WrongState, match="as a whole"):
+    with pytest.raises(WrongState, match="no record of this delivery was set aside for record 1"):
         replay(office.engine, first.id, record=1, who="kirsten")
+
+
+def test_a_replay_of_one_reason_or_one_record_sends_that_alone_and_its_origin_is_resolved(office) -> None:
+    office.hold(*(f"h{number}" for number in range(10, 40)))
+    letter.turned_down = {"h11", "h12"}
+    first = office.sent()
+    refused = quarantined.find(office.engine.ledger, delivery_id=first.id)
+    reason, before = refused[0].reason, len(office.taken)
+    letter.turned_down = set()
+    office.hold("later")
+    one = replay(office.engine, first.id, record=refused[0].record, member=refused[0].member, who="kirsten")
+    office.claimed()
+    assert office.run(one.id).counts.published == 1
+    assert office.taken[before:] == [refused[0].member]
+    rest = replay(office.engine, first.id, reason=reason, who="kirsten")
+    office.claimed()
+    done = office.run(rest.id)
+    assert sorted(office.taken[before:]) == ["h11", "h12"]
+    fates = {row.member: (row.state, row.note) for row in quarantined.find(office.engine.ledger, delivery_id=first.id)}
+    assert fates == {refused[0].member: (Fate.REPLAYED, one.id), refused[1].member: (Fate.REPLAYED, done.id)}
+    with pytest.raises(WrongState, match="set aside for reason"):
+        replay(office.engine, first.id, reason=reason, who="kirsten")
 
 
 def test_a_replay_of_what_never_left_is_a_new_selection(office) -> None:
