@@ -16,6 +16,8 @@ from include.marc.mapping import ColumnMapping, Part, Sentence, parse
 
 #: Where what is not sorted begins and ends (ISO 6630; MARC-8 88 and 89), and half lines down and up (ISO 6630).
 MARKS = ("\u0098", "\u009c", "\u008b", "\u008c")
+#: The first byte of each of them in UTF-8.
+FIRST_OF_MARK = 0xC2
 NOTHING = pa.scalar(None, pa.string())
 
 
@@ -88,7 +90,8 @@ def _of_part(batch: Batch, part: Part) -> Texts:
 def _subfields(batch: Batch, part: Part) -> Texts:
     """The subfields asked for; those of one field with a blank between."""
     rows = batch.rows_of(part.tag)
-    rows = rows[np.isin(batch.code[rows], [ord(code) for code in part.codes])]
+    code = batch.code[rows]
+    rows = rows[np.logical_or.reduce([code == ord(one) for one in part.codes])]
     if part.indicators is not None:
         first, second = (_indicators(wish)[column[rows]] for wish, column in zip(part.indicators, (batch.ind1, batch.ind2), strict=True))
         rows = rows[first & second]
@@ -123,6 +126,9 @@ def _after(found: Texts, sentence: Sentence) -> Texts:
 
 def _without_marks(text: pa.StringArray) -> pa.StringArray:
     """Without the marks around what is not sorted (MARC-8, UNIMARC), and of half lines (UNIMARC), which are no part of a title."""
+    data = text.buffers()[2]
+    if data is None or not (np.frombuffer(data, np.uint8) == FIRST_OF_MARK).any():
+        return text
     for mark in MARKS:
         if pc.any(pc.match_substring(text, mark)).as_py():
             text = pc.replace_substring(text, mark, "")
