@@ -1,13 +1,12 @@
 """Services that change something: loans, returns, renewals, requests, payments and blocks. Each goes through the back end's journal.
 
-An answer may be lost on its way, and the same message come again. The back end then says that it was done before (`again`), with patron and
-item as they are now. Where these still stand as the answer says, it is given again; where something else has happened since, the message is
-a new one, and is done anew.
+An answer may be lost on its way, and the same message come again. The back end then says that it was done before (`again`). Where things
+still stand as the answer says, it is given again; where something else has happened since, the message is a new one, and is done anew.
 """
 
 from __future__ import annotations
 
-import hashlib
+import secrets
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from decimal import Decimal, InvalidOperation
@@ -29,13 +28,14 @@ async def checkout(asking: Asking) -> Nodes:
     due = asking.moment("DesiredDateDue")
     request = Checkout(**asking.said(who.card, item), patron=who, item=item, due=due)  # type: ignore[arg-type]
 
-    async def stands(_: Outcome) -> bool:
+    async def stands(outcome: Outcome) -> Outcome | None:
         patron = await asking.backend.patron(Credentials(who.card))
-        return patron is not None and any(loan.item == item for loan in patron.loans)
+        loan = next((loan for loan in patron.loans if loan.item == item), None) if patron else None
+        return replace(outcome, due=loan.due) if loan else None
 
     outcome = await _done(asking, request, stands)
     until = Node("DateDue", asking.stamp(outcome.due)) if outcome.due else node("IndeterminateLoanPeriodFlag")
-    return [asking.item_id(item), asking.user_id(who.card), until, *_told(asking, outcome)]
+    return [asking.item_id(item), asking.user_id(who.card), until, *await _told(asking, outcome)]
 
 
 async def checkin(asking: Asking) -> Nodes:
@@ -43,11 +43,11 @@ async def checkin(asking: Asking) -> Nodes:
     item = _item(asking)
     request = Checkin(**asking.said(item), item=item, returned=asking.moment("MandatedAction", "DateEventOccurred"))  # type: ignore[arg-type]
 
-    async def stands(outcome: Outcome) -> bool:
-        return outcome.item is None or outcome.item.status != "on_loan"
+    async def stands(outcome: Outcome) -> Outcome | None:
+        return outcome if outcome.item is None or outcome.item.status != "on_loan" else None
 
     outcome = await _done(asking, request, stands)
-    return [asking.item_id(item), _route(asking, outcome), *_told(asking, replace(outcome, patron=None))]
+    return [asking.item_id(item), _route(asking, outcome), *await _told(asking, replace(outcome, patron=None))]
 
 
 def _route(asking: Asking, outcome: Outcome) -> Node | None:
@@ -66,12 +66,12 @@ async def renew(asking: Asking) -> Nodes:
     said = asking.said(who.card, item, today)
     request = Renew(**said, patron=who, item=item, due=asking.moment("DesiredDateDue"))  # type: ignore[arg-type]
 
-    async def stands(outcome: Outcome) -> bool:
-        return outcome.item is None or outcome.item.due == outcome.due
+    async def stands(outcome: Outcome) -> Outcome | None:
+        return outcome if outcome.item is None or outcome.item.due == outcome.due else None
 
     outcome = await _done(asking, request, stands)
     due = Node("DateDue", asking.stamp(outcome.due)) if outcome.due else None
-    return [asking.item_id(item), None if asking.old else asking.user_id(who.card), due, *_told(asking, outcome)]
+    return [asking.item_id(item), None if asking.old else asking.user_id(who.card), due, *await _told(asking, outcome)]
 
 
 async def request_item(asking: Asking) -> Nodes:
@@ -83,20 +83,19 @@ async def request_item(asking: Asking) -> Nodes:
     said = asking.said(who.card, item, title)
     request = Reserve(**said, patron=who, change="add", item=item, title=title, pickup=pickup, expires=expires)  # type: ignore[arg-type]
 
-    async def stands(_: Outcome) -> bool:
-        patron = await asking.backend.patron(Credentials(who.card))
-        return patron is not None and await own_hold(asking_alone, patron) is not None
+    ours = _without_request(asking)
 
-    asking_alone = _without_request(asking)
+    async def stands(outcome: Outcome) -> Outcome | None:
+        patron = await asking.backend.patron(Credentials(who.card))
+        found = await own_hold(ours, patron) if patron else None
+        return replace(outcome, hold=found) if found else None
+
     outcome = await _done(asking, request, stands)
     hold = outcome.hold
-    if hold is None:
-        patron = await asking.backend.patron(Credentials(who.card))
-        hold = await own_hold(asking_alone, patron) if patron else None
     scope = value("RequestScopeType", "Bibliographic Item" if title or not item else "Item", schemes.REQUEST_SCOPE)
     kind = value("RequestType", "Hold", schemes.REQUEST_TYPE)
     place = asking.request_id(hold.hold) if hold else asking.item_id(item or title)
-    return [place, asking.user_id(who.card), kind, scope, *_told(asking, outcome)]
+    return [place, asking.user_id(who.card), kind, scope, *await _told(asking, outcome)]
 
 
 async def cancel(asking: Asking) -> Nodes:
@@ -116,12 +115,12 @@ async def cancel(asking: Asking) -> Nodes:
         hold=number or (hold.hold if hold else ""),
     )
 
-    async def stands(_: Outcome) -> bool:
-        return hold is None
+    async def stands(outcome: Outcome) -> Outcome | None:
+        return outcome if hold is None else None
 
     outcome = await _done(asking, request, stands)
     gone = asking.request_id(number or (hold.hold if hold else "")) if number or hold else asking.item_id(item or title)
-    return [gone, asking.user_id(who.card), *_told(asking, outcome)]
+    return [gone, asking.user_id(who.card), *await _told(asking, outcome)]
 
 
 def _without_request(asking: Asking) -> Asking:
@@ -165,9 +164,9 @@ async def update_user(asking: Asking) -> Nodes:
     blocked = added is not None
     request = Block(**asking.said(who.card, blocked), patron=who, blocked=blocked)  # type: ignore[arg-type]
 
-    async def stands(_: Outcome) -> bool:
+    async def stands(outcome: Outcome) -> Outcome | None:
         patron = await asking.backend.patron(Credentials(who.card))
-        return patron is not None and ("CARD_BLOCKED_BY_TERMINAL" in patron.blocks) is blocked
+        return outcome if patron is not None and ("CARD_BLOCKED_BY_TERMINAL" in patron.blocks) is blocked else None
 
     await _done(asking, request, stands)
     return [asking.user_id(who.card)]
@@ -187,16 +186,15 @@ def _item(asking: Asking) -> str:
     return asking.item()
 
 
-async def _always(_: Outcome) -> bool:
-    return True
+async def _always(outcome: Outcome) -> Outcome | None:
+    return outcome
 
 
-async def _done(asking: Asking, request: Request, stands: Callable[[Outcome], Awaitable[bool]]) -> Outcome:
-    """Do it, once. `stands` says of something done before whether it still is so; Problem for what is refused."""
+async def _done(asking: Asking, request: Request, stands: Callable[[Outcome], Awaitable[Outcome | None]]) -> Outcome:
+    """Do it, once. `stands` says how something that was done before stands now, or None when it does not; Problem for what is refused."""
     outcome = await asking.backend.perform(request)
-    if outcome.again and not await stands(outcome):
-        key = hashlib.sha256(f"{request.key} {asking.now.isoformat()}".encode()).hexdigest()[:32]
-        outcome = await asking.backend.perform(replace(request, key=key))
+    if outcome.again:
+        outcome = await stands(outcome) or await asking.backend.perform(replace(request, key=secrets.token_hex(16)))
     if not outcome.ok:
         problem = because(asking.message.service, outcome.reason)
         if outcome.reason in ("PIN_WRONG", "PIN_LOCKED"):
@@ -205,7 +203,7 @@ async def _done(asking: Asking, request: Request, stands: Callable[[Outcome], Aw
     return outcome
 
 
-def _told(asking: Asking, outcome: Outcome) -> Nodes:
-    item = item_fields(asking, outcome.item) if outcome.item else None
+async def _told(asking: Asking, outcome: Outcome) -> Nodes:
+    item = await asking.backend.item(asking.item()) if asking.body.has("ItemElementType") else None
     user = user_fields(asking, outcome.patron) if outcome.patron and asking.body.has("UserElementType") else None
-    return [item, user]
+    return [item_fields(asking, item) if item else None, user]
