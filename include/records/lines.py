@@ -37,13 +37,13 @@ def written(record: Record, writing: Writing) -> str:
 def read(text: str, writing: Writing) -> Record:
     """The lines as a record. Refused (LINE_UNREADABLE) names the first line that is none."""
     sign = re.escape(SIGNS[writing.family])
-    fields = re.compile(rf"(?P<ind>[^ ]{{2}})(?P<subfields>(?: {sign}[^ {sign}] .*)?)", re.DOTALL)
-    between = re.compile(rf" {sign}([^ {sign}]) ")
+    fields = re.compile(rf"(?P<ind>[^ ]{{2}})(?P<subfields>(?: {sign}[^ {sign}](?: .*)?)?)", re.DOTALL)
+    between = re.compile(rf" {sign}([^ {sign}])(?: |$)")
     record = Record(" " * LEADER_LENGTH)
     for number, line in enumerate(text.splitlines(), 1):
         if not line.strip():
             continue
-        found = _LINE.fullmatch(line.rstrip())
+        found = _LINE.fullmatch(line)
         if found is None:
             raise _unreadable(number)
         tag, rest = found["tag"], found["rest"] or ""
@@ -56,8 +56,8 @@ def read(text: str, writing: Writing) -> Record:
                 raise _unreadable(number)
             record.fields.append(Field(tag, data=rest))
             continue
-        pieces = between.split(data["subfields"] + " ")[1:]
-        subfields = [(code, value.rstrip().replace(SIGNS[writing.family] * 2, SIGNS[writing.family])) for code, value in _pairs(pieces)]
+        pieces = between.split(data["subfields"])[1:]
+        subfields = [(code, value.replace(SIGNS[writing.family] * 2, SIGNS[writing.family])) for code, value in _pairs(pieces)]
         record.fields.append(Field(tag, indicators=data["ind"].replace("#", " "), subfields=subfields))
     if not record.fields:
         raise _unreadable(1)

@@ -89,16 +89,17 @@ def _first_disagreement(raw: bytes, leader: bytes, directory: bytes, entries: li
     at = LEADER_LENGTH + len(directory) + 1
     if base != at:
         return (Broken("MARC_DIRECTORY_INVALID", 12),)
+    ended = raw.rstrip(b"\r\n\x1a").endswith(b"\x1d")
     for number, entry in enumerate(entries):
         here = LEADER_LENGTH + number * ENTRY
         if len(entry) < ENTRY or not entry[3:].isdigit():
             return (Broken("MARC_DIRECTORY_INVALID", here),)
-        if number >= len(parts):
+        if number >= len(parts) - (not ended):
             return (Broken("MARC_TRUNCATED", len(raw)),)
         if base + int(entry[7:12]) != at or int(entry[3:7]) != len(parts[number]) + 1:
             return (Broken("MARC_DIRECTORY_WRONG", here),)
         at += len(parts[number]) + 1
-    if not raw.rstrip(b"\r\n\x1a").endswith(b"\x1d"):
+    if not ended:
         return (Broken("MARC_TERMINATOR_MISSING", len(raw)),)
     return ()
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 
 from include.records.masks import Masks, free_of_numbers
 
 MOST = 4_096
 ROW = 16
+_VALUES = re.compile(r"[\n\x1d\x1e]|\x1f.?", re.DOTALL)  # a MARC subfield's code would touch its number
 
 
 @dataclass(frozen=True)
@@ -40,7 +42,7 @@ def _free(raw: bytes, masks: Masks) -> bool:
         if error.end < len(part) - 3:  # more than a character that the cut went through
             return False
         text = part[: error.start].decode("utf-8")
-    return all(free_of_numbers(piece) == piece for piece in text.replace("\x1e", "\n").replace("\x1f", "\n").split("\n"))
+    return all(free_of_numbers(piece) == piece for piece in _VALUES.split(text))
 
 
 def _text(row: bytes) -> str:

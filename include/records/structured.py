@@ -69,7 +69,7 @@ def show_xml(raw: bytes, masks: Masks) -> Shown | Broken:
         marc = _marc(raw, masks)
         return marc or Broken("XML_UNREADABLE", getattr(error, "position", (1, 0))[1] if getattr(error, "lineno", 1) == 1 else None)
     for record in root.iter():
-        if isinstance(record.tag, str) and etree.QName(record).localname == "datafield":
+        if isinstance(record.tag, str) and etree.QName(record).localname in {"datafield", "controlfield"}:
             holder = record.getparent()
             marc = None if holder is None else _marc(etree.tostring(holder, with_tail=False), masks)
             if marc is not None:
