@@ -15,6 +15,7 @@ from functools import cached_property
 from urllib.parse import urlencode
 
 import requests
+from requests.utils import get_environ_proxies
 from sickle import Sickle
 from sickle.iterator import BaseOAIIterator
 from sickle.response import OAIResponse
@@ -92,6 +93,8 @@ class Client(Sickle):  # type: ignore[misc]
         self.quirks = quirks or Quirks()
         super().__init__(url, http_method="POST" if self.quirks.post else "GET", iterator=iterator)
         self.session, self.polite = session, polite or Polite()
+        # What the environment says of proxies is looked up once: requests would go through all of it twice with each page.
+        session.proxies, session.trust_env = get_environ_proxies(url), False
         self.waiting = waiting or Waiting(self.polite)
         self.asked = Asked()
         self.attempts = self.polite.attempts

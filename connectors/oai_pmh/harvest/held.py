@@ -28,6 +28,10 @@ class Held:
         found = self._work.lookup("oai_record", COLUMNS)
         return found.filter(pc.equal(found.column("prefix"), self._prefix)).combine_chunks()
 
+    def load(self) -> None:
+        """Read them now: before two threads ask."""
+        _ = self._index
+
     @cached_property
     def _index(self) -> tuple[npt.NDArray[np.uint64], Ints]:
         hashes = digests(self.rows.column("identifier"))

@@ -327,3 +327,27 @@ int64_t look(Place page, int64_t begin, int64_t size, const char *element, int64
     *count_sets = many;
     return p == end ? count : NOT_PLAIN;
 }
+
+/* Whether data[:size] is UTF-8 (RFC 3629): no overlong forms, no surrogates, nothing beyond U+10FFFF. */
+int32_t utf8(Place data, int64_t size)
+{
+    int64_t at = 0;
+    uint64_t eight;
+    while (at < size) {
+        while (size - at >= 8) {
+            memcpy(&eight, data + at, 8);
+            if (eight & UINT64_C(0x8080808080808080)) break;
+            at += 8;
+        }
+        while (at < size && data[at] < 0x80) at++;
+        if (at == size) break;
+        uint8_t c = data[at];
+        int more = c < 0xC2 ? -1 : c < 0xE0 ? 1 : c < 0xF0 ? 2 : c < 0xF5 ? 3 : -1;
+        if (more < 0 || size - at <= more) return 0;
+        for (int i = 1; i <= more; i++)
+            if ((data[at + i] & 0xC0) != 0x80) return 0;
+        if ((c == 0xE0 && data[at + 1] < 0xA0) || (c == 0xED && data[at + 1] > 0x9F) || (c == 0xF0 && data[at + 1] < 0x90) || (c == 0xF4 && data[at + 1] > 0x8F)) return 0;
+        at += more + 1;
+    }
+    return 1;
+}

@@ -77,6 +77,18 @@ def _library() -> ctypes.CDLL | None:
     return library
 
 
+def is_utf8(data: bytes) -> bool:
+    """Whether the bytes are UTF-8 (RFC 3629)."""
+    library = _library()
+    if library is not None:
+        return bool(library.utf8(ctypes.c_char_p(data), ctypes.c_int64(len(data))))
+    try:
+        data.decode()
+    except UnicodeDecodeError:
+        return False
+    return True
+
+
 def marks(page: bytes, element: str) -> Marks | None:
     """The marks of a page in UTF-8 whose records are elements `element` (record, header, or "" where there are none).
 

@@ -8,9 +8,10 @@ from collections.abc import Iterator
 from functools import lru_cache
 from typing import Any
 
-from connectors.oai_pmh.harvest.batch import Batch
+from connectors.oai_pmh.harvest.bind import Binding
 from connectors.oai_pmh.harvest.columns import Bools
 from connectors.oai_pmh.harvest.fetch import COMPARED, SUMMARY
+from connectors.oai_pmh.harvest.gather import Records
 from connectors.oai_pmh.harvest.held import Held
 from connectors.oai_pmh.harvest.newest import Comings
 from connectors.oai_pmh.harvest.page import Page, page_again, page_of
@@ -30,35 +31,45 @@ def read(work: Work) -> Iterator[Read]:
     """Every record that was listed: as a row, set aside with its bytes, or filtered because it came again."""
     flow = work.flow
     assert isinstance(flow, OaiHarvest)
-    batch = Batch(work, flow, Held(work, flow.prefix))
-    record, listing, summary, at = 0, Listing(), dict[str, Any](), 0
-    counting: Bools | None = None
-    with ahead(_opened(work)) as opened_pages:
-        for kept, page in opened_pages:
-            if kept.uri == SUMMARY:  # the first one
-                summary = json.loads(kept.content)
-                counting = _counting(work) if _again(summary) else None
-                continue
-            if page is None:
-                record += 1
-                batch.unserved(kept, record)
-                continue
-            batch.warnings.update(page.notes)
-            if kept.fields["Way"] == COMPARED:
-                listing.add(page)
-            if page.verb == "ListIdentifiers":
-                continue
-            some = batch.add(page, kept, record + 1, None if counting is None else counting[at : at + len(page)])
-            record, at = record + some, at + some
-            if batch.full:
-                yield from batch.reads()
-    yield from batch.reads()
-    if summary.get("kind") == "compare":
-        batch.tombstones(listing.gone(work, batch.held), record)
-    batch.warnings.update(_sizes(summary))
-    yield from batch.reads()
-    if (late := batch.late_titles()) is not None:
+    held = Held(work, flow.prefix)
+    binding = Binding(work, flow, held)
+    held.load()
+    with ahead(_records(work, held)) as some_records:
+        for some in some_records:
+            yield from binding.reads(some)
+    if (late := binding.late_titles()) is not None:
         yield Read("bibliographic", late)
+
+
+def _records(work: Work, held: Held) -> Iterator[Records]:
+    """Everything that the pages hold, some thousand records at a time; at the end, after a comparison, what is listed no longer."""
+    some, listing, summary, record, at = Records(), Listing(), dict[str, Any](), 0, 0
+    counting: Bools | None = None
+    for kept, page in _opened(work):
+        if kept.uri == SUMMARY:  # the first one
+            summary = json.loads(kept.content)
+            counting = _counting(work) if _again(summary) else None
+            continue
+        if page is None:
+            record += 1
+            some.unserved(kept, record)
+            continue
+        some.warnings.update(page.notes)
+        if kept.fields["Way"] == COMPARED:
+            listing.add(page)
+        if page.verb == "ListIdentifiers":
+            continue
+        count = some.add(page, kept, record + 1, None if counting is None else counting[at : at + len(page)])
+        record, at = record + count, at + count
+        if some.full:
+            yield some
+            some = Records()
+    if summary.get("kind") == "compare":
+        yield some
+        some = Records()
+        some.tombstones(listing.gone(work, held), record)
+    some.warnings.update(_sizes(summary))
+    yield some
 
 
 def _opened(work: Work) -> Iterator[tuple[Kept, Page | None]]:

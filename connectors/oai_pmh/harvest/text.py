@@ -6,6 +6,8 @@ import codecs
 import re
 from dataclasses import dataclass
 
+from connectors.oai_pmh.harvest.marks import is_utf8
+
 _DECLARED = re.compile(rb"""^<\?xml[^>]*\sencoding\s*=\s*["']([A-Za-z0-9._-]+)["']""")
 _ROOT_END = re.compile(rb"</(?:[A-Za-z_][\w.-]*:)?OAI-PMH\s*>")
 _BEGIN = re.compile(rb"<\?xml\s|<(?:[A-Za-z_][\w.-]*:)?OAI-PMH[\s>]")
@@ -52,9 +54,7 @@ def text_of(content: bytes) -> Text:
     document = content[cut:]
     declared = _DECLARED.match(document)
     named = declared[1].decode().lower() if declared else "utf-8"
-    try:
-        document.decode()
-    except UnicodeDecodeError:
+    if not is_utf8(document):
         if named in _SINGLE:
             known = codecs.lookup("windows-1252" if named in {"latin-1", "iso-8859-1", "iso8859-1"} and _c1(document) else named).name
             try:

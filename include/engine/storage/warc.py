@@ -69,10 +69,12 @@ def pages(stream: BinaryIO) -> Iterator[Page]:
             if not block:
                 raise _broken("ARCHIVE_TRUNCATED", "the kept pages are cut short")
             held += block
+        with memoryview(held) as whole:
+            content = bytes(whole[first : first + size])
         yield Page(
             head["WARC-Target-URI"],
             datetime.fromisoformat(head["WARC-Date"]),
-            bytes(held[first : first + size]),
+            content,
             head["Content-Type"],
             {name.removeprefix("Bindery-"): value for name, value in head.items() if name.startswith("Bindery-")},
             start + first,
