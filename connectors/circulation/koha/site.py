@@ -99,7 +99,7 @@ class Site:
         return await self._pins.right(who.card, who.pin, lambda: self._validated(who))
 
     async def _validated(self, who: Credentials) -> bool:
-        reply = await self.change("POST", "/auth/password/validation", {"identifier": who.card, "password": who.pin})
+        reply = await self.calls.ask(BASE + "/auth/password/validation", body={"identifier": who.card, "password": who.pin})
         if reply.status not in (201, 400):
             raise self.odd(reply, "the check of a PIN")
         return reply.status == 201

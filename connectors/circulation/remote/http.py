@@ -81,11 +81,18 @@ class Calls:
         limits = httpx.Limits(max_connections=connections, max_keepalive_connections=connections, keepalive_expiry=60)
         self._http = httpx.AsyncClient(base_url=url, headers=dict(headers or {}), limits=limits, verify=verify)
 
-    async def ask(self, path: str, params: Mapping[str, str] | None = None, headers: Mapping[str, str] | None = None) -> Reply:
-        """GET. Asked once more when a kept connection turns out to be closed."""
+    async def ask(
+        self,
+        path: str,
+        params: Mapping[str, str] | None = None,
+        headers: Mapping[str, str] | None = None,
+        *,
+        body: Mapping[str, Any] | None = None,
+    ) -> Reply:
+        """GET, or a POST that changes nothing (a PIN is checked with one). Asked once more when a kept connection turns out to be closed."""
         for last in (False, True):
             try:
-                return await self._call("GET", path, params, None, headers)
+                return await self._call("GET" if body is None else "POST", path, params, body, headers)
             except _Dropped as error:
                 if last or not error.closed:
                     raise self._away(str(error)) from error

@@ -36,9 +36,10 @@ class SipServer:
             yield int(server.sockets[0].getsockname()[1])
         finally:
             loop.call_soon_threadsafe(server.close)
-            loop.call_soon_threadsafe(lambda: [task.cancel() for task in asyncio.all_tasks(loop)])
+            asyncio.run_coroutine_threadsafe(_ended(), loop).result(5)
             loop.call_soon_threadsafe(loop.stop)
             thread.join(5)
+            loop.close()
 
     async def _converse(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         branch: str | None = None
@@ -90,3 +91,11 @@ class SipServer:
 
 def _fields(text: str) -> dict[str, str]:
     return {part[:2]: part[2:] for part in text.split("|") if len(part) >= 2}
+
+
+async def _ended() -> None:
+    """End every conversation of this loop."""
+    tasks = asyncio.all_tasks() - {asyncio.current_task()}
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)
