@@ -12,7 +12,7 @@ from include.engine.dispatch.inboxes import due, enter_all, watched
 from include.engine.dispatch.schedules import start_due
 from include.engine.engine import Engine
 from include.engine.failpoints import point
-from include.engine.ledger import claims, inbox, notices, queue
+from include.engine.ledger import claims, inbox, notices, pauses, queue
 from include.engine.ledger.notices import Notice
 
 log = logging.getLogger("bindery.dispatch")
@@ -39,7 +39,7 @@ def _round(engine: Engine, patience: float) -> list[Delivery]:
     for mistake in found.mistakes:
         log.error("partner %s is out until its YAML is mended: %s", mistake.partner, mistake)
     now = clock.now()
-    partners = list(found.partners.values())
+    partners = pauses.without(found.partners.values(), pauses.find(engine.ledger))
     inboxes = watched(partners)
     looked = due(inboxes, inbox.looks(engine.ledger), now)
     seen = enter_all(engine, looked, now, patience)

@@ -7,7 +7,7 @@ from sqlalchemy import BigInteger, Boolean, Column, ForeignKey, Index, Integer, 
 
 from include.engine.ledger.types import UtcTime, json_column
 
-HEAD = "0005"
+HEAD = "0006"
 """The newest revision in migrations/versions/."""
 
 metadata = sa.MetaData(
@@ -269,6 +269,15 @@ settings_error = Table(
     Column("line", Integer),
     Column("message", Text, nullable=False),
     Column("at", UtcTime, nullable=False),
+)
+
+pause = Table(
+    "pause",
+    metadata,
+    Column("partner", Text, primary_key=True),
+    Column("flow", Text, primary_key=True),  # empty: every flow of the partner
+    Column("at", UtcTime, nullable=False),
+    Column("who", Text, nullable=False),
 )
 
 outbound_copy = Table(
