@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import Annotated, Literal, Self, get_args
 
 import yaml
-from pydantic import AfterValidator, Field, ValidationError, model_validator
+from pydantic import AfterValidator, ConfigDict, Field, ValidationError, model_validator
 
 from connectors.circulation.pins import is_hash
 from connectors.circulation.profile import Shape
@@ -87,6 +87,8 @@ class Netmusik(Shape):
 
 class Doors(Shape):
     """A library's own name among agencies, and who may ask."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)  # a password that is no hash is not shown
 
     agency: str
     scheme: str = ISIL_SCHEME

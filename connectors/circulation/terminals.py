@@ -17,7 +17,7 @@ from typing import Annotated, Self
 from zoneinfo import ZoneInfo
 
 import yaml
-from pydantic import AfterValidator, Field, ValidationError
+from pydantic import AfterValidator, ConfigDict, Field, ValidationError
 
 from connectors.circulation.pins import is_hash
 from connectors.circulation.profile import FOLDER, Profile, Shape, load
@@ -59,6 +59,8 @@ class Terminal(Shape):
 
 class Terminals(Shape):
     """A library and its machines by their login."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)  # a password that is no hash is not shown
 
     institution: str
     name: str = ""

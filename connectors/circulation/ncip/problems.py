@@ -68,6 +68,7 @@ TYPES: dict[str, tuple[str, ...]] = {
     "CURRENCY_WRONG": ("Invalid Amount",),
     "HELD_BY_OTHERS": ("Renewal Not Allowed - Item Has Outstanding Requests", "Resource Cannot Be Provided", NOT_SO),
     "HELD_BY_YOU": ("Duplicate Request", NOT_SO),
+    "ILS_REFUSED": (NOT_SO,),
     "HOLD_UNKNOWN": ("Unknown Request", NOT_SO),
     "ITEM_HELD": ("Resource Cannot Be Provided", NOT_SO),
     "ITEM_NOT_FOR_LOAN": ("Item Does Not Circulate", "Item Not Renewable", NOT_SO),
