@@ -17,6 +17,8 @@ from include.engine.failpoints import point
 from include.engine.memory import give_back
 
 STAGING = "staging"
+LARGEST = 32 << 20
+"""Bytes of a batch in a stream: so its reader has work to do while the next one is unpacked, also where rows are documents."""
 
 
 def staging(home: Path, partner: str, delivery_id: str) -> Path:
@@ -43,7 +45,8 @@ class SpoolWriter:
         """Append rows; their columns are brought into the schema's order."""
         for batch in rows.to_batches() if isinstance(rows, pa.Table) else [rows]:
             ordered = pa.RecordBatch.from_arrays([batch.column(name) for name in self.schema.names], schema=self.schema)
-            self._behind.do(self._stream.write_batch, ordered)
+            for part in _parts(ordered):
+                self._behind.do(self._stream.write_batch, part)
             self.rows += batch.num_rows
         give_back()
 
@@ -70,6 +73,13 @@ class SpoolWriter:
         self._raw.close()
         point("spool.synced")
         self._part.replace(self._path)
+
+
+def _parts(batch: pa.RecordBatch) -> Iterator[pa.RecordBatch]:
+    """The rows in batches of at most about LARGEST bytes."""
+    rows = max(1, batch.num_rows * LARGEST // max(batch.nbytes, LARGEST))
+    for start in range(0, batch.num_rows, rows) if batch.num_rows > rows else (0,):
+        yield batch.slice(start, rows)
 
 
 class Spools:
