@@ -90,7 +90,7 @@ class Folio:
         return answer
 
     async def users(self, request: Request) -> Response:
-        return _listed(request, "users", map(shapes.user, self.library.patrons.values()))
+        return _listed(request, "users", (shapes.user(self.library, one) for one in self.library.patrons.values()))
 
     async def groups(self, request: Request) -> Response:
         names = {patron.category for patron in self.library.patrons.values()}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, time
 from typing import Any
 
 from include.sandbox.servers.ils.state import Copy, Debt, Hold, Library, Loan, Patron, Payment, uuid_of
@@ -22,12 +22,12 @@ def stamp(when: datetime) -> str:
     return when.astimezone(UTC).isoformat(timespec="milliseconds")
 
 
-def user(found: Patron) -> Json:
+def user(library: Library, found: Patron) -> Json:
     first, _, last = found.name.rpartition(" ")
     return {
         "id": uuid_of("user", found.id), "username": f"user{found.id}", "barcode": found.card, "active": True,
         "patronGroup": uuid_of("group-" + found.category, 0), "type": "patron",
-        "expirationDate": found.expires and f"{found.expires.isoformat()}T23:59:59.000+00:00",
+        "expirationDate": found.expires and stamp(datetime.combine(found.expires, time(23, 59, 59), library.zone)),
         "personal": {"lastName": last, "firstName": first, "email": None, "dateOfBirth": found.born and found.born.isoformat()},
         "customFields": {"homeLibrary": found.library},
     }  # fmt: skip
