@@ -62,11 +62,12 @@ def _among(work: Work) -> str:
 
 @dataclass(frozen=True)
 class Delta:
-    """`due`: kind, own, record, why, digest, what (new, change, remove, leave). `there`: records that the CRM had before, `all` records found."""
+    """`due`: kind, own, record, why, digest, what (new, change, remove, leave). `there`: records that the CRM had before; `unchanged`: those of
+    them that are as they should be."""
 
     due: pa.Table
     there: int
-    all: int
+    unchanged: int
 
     def of(self, what: str) -> pa.Table:
         """The records to which `what` is to be done."""
@@ -96,7 +97,11 @@ def delta(work: Work, flow: CrmSync, names: Names, connection: Any) -> Delta:
     asked = {"again": work.lake.again} if "$again" in query else None
     due = connection.sql(query, params=asked).to_arrow_table()
     there = connection.sql(f"SELECT count(*) FROM settled s WHERE {_THERE}").fetchall()[0][0]  # noqa: S608
-    return Delta(due.cast(_DUE_SCHEMA), int(there), found.num_rows)
+    same = (
+        "SELECT count(*) FROM found f JOIN settled s ON s.record = f.record WHERE f.why = 0 AND s.outcome = 'sent' AND s.digest = f.digest"
+    )
+    unchanged = connection.sql(same).fetchall()[0][0]
+    return Delta(due.cast(_DUE_SCHEMA), int(there), int(unchanged))
 
 
 _FOUND = pa.schema([("kind", pa.string()), ("own", pa.string()), ("record", pa.string()), ("why", pa.uint8()), ("digest", pa.int64())])

@@ -17,7 +17,8 @@ from connectors.crm.people import sources
 from connectors.crm.results import Tally
 from connectors.crm.select import select as select_due
 from connectors.crm.sync_settings import CONTRACT, KINDS, CrmSync, Kind
-from connectors.crm.systems import system_of
+from connectors.crm.systems import BulkSystem, system_of, takes_bulk
+from include.engine.errors import SettingsError
 from include.engine.ledger.parts import Part
 from include.engine.outbound.connector import Answer, Parts, Selected, Sending, Work
 
@@ -73,7 +74,7 @@ def _those(rows: Callable[[], pa.RecordBatchReader], kind: str, change: str, min
 
 
 def _upserts(flow: CrmSync, kind: Kind, minor: bool, count: int, rows: Callable[[], pa.RecordBatchReader], parts: Parts) -> None:
-    bulk = flow.system == "salesforce" and count >= flow.bulk_from
+    bulk = takes_bulk(flow) and count >= flow.bulk_from
     form, number = ("bulk" if bulk else "records"), 0
     found = _those(rows, kind, "upsert", minor)
     table = next(found, None)
@@ -119,6 +120,12 @@ def send(work: Work, sending: Sending) -> None:
             tally = system.remove(their.object, their.key, named, json.loads(head)["blank"], delete=part.facts["how"] == "delete")
             sent: Mapping[str, Mapping[str, Any]] = {one: {their.key: one} for one in tally.refused}
         elif part.facts["form"] == "bulk":
+            if not isinstance(system, BulkSystem):  # it was rendered for the system that the YAML named before
+                raise SettingsError(
+                    f"this part is a bulk file, and {flow.system} takes none.",
+                    where=part.name,
+                    do="Put the former system back into the YAML and clear the run; or answer no in `approve`, and the next sync takes all along.",
+                )
             tally = system.bulk(part, their.object, their.key, body, _note(sending, part))
             named, sent = _csv_rows(body, their.key, tally)
         else:

@@ -31,6 +31,7 @@ def select(work: Work, flow: CrmSync) -> Iterator[Selected]:
     with work.lake.connect() as connection:
         found = delta(work, flow, names, connection)
         brake(found, work, flow)
+        yield Selected(unchanged=found.unchanged)
         upserts = pa.concat_tables([found.of("new"), found.of("change")])
         for source in sources(flow):
             mine = upserts.filter(pc.is_in(upserts.column("kind"), value_set=pa.array(source.kinds)))

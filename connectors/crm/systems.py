@@ -1,11 +1,11 @@
-"""Salesforce and Dynamics behind the same three calls: upsert, bulk, remove."""
+"""Salesforce and Dynamics behind the same calls: upsert, remove, changed; and bulk, for a system that takes whole files."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 from connectors.crm.dynamics import rows
 from connectors.crm.dynamics.client import Environment
@@ -28,10 +28,6 @@ class System(Protocol):
         """Records by their external id."""
         ...
 
-    def bulk(self, part: Part, object_name: str, key: str, body: bytes, note: Note) -> Tally:
-        """A whole file of them."""
-        ...
-
     def remove(self, object_name: str, key: str, keys: Sequence[str], blank: Mapping[str, Any], *, delete: bool) -> Tally:
         """Delete the records with these keys, or put `blank` over them; one that is not there is not made."""
         ...
@@ -39,6 +35,20 @@ class System(Protocol):
     def changed(self, object_name: str, key: str, fields: Sequence[str], since: datetime | None) -> Iterator[dict[str, Any]]:
         """Records with an external id that somebody else than we changed last, since then: `key`, `fields` and `changed_at` (ISO 8601)."""
         ...
+
+
+@runtime_checkable
+class BulkSystem(System, Protocol):
+    """A CRM that takes a whole file of records as a job of its own. `takes_bulk` says of a partner's settings whether theirs does."""
+
+    def bulk(self, part: Part, object_name: str, key: str, body: bytes, note: Note) -> Tally:
+        """The file (mapping.csv); `note` keeps the job's id before its first row leaves."""
+        ...
+
+
+def takes_bulk(flow: CrmSync) -> bool:
+    """Whether many records go to the partner's CRM as files. Dataverse takes batches, however many records there are."""
+    return flow.system == "salesforce"
 
 
 @dataclass(frozen=True)
@@ -84,9 +94,6 @@ class Dynamics:
 
     def upsert(self, object_name: str, key: str, records: Records) -> Tally:
         return rows.upsert(self.environment, object_name, key, records, at_once=self.at_once)
-
-    def bulk(self, part: Part, object_name: str, key: str, body: bytes, note: Note) -> Tally:
-        raise NotImplementedError("Dataverse takes batches, however many records there are")
 
     def remove(self, object_name: str, key: str, keys: Sequence[str], blank: Mapping[str, Any], *, delete: bool) -> Tally:
         if delete:

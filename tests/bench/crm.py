@@ -130,7 +130,7 @@ def measured() -> dict[str, float]:
         found = delta(work, work.flow, Names(work), connection)
     seconds, core = time.perf_counter() - begin, time.process_time() - busy
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-    return {"seconds": seconds, "core": core, "peak": peak, "due": found.due.num_rows, "all": found.all}
+    return {"seconds": seconds, "core": core, "peak": peak, "due": found.due.num_rows, "all": found.unchanged + found.due.num_rows}
 
 
 def rendered(count: int) -> tuple[float, float, int]:

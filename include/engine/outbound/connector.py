@@ -22,6 +22,8 @@ RECORD, DIGEST = "_settles", "_digest"
 """Columns beside the contract's own: the name of the record that a row settles (text, unique in a delivery; no person's value), and what
 tells two states of it apart (int64; see `include.engine.lake.rows.row_hash`)."""
 Outcome = Literal["left", "waits"]
+FIGURES = ("created", "updated", "removed")
+"""What a receiver says that it did, record by record, as facts of a part (int)."""
 
 LEFT: pa.Schema = pa.schema(
     [
@@ -55,11 +57,13 @@ class Work:
 @dataclass(frozen=True)
 class Selected:
     """Some of what is due. `rows`: the contract's columns, RECORD, and DIGEST where it can change; `left` (schema LEFT): what does not go
-    out, and why. Each is a record of the delivery: in = rows + left. `warnings` by reason, for the receipt."""
+    out, and why. Each is a record of the delivery: in = rows + left. `warnings` by reason, for the receipt; `unchanged`, for it too, how many
+    records the receiver has already as they should be."""
 
     rows: pa.RecordBatch | None = None
     left: pa.Table | None = None
     warnings: Mapping[str, int] = field(default_factory=dict)
+    unchanged: int = 0
 
 
 class PartFile(Protocol):
@@ -103,7 +107,8 @@ class Sending(Protocol):
         ...
 
     def done(self, part: Part, *, refused: pa.Table | None = None, **facts: Any) -> None:
-        """The receiver has it whole. `refused` (SET_ASIDE; `member` is the RECORD): what of it the receiver did not take, record by record."""
+        """The receiver has it whole. `refused` (SET_ASIDE; `member` is the RECORD): what of it the receiver did not take, record by record.
+        Of `facts` the receipt shows those named in FIGURES."""
         ...
 
 

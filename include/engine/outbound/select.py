@@ -68,6 +68,7 @@ def select(engine: Engine, delivery_id: str, connector: Outbound) -> Outcome:
                 filtered=json_counts(run.filtered),
                 warnings=json_counts(run.warnings),
                 selected=asdict(counts),
+                unchanged=run.unchanged,
             )
     point("select.recorded")
     said = f"{counts.in_:,} records, {counts.published:,} to send, {counts.quarantined:,} set aside, {counts.filtered:,} filtered"
@@ -118,6 +119,7 @@ class _Run:
         self.read = 0
         self.filtered: Counter[str] = Counter()
         self.warnings: Counter[str] = Counter()
+        self.unchanged = 0
 
     def counts(self) -> Counts:
         """What is known until now."""
@@ -143,6 +145,7 @@ class _Run:
             rows: SpoolWriter | None = None
             for found in self.connector.select(self.work):
                 self.warnings.update(found.warnings)
+                self.unchanged += found.unchanged
                 self._leave(found, left)
                 if found.rows is None or not found.rows.num_rows:
                     continue

@@ -18,7 +18,7 @@ from include.engine.inbound.ending import ending
 from include.engine.inbound.work import Outcome, key_of, nothing_to_do
 from include.engine.ledger import claims, copies, deliveries, parts, quarantined
 from include.engine.ledger.parts import Part
-from include.engine.outbound.connector import Outbound
+from include.engine.outbound.connector import FIGURES, Outbound
 from include.engine.outbound.work import REFUSED, work_on
 from include.engine.quarantine import store
 
@@ -49,7 +49,7 @@ def send(engine: Engine, delivery_id: str, connector: Outbound) -> Outcome:
             )
         point("send.sent")
         counts = _with_refused(delivery.counts, made)
-        sent = {"parts": len(made), "bytes": sum(one.size for one in made)}
+        sent = {"parts": len(made), "bytes": sum(one.size for one in made)} | _figures(made)
         published = claims.advance(engine.ledger, token, State.PUBLISHED, counts=counts, sent=sent, reason=None, message=None)
     point("send.recorded")
     return Outcome(
@@ -60,6 +60,11 @@ def send(engine: Engine, delivery_id: str, connector: Outbound) -> Outcome:
 def _with_refused(counts: Counts, made: Sequence[Part]) -> Counts:
     refused = sum(int(one.facts.get("refused", 0)) for one in made)
     return replace(counts, published=counts.published - refused, quarantined=counts.quarantined + refused)
+
+
+def _figures(made: Sequence[Part]) -> dict[str, int]:
+    """What the receiver says that it did, over all parts; nothing, where it does not say."""
+    return {name: sum(int(one.facts.get(name, 0)) for one in made) for name in FIGURES if any(name in one.facts for one in made)}
 
 
 class SendingParts:

@@ -59,7 +59,8 @@ class Counted:
 @dataclass(frozen=True)
 class Receipt:
     """Everything a receipt says. `why` and `advice` are for a delivery that was not taken in. `outbound` is for one that left the house: how
-    many parts and bytes went (or, for a partner in status `test`, would have gone)."""
+    many parts and bytes went (or, for a partner in status `test`, would have gone), and where the receiver says so, how many records it
+    `created`, `updated`, `removed`, and has `unchanged`."""
 
     delivery: str
     partner: str
@@ -86,7 +87,7 @@ def compose(engine: Engine, delivery: Delivery, state: State, language: str, zon
     """The receipt of a delivery that ends in `state`, in `language`, by the clock of the IANA time zone `zone`."""
     reason = delivery.reason if state != State.FAILED else delivery.reason or "INTERNAL"
     known = reason if reason in table() else None
-    outbound = (delivery.facts.get("would_send") or delivery.facts.get("sent") or {}) if "pins" in delivery.facts else None
+    outbound = _outbound(delivery) if "pins" in delivery.facts else None
     tables: dict[str, Any] = delivery.facts.get("would") or delivery.facts.get("published") or {} if outbound is None else {}
     kept = ("added", "changed", "deleted", "unchanged")
     remarks = dict.fromkeys(delivery.facts.get("remarks", []), 1)
@@ -126,6 +127,13 @@ def why(delivery: Delivery, reason: str | None, language: str) -> str:
     if told := delivery.facts.get("told"):
         return words(reason, language, **told)
     return translate(reason, message.removesuffix(f" [{reason}]").partition(": ")[2], language)
+
+
+def _outbound(delivery: Delivery) -> dict[str, int]:
+    """What went, or would have gone; what the receiver did with it, and how much it has already, where that is known."""
+    sent: dict[str, int] = delivery.facts.get("would_send") or delivery.facts.get("sent") or {}
+    unchanged = delivery.facts.get("unchanged", 0)
+    return sent | ({"unchanged": unchanged} if unchanged or "created" in sent else {})
 
 
 def _groups(engine: Engine, delivery: Delivery, language: str) -> list[Group]:

@@ -13,6 +13,7 @@ from typing import Any
 import yaml
 
 from include.engine.delivery import State
+from include.engine.outbound.connector import FIGURES
 from include.engine.reasons import number
 from include.engine.receipts.compose import EXAMPLES, Group, Receipt
 
@@ -102,8 +103,12 @@ def _went_out(receipt: Receipt, sent: dict[str, int]) -> list[str]:
         lines = [say(language, f"out_{receipt.state}")]
         lines += [say(language, "why", words=receipt.why)] if receipt.why else []
         return lines + ([say(language, "what_to_do", words=receipt.advice)] if receipt.advice else [])
-    said = say(language, "sent", **sent) if sent.get("parts") else say(language, "nothing_due")
-    return [say(language, "test"), f"  {said}"] if receipt.test else [said]
+    said = [say(language, "sent", **sent) if sent.get("parts") else say(language, "nothing_due")]
+    if "unchanged" in sent:
+        said.append(
+            say(language, "figures", **{**dict.fromkeys(FIGURES, 0), **sent}) if "created" in sent else say(language, "as_before", **sent)
+        )
+    return [say(language, "test"), *(f"  {one}" for one in said)] if receipt.test else said
 
 
 def as_json(receipt: Receipt) -> str:

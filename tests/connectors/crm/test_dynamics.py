@@ -12,6 +12,10 @@ from connectors.crm.dynamics.batch import Operation, batch, row_path
 from connectors.crm.dynamics.client import Environment
 from include.engine.credentials import from_json
 from include.engine.delivery import State
+from include.engine.errors import SettingsError
+from include.engine.outbound.render import render
+from include.engine.outbound.select import select
+from include.engine.outbound.send import send
 from tests.connectors.crm.conftest import DYNAMICS, quick
 
 ANA = {"email": "ana@molendal.example"}
@@ -129,3 +133,16 @@ def test_rows_are_read_over_many_pages(dataverse) -> None:
     dataverse.state.page_rows = 10
     found = list(crm.rows("contacts", {"$select": "bindery_id", "$filter": "lastname eq 'x'", "$orderby": "bindery_id"}))
     assert len({one["bindery_id"] for one in found}) == 25
+
+
+def test_a_bulk_file_rendered_before_the_yaml_named_another_system_is_refused_with_what_to_do(dynamic, org, dataverse) -> None:
+    dynamic.connect(org.connection())
+    dynamic.settle("    bulk_from: 1\n")
+    dynamic.has(p1={}, p2={})
+    made = dynamic.begun()
+    for step in (select, render):
+        step(dynamic.engine, made.id, dynamic.connector)
+    dynamic.settle(system=DYNAMICS)
+    dynamic.connect(dataverse.connection())
+    with pytest.raises(SettingsError, match="this part is a bulk file, and dynamics takes none"):
+        send(dynamic.engine, made.id, dynamic.connector)

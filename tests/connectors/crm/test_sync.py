@@ -109,3 +109,16 @@ def test_many_go_as_one_bulk_job_and_few_as_calls_of_two_hundred(library, org) -
     assert [path for method, path in org.state.calls if method == "PATCH" and "composite" in path] == [
         "composite/sobjects/Contact/Bindery_Id__c"
     ] * 2
+
+
+def test_the_receipt_says_what_was_created_changed_removed_and_was_there_already(library, org) -> None:
+    library.has(p1={"email": "a@lindeby.example"}, p2={}, p3={}, p4={})
+    first = library.sync()
+    assert "There now: 4 new, 0 changed, 0 removed, 0 as before." in library.receipt(first)
+    library.has(p1={"email": "b@lindeby.example"}, p2={"consent": False}, p5={})
+    second = library.sync()
+    assert "There now: 1 new, 1 changed, 1 removed, 2 as before." in library.receipt(second)
+    assert library.receipt_json(second)["outbound"]["unchanged"] == 2
+    third = library.sync()
+    assert "Nothing was due: nothing is sent.\nAs before: 4." in library.receipt(third)
+    assert "Hos modtageren: 1 nye, 1 ændrede, 1 fjernede, 2 som før." in library.receipt_in(second, "da")
