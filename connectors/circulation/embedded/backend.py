@@ -29,7 +29,7 @@ from connectors.circulation.embedded.decision import Decision, Desk
 from connectors.circulation.embedded.rules import Rules
 from connectors.circulation.embedded.store import Change, Row, Store
 from connectors.circulation.embedded.views import item_view, patron_view, seconds
-from connectors.circulation.journal import Journal, read
+from connectors.circulation.journal import Journal, before, read
 from connectors.circulation.pins import Pins, hashed, outdated
 from include.engine import clock
 from include.engine.crypto.keys import KeyStore
@@ -105,6 +105,8 @@ class Embedded:
         at = seconds(self._now())
         changes = list(decision.changes)
         entry = {"kind": KINDS[type(request)], "asked": _plain(request), "ok": decision.outcome.ok, "reason": decision.outcome.reason}
+        if before := [loan for name, key in changes if name == "-loan" and (loan := self.store.get("loan", key))]:
+            entry["before"] = before  # which loan it was that ends here: journal's readers have no store
         if decision.outcome.patron is not None:
             entry["patron"] = decision.outcome.patron.patron
         if request.key and decision.outcome.ok:
@@ -168,11 +170,11 @@ def apply(store: Store, number: int, entry: dict[str, Any]) -> None:
 def opened(folder: Path, keys: KeyStore, rules: Rules, *, now: Callable[[], datetime] = clock.now) -> Embedded:
     """The back end of a folder: what the journal has and the store lacks is brought in first."""
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-    journal = Journal(
-        folder / "journal", keys, keys.ensure("journal", "circulation")
-    )  # first: it says when another process is at work here
+    # First, for it says when another process is at work here. Each segment has a key of its own: journal/retiring.py destroys it.
+    key = keys.ensure("journal", "circulation")
+    journal = Journal(folder / "journal", keys, key, another=lambda: keys.create("journal", "circulation"))
     store = Store(folder / "store.db")
-    for number, entry in read(folder / "journal", keys, after=store.applied):
+    for number, entry in read(folder / "journal", keys, after=store.applied or before(folder / "journal")):
         apply(store, number, entry)
     store.commit()
     return Embedded(store, journal, rules, now=now)

@@ -11,6 +11,9 @@ from connectors.circulation.journal.segment import frames, segments
 from include.engine.crypto.keys import KeyStore
 from include.engine.errors import Tampered
 
+IDENTITY = "identity"
+"""A file beside the segments with a random name for the journal."""
+
 
 class Entry(NamedTuple):
     """One entry: its number, counted from 1 without a gap, and what was written."""
@@ -44,7 +47,22 @@ def last(folder: Path, keys: KeyStore) -> int:
         numbers = [entry.number for entry in _entries(path, keys)]
         if numbers:
             return numbers[-1]
-    return 0
+    found = segments(folder)  # none has a whole frame; what was before them was retired
+    return _first(found[-1]) - 1 if found else 0
+
+
+def before(folder: Path) -> int:
+    """The number of the last entry that is not kept any more (retiring.py), 0 when the journal is all there."""
+    found = segments(folder)
+    return _first(found[0]) - 1 if found else 0
+
+
+def identity(folder: Path) -> str:
+    """Which journal this is: a new one in the same folder counts from 1 again. '' where there is none yet."""
+    try:
+        return (folder / IDENTITY).read_text()
+    except FileNotFoundError:
+        return ""
 
 
 def _entries(path: Path, keys: KeyStore) -> Iterator[Entry]:

@@ -5,17 +5,20 @@ from __future__ import annotations
 import asyncio
 import fcntl
 import json
+import logging
 import os
+import secrets
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from threading import Condition, Thread
 from typing import Any, BinaryIO
 
-from connectors.circulation.journal.reading import last
+from connectors.circulation.journal.reading import IDENTITY, last
 from connectors.circulation.journal.segment import Frames, new_header, new_path
 from include.engine.crypto.keys import DataKey, KeyStore
 from include.engine.errors import BinderyError
 
+log = logging.getLogger("bindery.circulation")
 ROTATE = 64 << 20
 """Bytes after which a new segment is begun."""
 
@@ -30,15 +33,24 @@ class Journal:
     """One process writes one journal. Entries are numbered from the last durable one on; `append` says when its entry is durable.
 
     After a failed write or fsync nothing more is taken: what the disk holds is then unknown (fsync reports an error once, and the pages
-    may be dropped), so only reading it back, at the next start, can tell.
+    may be dropped), so only reading it back, at the next start, can tell. `another` gives each segment a key of its own, so that each can be
+    forgotten for itself; while it cannot, the one before (at first `key`) is used again.
     """
 
     def __init__(
-        self, folder: Path, keys: KeyStore, key: DataKey, *, rotate: int = ROTATE, sync: Callable[[int], None] = os.fdatasync
+        self,
+        folder: Path,
+        keys: KeyStore,
+        key: DataKey,
+        *,
+        rotate: int = ROTATE,
+        sync: Callable[[int], None] = os.fdatasync,
+        another: Callable[[], DataKey] | None = None,
     ) -> None:
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-        self._folder, self._key, self._rotate, self._sync = folder, key, rotate, sync
+        self._folder, self._key, self._rotate, self._sync, self._another = folder, key, rotate, sync, another
         self._lock = _only_writer(folder)
+        _name(folder)
         self._next = last(folder, keys) + 1
         self._waiting: list[tuple[bytes, asyncio.Future[int] | None, int]] = []
         self._durable = self._next - 1
@@ -152,6 +164,7 @@ class Journal:
         """A new segment. Its name is durable before its first frame is said to be."""
         if self._file is not None:
             self._file.close()
+        self._key = self._next_key()
         header = new_header(first, self._key)
         self._file = new_path(self._folder, first).open("xb")
         os.fchmod(self._file.fileno(), 0o600)
@@ -162,6 +175,27 @@ class Journal:
             os.fsync(folder)
         finally:
             os.close(folder)
+
+    def _next_key(self) -> DataKey:
+        if self._another is None:
+            return self._key
+        try:
+            return self._another()
+        except Exception as trouble:  # the key store is away: no reason to take no more transactions
+            log.warning("the journal's next segment has the key of the one before: %s", type(trouble).__name__)
+            return self._key
+
+
+def _name(folder: Path) -> None:
+    """Give a new journal its name, durably."""
+    path = folder / IDENTITY
+    if not path.exists():
+        part = folder / f".{IDENTITY}"
+        with part.open("w") as file:
+            file.write(secrets.token_hex(8))
+            file.flush()
+            os.fsync(file.fileno())
+        part.replace(path)
 
 
 def _only_writer(folder: Path) -> BinaryIO:

@@ -31,6 +31,8 @@ def _start(engine: Engine, partner: Partner, name: str, flow: ScheduledFlow, mom
     with engine.ledger.begin() as tx:
         if not schedules.mark(engine.ledger, partner.id, name, moment, due, tx=tx) or known is None:
             return False
+        if flow.idle(engine.home):
+            return False
         new = NewDelivery(
             id=delivery_id(partner.id, name, due, "", 0, 0, salt="" if moment == NAME else moment),
             partner=partner.id,

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from datetime import timedelta
 from fnmatch import fnmatchcase
+from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal, Self
 from zoneinfo import available_timezones
 
@@ -104,6 +105,10 @@ class ScheduledFlow(FlowSettings):
     def moments(self) -> dict[str, str]:
         """Its schedules by name: one that has others beside `schedule` names them here, and finds the name in the delivery's facts."""
         return {"schedule": self.schedule}
+
+    def idle(self, home: Path) -> bool:
+        """Whether there is nothing for it to do now, as far as can be told at a glance into `home`: then the moment passes without a delivery."""
+        return False
 
 
 class PulledFlow(ScheduledFlow):

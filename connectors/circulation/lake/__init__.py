@@ -1,0 +1,1 @@
+"""What joins the sidecar to the lake: its journal becomes loans there."""

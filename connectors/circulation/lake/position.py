@@ -1,0 +1,39 @@
+"""How far the journal is in the lake. There is no cursor: the deliveries that hold its entries say it themselves.
+
+A delivery begins where everything before it is published, so the furthest that a published one reaches is how far the lake is. One that was
+blocked or failed leaves no gap: the next begins where it began. A retracted one counts: what a person has taken out is not brought back.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from include.engine.delivery import Delivery, State
+from include.engine.ledger import deliveries
+from include.engine.ledger.database import Ledger
+
+FLOW = "circulation_journal"
+_HELD = (State.PUBLISHED, State.ACKNOWLEDGED, State.RETRACTED)
+_LOOK = 100
+"""Deliveries looked at: they begin one after the other, so that the furthest is among the newest."""
+
+
+class Position(NamedTuple):
+    """The last entry that is in the lake, and the last of which the delivery is acknowledged too."""
+
+    published: int
+    acknowledged: int
+
+
+def position(ledger: Ledger, partner: str, journal: str, status: str = "live") -> Position:
+    """How far the journal of that id is in the lake; `status` is that of its deliveries (a rehearsal covers nothing)."""
+    found = deliveries.find(ledger, partner=partner, flow=FLOW, states=_HELD, limit=_LOOK)
+    ends = [(one.state, until) for one in found if one.status == status and (until := _until(one, journal)) is not None]
+    return Position(
+        max((until for _, until in ends), default=0), max((until for state, until in ends if state != State.PUBLISHED), default=0)
+    )
+
+
+def _until(delivery: Delivery, journal: str) -> int | None:
+    said = delivery.facts.get("journal", {})
+    return int(said["until"]) if delivery.origin is None and said.get("id") == journal and "until" in said else None
