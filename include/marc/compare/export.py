@@ -13,12 +13,14 @@ from typing import BinaryIO
 import numpy as np
 
 from include.marc import iso2709, marcxml
-from include.marc.batch import Batch, Family, Ints
-from include.marc.build import one_by_one
+from include.marc.batch import Batch, Bools, Family, Ints, Tags
 from include.marc.compare.content import content_digests
+from include.marc.compare.differences import Fields, fields, together
 from include.marc.compare.index import FIELDS, Index, index
-from include.marc.record import Record
 from include.marc.source import is_xml, opened
+
+#: Bytes read at a time; two files are read at once, and of each record only two fields are looked at.
+BLOCK = 1 << 20
 
 
 @dataclass
@@ -66,7 +68,7 @@ class Export:
     def _batches(self, file: Path, by_content: bool) -> Iterator[Batch]:
         with file.open("rb", buffering=0) as stream:
             if not by_content:
-                yield from iso2709.scan(stream, family=self.family, charset=self.charset, fields=FIELDS, digest=True)
+                yield from iso2709.scan(stream, family=self.family, charset=self.charset, fields=FIELDS, digest=True, block=BLOCK)
                 return
             for batch in self._scan(stream, file):
                 yield replace(batch, digest=content_digests(batch))
@@ -76,27 +78,28 @@ class Export:
             return marcxml.scan(stream, family=self.family, where=file.name)
         return iso2709.scan(stream, family=self.family, charset=self.charset)
 
-    def records(self, found: Index, places: Ints) -> list[Record | None]:
-        """The records at these places of the index, read again; None for one that cannot be read by itself."""
-        records: list[Record | None] = [None] * len(places)
+    def fields(self, found: Index, places: Ints, names: Tags) -> tuple[Fields, Bools]:
+        """What the records at these places of the index say, read again; and which of them cannot be read by themselves."""
+        parts, lost = [], np.zeros(len(places), np.bool_)
         for member, file in enumerate(self.files):
             mine = np.flatnonzero(found.member[places] == member)
             with file.open("rb") as stream:
                 raws = [_read(stream, int(found.offset[place]), int(found.length[place])) for place in places[mine].tolist()]
-            for at, record in zip(mine.tolist(), self._parsed(raws, file), strict=True):
-                records[at] = record
-        return records
+            read = list(self._parsed(raws, file)) if raws else []
+            if sum(len(batch) for batch in read) == len(raws):
+                start = np.cumsum([0, *map(len, read)])
+                parts += [fields(batch, mine[at : at + len(batch)], names) for at, batch in zip(start.tolist(), read, strict=False)]
+                continue
+            for place, raw in zip(mine.tolist(), raws, strict=True):  # not each of them makes one record: one by one
+                one = next((batch for batch in self._parsed([raw], file) if len(batch)), None)
+                if one is None:
+                    lost[place] = True
+                else:
+                    parts.append(fields(one.select(np.arange(len(one)) == 0), np.array([place]), names))
+        return together(parts), lost
 
-    def _parsed(self, raws: list[bytes], file: Path) -> list[Record | None]:
-        """All at once, if each of them makes one record; else each by itself."""
-        together: list[Record | None] = list(self._parse(raws, file))
-        if len(together) == len(raws):
-            return together
-        return [next(self._parse([raw], file), None) for raw in raws]
-
-    def _parse(self, raws: list[bytes], file: Path) -> Iterator[Record]:
-        stream = io.BytesIO(self._heads[file] + b"".join(raws))
-        return (record for batch in self._scan(stream, file) for record in one_by_one(batch)) if raws else iter([])
+    def _parsed(self, raws: list[bytes], file: Path) -> Iterator[Batch]:
+        return self._scan(io.BytesIO(self._heads[file] + b"".join(raws)), file)
 
 
 def _read(stream: BinaryIO, offset: int, length: int) -> bytes:

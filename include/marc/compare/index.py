@@ -21,8 +21,9 @@ BETWEEN = "\x1f"
 class Index:
     """Arrays with an element for each record, in the order of the file.
 
-    `key` uint64, a digest of agency and control number, or, of a record without, of its bytes; `digest` uint64, of its bytes; `member`, which
-    file of the export; `number`, `offset`, `length` int64. `aside`: records that could not be read, and have no place here. `text` gives keys in words.
+    `key` uint64, a digest of agency and control number, or, of a record without, of its bytes; `digest` uint64, of its bytes; `member` uint16, which
+    file of the export; `number` int32, `offset` int64, `length` int32. `aside`: records that could not be read,
+    and have no place here. `text` gives keys in words.
     """
 
     key: Ints
@@ -35,9 +36,39 @@ class Index:
     aside: int
 
 
+#: An index is all that a comparison holds of each record, so its numbers are as small as they can be.
+_KINDS: dict[str, type[np.generic]] = {
+    "key": np.uint64,
+    "digest": np.uint64,
+    "member": np.uint16,
+    "number": np.int32,
+    "offset": np.int64,
+    "length": np.int32,
+}
+
+
+class _Column:
+    """An array that grows at its end, where it stands if there is room."""
+
+    def __init__(self, kind: type[np.generic]) -> None:
+        self._array: Ints = np.empty(1 << 16, kind)
+        self._count = 0
+
+    def add(self, part: Ints) -> None:
+        end = self._count + len(part)
+        if end > len(self._array):
+            self._array.resize(max(end, len(self._array) * 5 // 4), refcheck=False)
+        self._array[self._count : end] = part
+        self._count = end
+
+    def whole(self) -> Ints:
+        self._array.resize(self._count, refcheck=False)
+        return self._array
+
+
 def index(members: Iterable[Iterable[Batch]]) -> Index:
     """The index of an export's batches, read with `fields=FIELDS` (or all fields) and `digest=True`."""
-    parts: list[tuple[Ints, ...]] = []
+    columns = {name: _Column(kind) for name, kind in _KINDS.items()}
     texts: list[pa.StringArray] = []
     aside = 0
     for member, batches in enumerate(members):
@@ -45,23 +76,13 @@ def index(members: Iterable[Iterable[Batch]]) -> Index:
             assert batch.digest is not None
             text = keys(batch)
             key = np.where(np.asarray(pc.equal(text, BETWEEN)), batch.digest, _digests(text))
-            parts.append((key, batch.digest, np.full(len(batch), member, np.int32), batch.number, batch.offset, batch.length))
+            of_member = np.full(len(batch), member)
+            parts = (key, batch.digest, of_member, batch.number, batch.offset, batch.length)
+            for column, part in zip(columns.values(), parts, strict=True):
+                column.add(part)
             texts.append(text)
             aside += batch.aside.num_rows
-
-    def column(place: int, kind: type[np.generic]) -> Ints:
-        return np.concatenate([np.zeros(0, kind), *(part[place] for part in parts)]).astype(kind)
-
-    return Index(
-        key=column(0, np.uint64),
-        digest=column(1, np.uint64),
-        member=column(2, np.int32),
-        number=column(3, np.int64),
-        offset=column(4, np.int64),
-        length=column(5, np.int64),
-        text=pa.chunked_array(texts, pa.string()),
-        aside=aside,
-    )
+    return Index(**{name: column.whole() for name, column in columns.items()}, text=pa.chunked_array(texts, pa.string()), aside=aside)
 
 
 def keys(batch: Batch) -> pa.StringArray:

@@ -33,31 +33,39 @@ def pair(old: Index, new: Index) -> Pairs:
         return Pairs(place, place, old.digest == new.digest, nobody, nobody, 2 * (len(place) - len(np.unique(old.key))))
     ours, one, again_old = _in_order(old.key)
     theirs, other, again_new = _in_order(new.key)
+    twice = int(np.count_nonzero(again_old) + np.count_nonzero(again_new))
     # Both are in ascending order of (key, nth): one walk over both, as a search of the one in the other.
     both_old, both_new = _meet(one, again_old, other, again_new)
+    del one, other, again_old, again_new
     mine, yours = ours[both_old], theirs[both_new]
-    order = np.argsort(yours, kind="stable")
+    order = np.argsort(yours).astype(np.int32)
     mine, yours = mine[order], yours[order]
-    deleted = np.setdiff1d(np.arange(len(old.key)), mine, assume_unique=True)
-    added = np.setdiff1d(np.arange(len(new.key)), yours, assume_unique=True)
-    twice = int((again_old > 0).sum() + (again_new > 0).sum())
-    return Pairs(mine, yours, old.digest[mine] == new.digest[yours], deleted, added, twice)
+    del order, ours, theirs, both_old, both_new
+    return Pairs(mine, yours, old.digest[mine] == new.digest[yours], _others(len(old.key), mine), _others(len(new.key), yours), twice)
+
+
+def _others(count: int, places: Ints) -> Ints:
+    """Of so many places those that are not among `places`."""
+    other = np.ones(count, np.bool_)
+    other[places] = False
+    return np.flatnonzero(other)
 
 
 def _in_order(key: Ints) -> tuple[Ints, Ints, Ints]:
-    """Places in the order of their keys, the keys in that order, and how many equal keys stand before each."""
-    order = np.argsort(key, kind="stable")
+    """Places in the order of their keys, the keys in that order, and how many equal keys stand before each (int32, for there may be many)."""
+    order = np.argsort(key, kind="stable").astype(np.int32)
     ordered = key[order]
-    fresh = np.ones(len(key), np.bool_)
-    fresh[1:] = ordered[1:] != ordered[:-1]
-    place = np.arange(len(key))
-    return order, ordered, place - np.maximum.accumulate(np.where(fresh, place, 0))
+    again = np.append(False, ordered[1:] == ordered[:-1])[: len(key)]
+    if not again.any():
+        return order, ordered, np.zeros(len(key), np.int32)
+    place = np.arange(len(key), dtype=np.int32)
+    return order, ordered, place - np.maximum.accumulate(np.where(again, np.int32(0), place))
 
 
 def _meet(one: Ints, again_one: Ints, other: Ints, again_other: Ints) -> tuple[Ints, Ints]:
     """Places in the two ordered lists that have the same key and are the same in number among their equals."""
-    found = np.searchsorted(other, one) + again_one
-    inside = found < len(other)
-    at = np.minimum(found, max(len(other) - 1, 0))
-    met = inside & (other[at] == one) & (again_other[at] == again_one) if len(other) else np.zeros(len(one), np.bool_)
-    return np.flatnonzero(met), found[met]
+    found = np.searchsorted(other, one).astype(np.int32) + again_one
+    met = np.flatnonzero(found < len(other)).astype(np.int32)
+    found = found[met]
+    same = (other[found] == one[met]) & (again_other[found] == again_one[met])
+    return met[same], found[same]

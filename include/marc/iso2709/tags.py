@@ -41,15 +41,9 @@ def _name(key: int) -> str:
 
 def wanted(fields: Collection[str]) -> Bools:
     """A table that says by `tag_index` whether a tag is among `fields`: `245`, `00X`, `6XX`."""
-    table = np.zeros(SIZE, np.bool_)
-    place = np.arange(SIZE)
-    characters = (place & 0x7F, place >> 7 & 0x7F, place >> 14)
+    table = np.zeros((128, 128, 128), np.bool_)  # by the third character, the second, the first
     for field in fields:
         if not re.fullmatch(r"[0-9A-Za-z]{3}", field):
             raise ValueError(f"{field!r} is no tag, such as 245 or 6XX")
-        found = np.ones(SIZE, np.bool_)
-        for wanted, character in zip(field, characters, strict=True):
-            if wanted != "X":
-                found &= character == ord(wanted)
-        table |= found
-    return table
+        table[tuple(slice(None) if character == "X" else ord(character) for character in reversed(field))] = True
+    return table.reshape(SIZE)
