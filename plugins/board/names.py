@@ -5,6 +5,7 @@ from __future__ import annotations
 from fastapi import Request
 
 from include.engine import reasons
+from include.engine.contract.loading import load_all
 from include.engine.delivery import Delivery
 from include.engine.reasons.translate import bare
 from include.engine.receipts.compose import why as of_delivery
@@ -45,3 +46,19 @@ def why(language: str, delivery: Delivery) -> str:
     """Why a delivery was stopped, with what is known of the case."""
     known = delivery.reason if delivery.reason in reasons.table() else None
     return of_delivery(delivery, known, language) or reason(language, delivery.reason or "INTERNAL")
+
+
+def advice(language: str, code: str) -> str:
+    """What to do about a reason; nothing for one that the table does not have."""
+    return reasons.advice(code, language) if code in reasons.table() else ""
+
+
+def step(language: str, name: str) -> str:
+    """What a step of a delivery's life is called."""
+    return say(language, f"delivery.{name}") if f"delivery.{name}" in words() else name
+
+
+def rule(request: Request, contract: str, id: str) -> str:
+    """A contract's rule in its own words; its id where the contract of today has it no more."""
+    found = load_all(board_of(request).engine().contracts_folder).get(contract)
+    return next((one.description for one in found.rules if one.id == id), id) if found else id

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Callable, Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 from functools import cache, partial
 from pathlib import Path
 from typing import Any
@@ -59,6 +59,10 @@ def show(request: Request, name: str, *, status: int = 200, **values: Any) -> HT
         "table_name": partial(names.table, language),
         "reason_words": partial(names.reason, language),
         "why": partial(names.why, language),
+        "advice": partial(names.advice, language),
+        "step_name": partial(names.step, language),
+        "rule_words": partial(names.rule, request),
+        "from_ns": lambda ns: datetime.fromtimestamp(ns / 1e9, UTC),
         **values,
     }
     answer = HTMLResponse(_environment().get_template(name).render(context), status)

@@ -54,11 +54,8 @@ def days(tx: sa.Connection, partners: Partners, *, last: int = DAYS) -> dict[tup
 
 def aside(tx: sa.Connection, partners: Partners) -> dict[tuple[str, str], Aside]:
     """What waits in quarantine, by (partner, flow)."""
-    counted = sa.select(q.delivery_id, sa.func.count().label("number"), sa.func.min(q.at).label("since"))
-    each = counted.where(q.state == Fate.OPEN).group_by(q.delivery_id).subquery()
-    query = sa.select(c.partner, c.flow, sa.func.sum(each.c.number), sa.func.min(each.c.since))
-    query = query.select_from(delivery.join(each, each.c.delivery_id == c.id)).where(within(partners)).group_by(c.partner, c.flow)
-    return {(row[0], row[1]): Aside(int(row[2]), row[3]) for row in tx.execute(query)}
+    query = sa.select(q.partner, q.flow, sa.func.count(), sa.func.min(q.at)).where(within(partners, q.partner), q.state == Fate.OPEN)
+    return {(row[0], row[1]): Aside(int(row[2]), row[3]) for row in tx.execute(query.group_by(q.partner, q.flow))}
 
 
 def broken_rules(tx: sa.Connection, partners: Partners, *, last: timedelta = timedelta(days=7)) -> dict[tuple[str, str], int]:

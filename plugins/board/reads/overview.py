@@ -11,7 +11,7 @@ from typing import Any, Literal
 from include.engine import clock
 from include.engine.delivery import Delivery, State
 from include.engine.dispatch.look import SILENT_AFTER
-from include.engine.ledger import Ledger, deliveries, inbox, notices
+from include.engine.ledger import Ledger, deliveries, inbox, notices, pauses
 from include.engine.partner.loading import Partners
 from plugins.board.reads import expected, figures, lanes
 from plugins.board.reads.scope import Partners as Visible
@@ -47,6 +47,7 @@ class Cell:
     partner: str
     flow: str
     enabled: bool
+    paused: bool
     level: Level
     last: lanes.Newest | None
     queue: lanes.Queue
@@ -91,7 +92,8 @@ def overview(ledger: Ledger, settled: Partners, visible: Visible) -> Overview:
                 stopped[one.id] = deliveries.get(ledger, one.id, tx=tx)
         queues, days = lanes.queues(tx, visible), figures.days(tx, visible)
         aside, broken = figures.aside(tx, visible), figures.broken_rules(tx, visible)
-        missing = expected.missing(tx, settled.partners.values(), now)
+        paused = pauses.find(ledger, tx=tx)
+        missing = expected.missing(tx, pauses.without(settled.partners.values(), paused), now)
         looks = [one for one in inbox.looks(ledger, tx=tx) if visible is None or one.partner in visible]
         standing = [one for one in notices.find(ledger, tx=tx) if visible is None or one.partner in visible]
     keys = {(id, flow) for id, one in settled.partners.items() for flow in one.flows} | set(newest)
@@ -108,6 +110,7 @@ def overview(ledger: Ledger, settled: Partners, visible: Visible) -> Overview:
             partner,
             flow,
             settings is not None and settings.enabled,
+            pauses.of(paused, partner, flow) is not None,
             _level(own, last, queues.get(key)),
             last,
             queues.get(key, lanes.Queue()),
