@@ -1,4 +1,4 @@
-"""Self-service, live: python -m connectors.circulation serve | load | kiosk | bridge | hash
+"""Self-service, live: python -m connectors.circulation serve | load | kiosk | bridge | borrower-check | hash
 
 The store, the journal and the settings lie in `<BINDERY_HOME>/circulation`; the key that seals the journal is in Bindery's key store.
 """
@@ -159,6 +159,33 @@ def bridge(
     if not url.startswith("https://"):
         raise typer.BadParameter("passwords and cards go over it: it begins with https://", param_hint="URL")
     _told(lambda: asyncio.run(run()))
+
+
+@app.command(name="borrower-check")
+def borrower_check(
+    library: Annotated[str, typer.Argument(help="The library number of the patron's branch, such as 710100.")],
+    requester: Annotated[str, typer.Option(help="The name that DBC knows the asking service by.")],
+    user: Annotated[str, typer.Option(prompt="Card or civil number", hide_input=True, help="Asked for, so that no shell remembers it.")],
+    pin: Annotated[str, typer.Option(prompt="PIN (may be empty)", hide_input=True, prompt_required=True)] = "",
+    url: Annotated[str, typer.Option(help="Of the service.")] = "https://borchk.addi.dk/3.1/soap",
+    ca: Annotated[Path | None, typer.Option(exists=True, help="PEM: who signed its certificate, when no public authority did.")] = None,
+) -> None:
+    """Ask DBC's borrower check whether somebody is a library's patron. The answer is one word of its schema; 'ok' ends with 0."""
+    from connectors.circulation.borchk.client import Client
+
+    async def run() -> str:
+        async with Client(url, requester, verify=str(ca) if ca else True) as client:
+            return (await client.check(library, user, pin or None)).status
+
+    def told() -> None:
+        status = asyncio.run(run())
+        print(status)
+        if status != "ok":
+            raise typer.Exit(1)
+
+    if not url.startswith("https://"):
+        raise typer.BadParameter("PINs and cards go over it: it begins with https://", param_hint="--url")
+    _told(told)
 
 
 @app.command(name="hash")
