@@ -20,7 +20,7 @@ from include.marc.compare.index import FIELDS, Index, index
 from include.marc.source import is_xml, opened
 
 #: Bytes read at a time; two files are read at once, and of each record only two fields are looked at.
-BLOCK = 1 << 20
+BLOCK = 3 << 19
 
 
 @dataclass

@@ -57,7 +57,7 @@ class _Column:
     def add(self, part: Ints) -> None:
         end = self._count + len(part)
         if end > len(self._array):
-            self._array.resize(max(end, len(self._array) * 5 // 4), refcheck=False)
+            self._array.resize(max(end, len(self._array) * 9 // 8), refcheck=False)
         self._array[self._count : end] = part
         self._count = end
 
