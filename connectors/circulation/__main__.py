@@ -8,7 +8,6 @@ from __future__ import annotations
 import asyncio
 import json
 import os
-import random
 import signal
 import statistics
 import sys
@@ -54,11 +53,12 @@ def serve(
     """Answer kiosks until the process is stopped. The ports are printed as one line of JSON."""
 
     def run() -> None:
+        from connectors.circulation.demo import made
         from connectors.circulation.serving import Ports
         from connectors.circulation.serving import serve as serve_until_stopped
 
         ports = Ports(host, sip2_port, sip2_tls_port, http_port, https_port, ncip_port, certificate, key, client_ca)
-        where, keys, done = _demo() if demo else (folder(), _keys(), lambda: None)
+        where, keys, done = made() if demo else (folder(), _keys(), lambda: None)
         try:
             with asyncio.Runner(loop_factory=_loop()) as runner:
                 runner.run(serve_until_stopped(where, keys, ports))
@@ -202,44 +202,6 @@ def _keys() -> Any:
     from include.engine.engine import Engine
 
     return Engine.open(EnvironmentCredentials(), flow_models()).keys
-
-
-def _demo() -> tuple[Path, Any, Callable[[], None]]:
-    """A library of its own in a folder that goes at the end."""
-    import tempfile
-
-    import yaml
-
-    from connectors.circulation.embedded.backend import opened
-    from connectors.circulation.embedded.rules import Rules
-    from connectors.circulation.loading import load as put
-    from include.engine.crypto.keys import MemoryKeyStore
-
-    place = tempfile.TemporaryDirectory(prefix="circulation_")
-    where, keys, chance = Path(place.name), MemoryKeyStore(), random.Random(1)  # noqa: S311 - a made-up library
-    titles = [
-        f"{first} {second}"
-        for first in ("The blue", "A small", "Their last", "The long")
-        for second in ("harbour", "winter", "garden", "letter")
-    ]
-    library = {
-        "terminals": {
-            "institution": "demo", "name": "A made-up library", "timezone": "Europe/Copenhagen",
-            "terminals": {"selfcheck1": {"password": "secret", "branch": "main", "connections": 5000}},
-        },
-        "rules": {"defaults": {"loan_days": 28, "loans": 100_000}},
-        "patrons": [{"patron": f"p{n}", "name": f"Reader {n}", "cards": [f"{1000000 + n}"], "category": "adult"} for n in range(1, 101)],
-        "items": [
-            {"item": f"{3000000 + n}", "title_id": f"t{n % 997}", "title": chance.choice(titles), "material": "book", "owner": "main", "location": "main"}
-            for n in range(1, 10_001)
-        ],
-    }  # fmt: skip
-    file = where / "demo.yaml"
-    file.write_text(yaml.safe_dump(library))
-    backend = opened(where, keys, Rules())
-    put([file], where, backend.store)
-    backend.close()
-    return where, keys, place.cleanup
 
 
 def _loop() -> Callable[[], asyncio.AbstractEventLoop] | None:
