@@ -22,12 +22,13 @@ from include.engine.contract.model import Contract, Rule
 from include.engine.credentials import EnvironmentCredentials
 from include.engine.delivery import Counts, Delivery, NewDelivery, State, delivery_id
 from include.engine.engine import ROOT, Engine
-from include.engine.ledger import Ledger, claims, deliveries, gate_results, inbox, notices, quarantined, receipts
+from include.engine.ledger import claims, deliveries, gate_results, inbox, notices, quarantined, receipts
 from include.engine.ledger.notices import Notice
 from include.engine.partner.loading import Partners, load_partners
 from include.engine.partner.settings import InboxFlow, ScheduledFlow
 from include.engine.partner.when import last_due
 from include.engine.quarantine.schema import SET_ASIDE
+from tests.conftest import sqlite_ledger
 
 NOW = datetime(2026, 11, 22, 7, 40, tzinfo=UTC)
 DAYS = 14
@@ -72,16 +73,15 @@ def busy(base: Path, migrated: Path) -> Engine:
     (partners / "sondervig.yaml").write_text(
         "name: Søndervig Bibliotek\ntimezone: Europe/Copenhagen\nlanguage: da\nflows:\n  ils_import:\n    profil: cicero\n"
     )
-    shutil.copyfile(migrated, home / "ledger.db")
-    engine = Engine(home, Ledger(f"sqlite:///{home}/ledger.db"), EnvironmentCredentials({}), flow_models(), partners)
+    engine = Engine(home, sqlite_ledger(home / "ledger.db", migrated), EnvironmentCredentials({}), flow_models(), partners)
     chance = random.Random(7)
     found = load_partners(partners, engine.flows)
     with engine.ledger.kept_open():
         for back in range(DAYS, -1, -1):
             for at, partner, flow, table, path in sorted(_of_day(found, NOW - timedelta(days=back))):
                 if at < NOW and _comes(partner, flow, back):
-                    with time_machine.travel(at, tick=False):
-                        _deliver(engine, partner, flow, table, path, at, back, chance)
+                    with time_machine.travel(at, tick=False) as clock:
+                        _deliver(engine, partner, flow, table, path, at, back, chance, clock)
         with time_machine.travel(NOW, tick=False):
             for number in range(4):
                 inbox.look_failed(
@@ -117,7 +117,17 @@ def _comes(partner: str, flow: str, back: int) -> bool:
     return flow in CONTRACTS and not (partner == "molendal" and flow == "ils_import" and back == 0)
 
 
-def _deliver(engine: Engine, partner: str, flow: str, table: str, path: str, at: datetime, back: int, chance: random.Random) -> Delivery:
+def _deliver(
+    engine: Engine,
+    partner: str,
+    flow: str,
+    table: str,
+    path: str,
+    at: datetime,
+    back: int,
+    chance: random.Random,
+    clock: time_machine.Traveller,
+) -> Delivery:
     ledger, number = (
         engine.ledger,
         int(SIZES.get(table, 900) * (0.85 + 0.3 * chance.random()) * {"lindeby": 1.0, "almvik": 0.7}.get(partner, 0.4)),
@@ -129,7 +139,9 @@ def _deliver(engine: Engine, partner: str, flow: str, table: str, path: str, at:
     deliveries.see(ledger, new)
     if partner == "lindeby" and table == "fee" and back == 0:
         return deliveries.get(ledger, new.id)
+    clock.shift(4)
     claims.claim(ledger, new.id)
+    clock.shift(3)
     hashed = "sha256:" + hashlib.sha256(new.id.encode()).hexdigest()
     token = claims.take(ledger, new.id, "receive" if path else "select")
     if partner == "havnsund" and table == "loan" and back == 0:
@@ -144,9 +156,12 @@ def _deliver(engine: Engine, partner: str, flow: str, table: str, path: str, at:
     spoilt = SPOILT.get(table, []) if flow == "ils_import" else []
     bad = {one: chance.randrange(1, 9) for one in spoilt if chance.random() < 0.4}
     counts = Counts(in_=number, published=number - sum(bad.values()), quarantined=sum(bad.values()))
+    clock.shift(number / 2500)
     claims.advance(ledger, token, State.STAGED, content_hash=hashed, staged_uri=f"staging/{new.id}", counts=Counts(in_=number))
+    clock.shift(1)
     token = claims.take(ledger, new.id, "gate" if path else "render")
     contract = load(CONTRACTS[flow].format(table=table))
+    clock.shift(number / 1200)
     with ledger.begin() as tx:
         outcomes = [_outcome(contract, rule, number, bad) for rule in contract.rules]
         gate_results.add(ledger, new.id, "incoming" if path else "outbound", contract.id, contract.version, outcomes, tx=tx)
@@ -156,8 +171,10 @@ def _deliver(engine: Engine, partner: str, flow: str, table: str, path: str, at:
             quarantined.add(ledger, new.id, pa.Table.from_pylist(rows, schema=SET_ASIDE), f"file:quarantine/{new.id}.sealed", tx=tx)
         if partner == "lindeby" and table == "patron" and back == 0:
             return claims.advance(ledger, token, State.HELD, counts=Counts(in_=number, held=number), contract={contract.id: contract.version}, 
-                                  reason="MASS_DELETION", message="1,904 of 6,240 patrons would be deleted [MASS_DELETION]", tx=tx)  # fmt: skip
+                                  reason="MASS_DELETION", message="the export [MASS_DELETION]", told={"count": 1904, "limit": "20 %"},
+                                  tx=tx)  # fmt: skip
         claims.advance(ledger, token, State.GATED, counts=counts, contract={contract.id: contract.version}, tx=tx)
+    clock.shift(1)
     token = claims.take(ledger, new.id, "publish" if path else "send")
     changed = number // 20
     figures = {
@@ -169,12 +186,15 @@ def _deliver(engine: Engine, partner: str, flow: str, table: str, path: str, at:
         "unchanged": counts.published - changed - changed // 2,
     }
     facts = {"published": {table: figures}} if path else {"pins": {"patron": 41 - back}, "sent": {"parts": 3, "bytes": number * 220}}
+    clock.shift(number / 3100)
     claims.advance(ledger, token, State.PUBLISHED, counts=Counts(**{**counts.__dict__, "added": changed, "changed": changed // 2}), **facts)
     if partner == "almvik" and flow == "oai_harvest" and back == 0:
         return deliveries.get(ledger, new.id)
+    clock.shift(1)
     token = claims.take(ledger, new.id, "acknowledge" if path else "confirm")
     for kind, uri in {"own txt": f"file:receipts/{partner}/{new.id}.txt", "mail acknowledged": "mailto:drift@example.org"}.items():
         receipts.add(ledger, new.id, kind, uri, "da", sent_at=at)
+    clock.shift(1)
     return claims.advance(ledger, token, State.ACKNOWLEDGED)
 
 

@@ -1,0 +1,136 @@
+"""Every page of the board as people see it: wide and narrow, light and dark, by keyboard, and with axe-core looking for what shuts people out."""
+
+from __future__ import annotations
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Browser, Page
+
+from include.engine.delivery import State
+from include.engine.engine import Engine
+from include.engine.ledger import deliveries
+from tests.browser.conftest import PICTURES
+
+WIDE, NARROW = (1280, 900), (400, 800)
+PAGES = [
+    "overview",
+    "deliveries",
+    "delivery",
+    "held",
+    "blocked",
+    "quarantine",
+    "contracts",
+    "contract",
+    "partners",
+    "partner",
+    "mistakes",
+    "nothing",
+]
+KEPT = {"overview": "board_overview", "delivery": "board_delivery", "contract": "board_contract", "mistakes": "board_partner"}
+"""Pages whose pictures the documentation shows."""
+GRAVE = {"serious", "critical"}
+
+
+def address(engine: Engine, name: str) -> str:
+    """The path of a page of PAGES."""
+    of = {
+        "delivery": {"partner": "lindeby", "table": "item", "states": [State.ACKNOWLEDGED]},
+        "held": {"states": [State.HELD]},
+        "blocked": {"states": [State.BLOCKED]},
+    }
+    if name in of:
+        found = deliveries.find(engine.ledger, **of[name])  # type: ignore[arg-type]
+        return f"/deliveries/{next(one.id for one in found if name != 'delivery' or one.counts.quarantined)}"
+    named = {"overview": "/", "contract": "/contracts/ils_patron", "partner": "/partners/molendal", "mistakes": "/partners/sondervig"}
+    return named.get(name, f"/{name}")
+
+
+def opened(chromium: Browser, size: tuple[int, int], scheme: str, language: str = "en") -> tuple[Page, list[str]]:
+    """A page of a fresh browser, and everything that it complains of or asks for elsewhere."""
+    context = chromium.new_context(
+        viewport={"width": size[0], "height": size[1]}, color_scheme=scheme, locale=language, reduced_motion="reduce"  # type: ignore[arg-type]
+    )  # fmt: skip
+    page, wrong = context.new_page(), []
+    page.on("console", lambda message: wrong.append(message.text) if message.type in {"error", "warning"} else None)
+    page.on("pageerror", lambda error: wrong.append(str(error)))
+    page.on("request", lambda request: wrong.append(request.url) if not request.url.startswith(("http://127.0.0.1:", "data:")) else None)
+    return page, wrong
+
+
+@pytest.mark.parametrize("name", PAGES)
+@pytest.mark.parametrize(("size", "scheme"), [(WIDE, "light"), (NARROW, "dark")], ids=["wide and light", "narrow and dark"])
+def test_a_page_can_be_used_by_everybody(
+    chromium: Browser, board: str, busy_engine: Engine, name: str, size: tuple[int, int], scheme: str
+) -> None:
+    page, wrong = opened(chromium, size, scheme)
+    answer = page.goto(board + address(busy_engine, name))
+    assert answer is not None and answer.status == (404 if name == "nothing" else 200)
+    assert page.evaluate("document.documentElement.scrollWidth") <= size[0], "it scrolls sideways"
+    faults = [
+        f"{fault['id']} ({fault['impact']}): {fault['nodes'][0]['html'][:200]} {fault['nodes'][0]['failureSummary'][:300]}"
+        for fault in Axe().run(page).response["violations"]
+        if fault["impact"] in GRAVE
+    ]
+    assert faults == []
+    assert [one for one in wrong if name != "nothing" or "404" not in one] == []
+    if PICTURES is not None and name in KEPT:
+        suffix = "" if size == WIDE else "_narrow"
+        page.screenshot(path=PICTURES / f"{KEPT[name]}{suffix}.png", full_page=size == WIDE, clip=None)
+    page.context.close()
+
+
+def test_everything_can_be_reached_by_keyboard_and_the_first_stop_skips_the_frame(chromium: Browser, board: str) -> None:
+    page, _ = opened(chromium, WIDE, "light")
+    page.goto(f"{board}/")
+    page.keyboard.press("Tab")
+    assert page.evaluate("document.activeElement.className") == "skip"
+    page.keyboard.press("Enter")
+    assert page.evaluate("document.activeElement.id") == "main"
+    links, reached = page.locator("main a").count(), set()
+    for _ in range(links):
+        page.keyboard.press("Tab")
+        reached.add(page.evaluate("[...document.querySelectorAll('main a')].indexOf(document.activeElement)"))
+    assert reached == set(range(links))
+    focus = page.evaluate("getComputedStyle(document.querySelector('main a:focus-visible') ?? document.activeElement).outlineStyle")
+    assert focus == "solid"
+    page.context.close()
+
+
+@pytest.mark.parametrize(("language", "title"), [("da", "Overblik"), ("sv", "Översikt"), ("nl", "Overzicht")])
+def test_it_speaks_the_language_of_the_browser_and_of_the_switch(chromium: Browser, board: str, language: str, title: str) -> None:
+    page, _ = opened(chromium, NARROW, "light", language)
+    page.goto(f"{board}/")
+    assert page.locator("h1").inner_text() == title
+    assert page.evaluate("document.documentElement.scrollWidth") <= NARROW[0]
+    page.get_by_role("link", name="English").click()
+    assert page.locator("h1").inner_text() == "Overview"
+    page.get_by_role("link", name="Partners").first.click()
+    assert page.locator("h1").inner_text() == "Partners"  # and remembers it
+    page.context.close()
+
+
+def test_a_partner_is_paused_and_goes_on_again(chromium: Browser, board: str) -> None:
+    page, wrong = opened(chromium, WIDE, "light")
+    page.goto(f"{board}/partners/almvik")
+    page.get_by_role("button", name="Pause OAI-PMH harvest").click()
+    assert page.get_by_text("Paused by erik").is_visible()
+    page.goto(f"{board}/")
+    assert page.locator("tr", has_text="Almviks").get_by_text("paused").is_visible()
+    page.goto(f"{board}/partners/almvik")
+    page.get_by_role("button", name="Go on OAI-PMH harvest").click()
+    assert page.get_by_text("Paused by erik").count() == 0
+    assert page.locator("tr", has_text="resume").first.is_visible()
+    assert wrong == []
+    page.context.close()
+
+
+def test_the_overview_keeps_up_by_itself(chromium: Browser, board: str) -> None:
+    page, wrong = opened(chromium, WIDE, "light")
+    page.clock.install()
+    page.goto(f"{board}/")
+    page.evaluate("document.querySelector('main h1').textContent = 'old'")
+    with page.expect_response(lambda answer: answer.request.headers.get("x-refresh") == "1"):
+        page.clock.run_for(31_000)
+    page.wait_for_function("document.querySelector('main h1').textContent === 'Overview'")
+    assert wrong == []
+    page.context.close()
