@@ -10,6 +10,8 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
+import msgspec
+
 from connectors.circulation.domain import (
     Block,
     Checkin,
@@ -27,7 +29,7 @@ from connectors.circulation.domain import (
 from connectors.circulation.embedded import desk_work, lending
 from connectors.circulation.embedded.decision import Decision, Desk
 from connectors.circulation.embedded.rules import Rules
-from connectors.circulation.embedded.store import Change, Row, Store
+from connectors.circulation.embedded.store import Change, Row, Store, store_of
 from connectors.circulation.embedded.views import item_view, patron_view, seconds
 from connectors.circulation.journal import Journal, before, read
 from connectors.circulation.pins import Pins, hashed, outdated
@@ -46,7 +48,7 @@ _DECIDE: dict[type, Callable[[Desk, Any], Decision]] = {
     Block: desk_work.block,
     Note: desk_work.note,
 }
-_JSON = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"))  # json.dumps makes one for each call
+_JSON = msgspec.json.Encoder()
 KINDS = {
     Checkout: "checkout", Checkin: "checkin", Renew: "renew", Reserve: "hold", Pay: "fee", Block: "block", Note: "note",
 }  # fmt: skip
@@ -173,7 +175,7 @@ def opened(folder: Path, keys: KeyStore, rules: Rules, *, now: Callable[[], date
     # First, for it says when another process is at work here. Each segment has a key of its own: journal/retiring.py destroys it.
     key = keys.ensure("journal", "circulation")
     journal = Journal(folder / "journal", keys, key, another=lambda: keys.create("journal", "circulation"))
-    store = Store(folder / "store.db")
+    store = store_of(folder)
     for number, entry in read(folder / "journal", keys, after=store.applied or before(folder / "journal")):
         apply(store, number, entry)
     store.commit()
@@ -212,4 +214,4 @@ def _remembered(outcome: Outcome) -> str:
             "not_done": outcome.not_done,
             "transaction": outcome.transaction,
         }
-    )
+    ).decode()

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import fcntl
-import json
 import logging
 import os
 import secrets
@@ -12,6 +11,8 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from threading import Condition, Thread
 from typing import Any, BinaryIO
+
+import msgspec
 
 from connectors.circulation.journal.reading import IDENTITY, last
 from connectors.circulation.journal.segment import Frames, new_header, new_path
@@ -22,7 +23,7 @@ log = logging.getLogger("bindery.circulation")
 ROTATE = 64 << 20
 """Bytes after which a new segment is begun."""
 
-_JSON = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"))  # json.dumps makes one for each call
+_JSON = msgspec.json.Encoder()
 
 
 class JournalFailed(BinderyError):
@@ -122,7 +123,7 @@ class Journal:
             if self._closing:
                 raise JournalFailed("the journal is closed", do="Start the process anew.")
             number, self._next = self._next, self._next + 1
-            self._waiting.append((f"[{number},{text}]\n".encode(), durable, number))
+            self._waiting.append((b"[%d,%b]\n" % (number, text), durable, number))
             self._condition.notify()
         return number
 

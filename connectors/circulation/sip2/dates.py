@@ -18,6 +18,7 @@ NUMBERS: dict[Language, str] = {"en": "001", "nl": "005", "sv": "006", "da": "00
 _PLACES = ((0, 4), (4, 2), (6, 2), (8, 2), (10, 2), (12, 2))
 
 
+@lru_cache(4096)  # a message says the same moment two or three times
 def moment(text: str, zone: ZoneInfo) -> datetime | None:
     """The moment, aware and in UTC; None when there is none that can be read."""
     digits = text[:8] + text[12:18]
