@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from fastapi import Request
 
 from include.engine import reasons
@@ -37,9 +39,12 @@ def table(language: str, name: str) -> str:
         return name
 
 
-def reason(language: str, code: str) -> str:
-    """The reason in a sentence, without the values of one case."""
-    return bare(code, language) if code in reasons.table() else code
+def reason(language: str, code: str, column: str | None = None) -> str:
+    """The reason in a sentence, without the values of one case but for its column."""
+    if code not in reasons.table():
+        return code
+    holes = set(re.findall(r"{(\w+)}", reasons.reason(code).text[language]))
+    return reasons.words(code, language, column=column) if column and holes == {"column"} else bare(code, language)
 
 
 def why(language: str, delivery: Delivery) -> str:
