@@ -70,11 +70,12 @@ async def serve(folder: Path, keys: KeyStore, ports: Ports, limits: Limits | Non
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
     tasks: list[asyncio.Task[None]] = []
+    webs: dict[str, _Http] = {}
     try:
         found = {"sip2": await server.listen(ports.host, ports.sip2)}
         if ports.sip2_tls is not None:
             found["sip2_tls"] = await server.listen(ports.host, ports.sip2_tls, tls_context(ports))
-        webs = {"http": _Http(uvicorn.Config(pages(house, server), host=ports.host, port=ports.http, **_QUIET))}
+        webs["http"] = _Http(uvicorn.Config(pages(house, server), host=ports.host, port=ports.http, **_QUIET))
         if ports.https is not None:
             tls_context(ports)  # which says what is wrong with the files
             machines = Starlette(routes=[https.route(house), *doors_of(house)])
@@ -95,7 +96,11 @@ async def serve(folder: Path, keys: KeyStore, ports: Ports, limits: Limits | Non
         for one in done - {waiting}:
             one.result()
     finally:
+        for web in webs.values():
+            web.should_exit = True
         await server.close()
+        if tasks:  # the first are the webs, which end once they have answered what was asked
+            await asyncio.wait(tasks[: len(webs)], timeout=server.limits.drain_s)
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)

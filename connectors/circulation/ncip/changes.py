@@ -11,6 +11,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from decimal import Decimal, InvalidOperation
 
+from connectors.circulation.backend import Away
 from connectors.circulation.domain import Block, Checkin, Checkout, Credentials, Outcome, Pay, Renew, Request, Reserve
 from connectors.circulation.ncip import schemes
 from connectors.circulation.ncip.asking import MONEY, Asking
@@ -94,7 +95,7 @@ async def request_item(asking: Asking) -> Nodes:
     hold = outcome.hold
     scope = value("RequestScopeType", "Bibliographic Item" if title or not item else "Item", schemes.REQUEST_SCOPE)
     kind = value("RequestType", "Hold", schemes.REQUEST_TYPE)
-    place = asking.request_id(hold.hold) if hold else asking.item_id(item or title)
+    place = asking.item_id(item) if hold is None and item else asking.request_id(hold.hold if hold else asking.request() or request.key)
     return [place, asking.user_id(who.card), kind, scope, *await _told(asking, outcome)]
 
 
@@ -194,7 +195,11 @@ async def _done(asking: Asking, request: Request, stands: Callable[[Outcome], Aw
     """Do it, once. `stands` says how something that was done before stands now, or None when it does not; Problem for what is refused."""
     outcome = await asking.backend.perform(request)
     if outcome.again:
-        outcome = await stands(outcome) or await asking.backend.perform(replace(request, key=secrets.token_hex(16)))
+        try:
+            now = await stands(outcome)
+        except Away:  # nobody can say how it stands: what was answered then is answered again
+            now = outcome
+        outcome = now or await asking.backend.perform(replace(request, key=secrets.token_hex(16)))
     if not outcome.ok:
         problem = because(asking.message.service, outcome.reason)
         if outcome.reason in ("PIN_WRONG", "PIN_LOCKED"):
