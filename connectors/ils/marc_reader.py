@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import BinaryIO, cast
 
 import numpy as np
@@ -23,14 +24,14 @@ from connectors.ils.rows import Target, typed
 from include.engine.inbound.connector import Read
 from include.engine.quarantine.schema import conform
 from include.marc import iso2709, mapping, marcxml
-from include.marc.batch import Batch, Ints, Tags
+from include.marc.batch import ASIDE, Batch, Ints, Tags
 from include.marc.build import Aside, Found, aside_table, build
 from include.marc.charsets import NAMES
 from include.marc.kinds import is_of
 from include.marc.write.marcxml import elements
 
 #: Bytes read at a time: some thousand records.
-BLOCK = 8 << 20
+BLOCK = 4 << 20
 #: What the reader repairs and we set aside, and why: a field under a tag that is none may be the title, a letter of the leader its status.
 TOO_DAMAGED = {
     "MARC_TAG_INVALID": ("MARC_DIRECTORY_INVALID", "a tag that is none"),
@@ -151,6 +152,15 @@ class _Reader:
 
     def _known(self, aside: pa.Table) -> pa.RecordBatch:
         """Of the records set aside those whose control number can be told: the lake must not take them for missing."""
+        if not aside.num_rows:
+            return self._none_known
+        return self._known_of(aside)
+
+    @cached_property
+    def _none_known(self) -> pa.RecordBatch:
+        return self._known_of(ASIDE.empty_table())
+
+    def _known_of(self, aside: pa.Table) -> pa.RecordBatch:
         told = [marc_number.told(raw, self.settings.marc) for raw in aside.column("raw").to_pylist()]
         places = zip(*(aside.column(name).to_pylist() for name in ("record", "offset", "length")), strict=True)
         records = build([Found(record, *place) for record, place in zip(told, places, strict=True)], Tags())

@@ -91,6 +91,12 @@ class Tags:
             self.names.append(tag)
         return found
 
+    def like(self, pattern: str) -> list[int]:
+        """The numbers of the tags met so far that a tag or a pattern (`6XX`) means, in ascending order."""
+        if "X" not in pattern:
+            return [self._numbers[pattern]] if pattern in self._numbers else []
+        return [number for number, name in enumerate(self.names) if _matches(pattern, name)]
+
     def __len__(self) -> int:
         return len(self.names)
 
@@ -148,8 +154,8 @@ class Batch:
     def rows_of(self, tag: str) -> Ints:
         """The rows with this tag, in their order; X stands for any character (`6XX`)."""
         order, begin = self._by_tag
-        known = self.tags.names[: len(begin) - 1]  # a later batch of the file may have met new ones
-        found = [order[begin[number] : begin[number + 1]] for number, name in enumerate(known) if _matches(tag, name)]
+        known = len(begin) - 1  # a later batch of the file may have met new ones
+        found = [order[begin[number] : begin[number + 1]] for number in self.tags.like(tag) if number < known]
         return found[0] if len(found) == 1 else np.sort(np.concatenate([np.zeros(0, np.int64), *found]))
 
     def of_tag(self, tag: str) -> Bools:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
+from functools import cache
 
 import numpy as np
 import pyarrow as pa
@@ -104,6 +105,7 @@ def _subfields(batch: Batch, part: Part) -> Texts:
     return Texts(batch.rec[rows[starts]], pc.binary_join(pa.ListArray.from_arrays(offsets, values), " "))
 
 
+@cache
 def _indicators(wish: str) -> Bools:
     """Which indicators are meant: a table over ASCII. `*` is any."""
     return np.array([fnmatchcase(chr(indicator), wish.replace("*", "?")) for indicator in range(256)])
