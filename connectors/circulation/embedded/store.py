@@ -6,11 +6,16 @@ store that a crash left behind is brought up to date by the journal's entries al
 
 from __future__ import annotations
 
-import sqlite3
+import os
+import re
 from collections.abc import Iterable, Iterator, Mapping
+from itertools import groupby
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol, Self
 
+from connectors.circulation.embedded.sqlite import Sqlite
+
+ADDRESS = "BINDERY_CIRCULATION_STORE"
 SCHEMA = (Path(__file__).parent / "schema.sql").read_text(encoding="utf-8")
 Row = dict[str, Any]
 Change = list[Any]
@@ -31,29 +36,66 @@ _COLUMNS = {
 
 
 def _put(table: str, columns: tuple[str, ...]) -> str:
-    return f"INSERT OR REPLACE INTO {table} ({', '.join(columns)}) VALUES ({', '.join('?' * len(columns))})"  # noqa: S608 - names of our own
+    there = ", ".join(f"{name} = excluded.{name}" for name in columns[1:]) or f"{columns[0]} = excluded.{columns[0]}"
+    values = ", ".join("?" * len(columns))
+    return f"INSERT INTO {table} ({', '.join(columns)}) VALUES ({values}) ON CONFLICT ({columns[0]}) DO UPDATE SET {there}"  # noqa: S608 - names of our own
 
 
 _PUT = {table: _put(table, columns) for table, columns in _COLUMNS.items()}
 _TAKE = {table: f"DELETE FROM {table} WHERE {columns[0]} = ?" for table, columns in _COLUMNS.items()}  # noqa: S608 - names of our own
 
 
+class Database(Protocol):
+    """Where the rows are (sqlite.py, postgres.py): one connection, and a transaction that is open until `commit`. Placeholders are `?`."""
+
+    def one(self, query: str, values: tuple[Any, ...] = ()) -> Row | None: ...
+    def all(self, query: str, values: tuple[Any, ...] = ()) -> list[Row]: ...
+    def stream(self, query: str) -> Iterator[Row]: ...
+    def run(self, query: str, values: Any = ()) -> None: ...
+    def many(self, query: str, rows: Any) -> None: ...
+    def commit(self) -> None: ...
+    def close(self) -> None: ...
+    def reader(self) -> Self: ...
+    def successor(self) -> Self: ...
+    def replace(self, successor: Self) -> Self: ...
+    def again(self) -> Self: ...
+
+
 class Store:
-    """One file, one connection, one thread. Changes are in an open transaction until `commit`.
+    """One database, one connection, one thread. Changes are in an open transaction until `commit`.
 
     `applied` is the number of the journal's entry up to which its changes are in.
     """
 
-    def __init__(self, path: Path | str) -> None:
-        self._db = sqlite3.connect(path, isolation_level=None, check_same_thread=False, cached_statements=256)
-        self._db.row_factory = _row
-        # NORMAL keeps a file whole over a crash and may lose the last commits; the journal has them.
-        for pragma in ("journal_mode=WAL", "synchronous=NORMAL", "temp_store=MEMORY", "cache_size=-65536"):
-            self._db.execute(f"PRAGMA {pragma}")
-        self._db.executescript(SCHEMA)
-        found = self._db.execute("SELECT value FROM state WHERE name = 'applied'").fetchone()
-        self.applied: int = found["value"] if found else 0
-        self._db.execute("BEGIN IMMEDIATE")
+    def __init__(self, where: Path | Database) -> None:
+        self._db: Any = Sqlite(where, SCHEMA) if isinstance(where, Path) else where
+        self.applied = self._applied()
+
+    def _applied(self) -> int:
+        found = self._db.one("SELECT value FROM state WHERE name = 'applied'")
+        return int(found["value"]) if found else 0
+
+    def reader(self) -> Store:
+        """What is committed now, for another thread to read."""
+        return Store(self._db.reader())
+
+    def successor(self) -> Store:
+        """An empty store beside this one, for another thread to fill."""
+        return Store(self._db.successor())
+
+    def replace(self, successor: Store) -> None:
+        """Become `successor`, which is committed, at one stroke; after trouble this store is what it was when it was last committed."""
+        try:
+            self._db = self._db.replace(successor._db)
+        except OSError:
+            self.open_again()
+            raise
+        self.applied = self._applied()
+
+    def open_again(self) -> None:
+        """Connect afresh after trouble; what was not committed is gone from here, and is in the journal."""
+        self._db = self._db.again()
+        self.applied = self._applied()
 
     def get(self, table: str, key: str) -> Row | None:
         """The row of `table` with that key."""
@@ -89,52 +131,57 @@ class Store:
 
     def rows(self, table: str) -> Iterator[Row]:
         """Every row, by key."""
-        yield from self._db.execute(f"SELECT * FROM {table} ORDER BY {_COLUMNS[table][0]}")  # noqa: S608 - names of our own
+        yield from self._db.stream(f"SELECT * FROM {table} ORDER BY {_COLUMNS[table][0]}")  # noqa: S608 - names of our own
 
     def apply(self, changes: Iterable[Change]) -> None:
         """Make the changes, in order. ValueError for one that is none."""
         for table, value in changes:
             if table in _PUT:
-                self._db.execute(_PUT[table], [value[name] for name in _COLUMNS[table]])
+                self._db.run(_PUT[table], [value[name] for name in _COLUMNS[table]])
             elif table[1:] in _TAKE:
-                self._db.execute(_TAKE[table[1:]], (value,))
+                self._db.run(_TAKE[table[1:]], (value,))
             else:
                 raise ValueError(f"{table!r} is no table of the store")
 
     def fill(self, table: str, rows: Iterable[Mapping[str, Any]]) -> int:
         """Put many rows; what a row does not name has the table's default. Returns how many."""
         count = 0
-        for row in rows:
-            names = [name for name in _COLUMNS[table] if name in row]
-            self._db.execute(_put(table, tuple(names)), [row[name] for name in names])
-            count += 1
+        for names, alike in groupby(rows, key=lambda row: tuple(name for name in _COLUMNS[table] if name in row)):
+            values = [[row[name] for name in names] for row in alike]
+            self._db.many(_put(table, names), values)
+            count += len(values)
         return count
 
     def forget(self, before: int) -> None:
         """Drop the memory of requests done before that second: nobody asks for them again."""
-        self._db.execute("DELETE FROM done WHERE at < ?", (before,))
+        self._db.run("DELETE FROM done WHERE at < ?", (before,))
 
     def commit(self) -> None:
         """Keep what was applied, up to `applied`. Call it only when the journal is durable up to there."""
-        self._db.execute("INSERT OR REPLACE INTO state VALUES ('applied', ?)", (self.applied,))
-        self._db.execute("COMMIT")
-        self._db.execute("BEGIN IMMEDIATE")
+        self._db.run("INSERT INTO state VALUES ('applied', ?) ON CONFLICT (name) DO UPDATE SET value = excluded.value", (self.applied,))
+        self._db.commit()
 
     def close(self) -> None:
         """Close without keeping what was not committed."""
-        self._db.execute("ROLLBACK")
         self._db.close()
 
     def _one(self, query: str, *values: Any) -> Row | None:
-        found: Row | None = self._db.execute(query, values).fetchone()
+        found: Row | None = self._db.one(query, values)
         return found
 
     def _all(self, query: str, *values: Any) -> list[Row]:
-        return self._db.execute(query, values).fetchall()
+        found: list[Row] = self._db.all(query, values)
+        return found
+
+
+def store_of(folder: Path) -> Store:
+    """The store of a sidecar's folder: a file in it, or (BINDERY_CIRCULATION_STORE, a PostgreSQL address) a schema of the folder's name."""
+    address = os.environ.get(ADDRESS, "")
+    if not address:
+        return Store(folder / "store.db")
+    from connectors.circulation.embedded.postgres import Postgres
+
+    return Store(Postgres(address, re.sub(r"\W", "_", folder.name.casefold()), SCHEMA))
 
 
 _GET = {table: f"SELECT * FROM {table} WHERE {columns[0]} = ?" for table, columns in _COLUMNS.items()}  # noqa: S608 - names of our own
-
-
-def _row(cursor: sqlite3.Cursor, values: tuple[Any, ...]) -> Row:
-    return {column[0]: value for column, value in zip(cursor.description, values, strict=True)}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -10,6 +11,7 @@ import pytest
 
 from connectors.circulation.embedded.backend import Embedded, opened
 from connectors.circulation.embedded.rules import Limits, Line, Rules
+from connectors.circulation.embedded.store import ADDRESS
 from connectors.circulation.pins import hashed
 from include.engine.crypto.keys import MemoryKeyStore
 
@@ -53,11 +55,19 @@ def rules() -> Rules:
 
 @pytest.fixture
 def home(tmp_path: Path) -> Path:
-    return tmp_path / "circulation"
+    return tmp_path / f"circulation{secrets.token_hex(6)}"
+
+
+@pytest.fixture(params=["sqlite", "postgres"])
+def database(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
+    """Where the store is; of PostgreSQL each test's folder has a schema of its own."""
+    if request.param == "postgres":
+        monkeypatch.setenv(ADDRESS, request.getfixturevalue("postgres_url"))
+    return str(request.param)
 
 
 @pytest.fixture
-def library(home: Path, keys: MemoryKeyStore, rules: Rules, clock: Clock) -> Iterator[Embedded]:
+def library(database: str, home: Path, keys: MemoryKeyStore, rules: Rules, clock: Clock) -> Iterator[Embedded]:
     library = opened(home, keys, rules, now=clock)
     store = library.store
     store.fill(

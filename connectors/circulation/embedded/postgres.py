@@ -1,0 +1,121 @@
+"""The embedded store's rows in a schema of PostgreSQL: one connection that writes, in a transaction that is open between commits."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from functools import cache
+from typing import Any
+
+import psycopg
+from psycopg.rows import dict_row
+from psycopg.sql import SQL, Identifier
+
+from connectors.circulation.backend import Away
+
+Row = dict[str, Any]
+
+
+class Postgres:
+    """One schema of a database. Away when the database cannot be reached: what was not committed is in the journal."""
+
+    def __init__(self, dsn: str, schema: str, ddl: str, *, read_only: bool = False) -> None:
+        self._dsn, self.schema, self._ddl = dsn, schema, ddl
+        with _told():
+            self._db = psycopg.connect(_plain(dsn), row_factory=dict_row, prepare_threshold=2, options="-c client_encoding=UTF8")
+            self._db.execute(SQL("SET search_path TO {}").format(Identifier(schema)))
+            self._db.execute("SET synchronous_commit = off")  # a commit that is lost is in the journal
+            if read_only:
+                self._db.commit()
+                self._db.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY")
+                return
+            self._db.execute(SQL("CREATE SCHEMA IF NOT EXISTS {}").format(Identifier(schema)))
+            for statement in _ours(ddl):
+                self._db.execute(statement)
+            self._db.commit()
+
+    def one(self, query: str, values: tuple[Any, ...] = ()) -> Row | None:
+        """The first row of an answer."""
+        with _told():
+            return self._db.execute(_marked(query), values).fetchone()
+
+    def all(self, query: str, values: tuple[Any, ...] = ()) -> list[Row]:
+        """Every row of an answer."""
+        with _told():
+            return self._db.execute(_marked(query), values).fetchall()
+
+    def stream(self, query: str) -> Iterator[Row]:
+        """The same, row by row."""
+        with _told(), self._db.cursor(name="rows") as cursor:
+            yield from cursor.execute(query)
+
+    def run(self, query: str, values: Any = ()) -> None:
+        """Change something."""
+        with _told():
+            self._db.execute(_marked(query), values)
+
+    def many(self, query: str, rows: Any) -> None:
+        """The same change with many values."""
+        with _told(), self._db.cursor() as cursor:
+            cursor.executemany(_marked(query), rows)
+
+    def commit(self) -> None:
+        """Keep what was changed."""
+        with _told():
+            self._db.commit()
+
+    def close(self) -> None:
+        """Close without keeping what was not committed."""
+        self._db.close()
+
+    def reader(self) -> Postgres:
+        """What is committed, for another thread."""
+        return Postgres(self._dsn, self.schema, "", read_only=True)
+
+    def successor(self) -> Postgres:
+        """An empty store beside this one, that may take its place."""
+        name = f"{self.schema}_next"
+        with _told(), psycopg.connect(_plain(self._dsn), autocommit=True) as other:
+            other.execute(SQL("DROP SCHEMA IF EXISTS {} CASCADE").format(Identifier(name)))
+        return Postgres(self._dsn, name, self._ddl)
+
+    def replace(self, successor: Postgres) -> Postgres:
+        """Put a committed successor in this one's place, at one stroke; both are closed by it."""
+        successor.close()
+        self.close()
+        with _told(), psycopg.connect(_plain(self._dsn)) as other:  # one transaction
+            other.execute(SQL("DROP SCHEMA {} CASCADE").format(Identifier(self.schema)))
+            other.execute(SQL("ALTER SCHEMA {} RENAME TO {}").format(Identifier(successor.schema), Identifier(self.schema)))
+        return self.again()
+
+    def again(self) -> Postgres:
+        """The same store, opened once more."""
+        return Postgres(self._dsn, self.schema, self._ddl)
+
+
+class _told:
+    """Trouble with the database as the sidecar's own: the library system is away."""
+
+    def __enter__(self) -> None:
+        return None
+
+    def __exit__(self, _kind: object, error: BaseException | None, _trace: object) -> None:
+        if isinstance(error, psycopg.OperationalError | psycopg.InterfaceError):
+            raise Away(f"the store's database does not answer ({type(error).__name__}).", do="See that PostgreSQL runs.") from None
+
+
+def _plain(dsn: str) -> str:
+    """An address as psycopg takes it: SQLAlchemy's names a driver too."""
+    return re.sub(r"^postgresql\+\w+://", "postgresql://", dsn)
+
+
+@cache
+def _marked(query: str) -> str:
+    """Our placeholders as psycopg's."""
+    return query.replace("%", "%%").replace("?", "%s")
+
+
+def _ours(ddl: str) -> list[str]:
+    """The statements of schema.sql in PostgreSQL's words: wide integers, and texts in the order of their bytes, as SQLite has them."""
+    text = re.sub(r"--[^\n]*", "", ddl).replace(" WITHOUT ROWID", "").replace("INTEGER", "BIGINT").replace(" TEXT", ' TEXT COLLATE "C"')
+    return [statement.strip() for statement in text.split(";") if statement.strip()]
