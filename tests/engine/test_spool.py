@@ -7,6 +7,7 @@ from pathlib import Path
 import pyarrow as pa
 import pytest
 
+from include.engine import spool as spool_module
 from include.engine.crypto.keys import MemoryKeyStore
 from include.engine.errors import Tampered
 from include.engine.spool import SpoolWriter, open_spool
@@ -45,3 +46,15 @@ def test_a_missing_damaged_or_foreign_spool_is_told(tmp_path: Path) -> None:
     path.write_bytes(path.read_bytes()[:-20])
     with pytest.raises(Tampered), open_spool(path, KEY) as reader:
         reader.read_all()
+
+
+def test_a_large_batch_is_read_in_parts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(spool_module, "LARGEST", 10_000)
+    rows = pa.table({"n": list(range(100)), "text": ["x" * 1_000] * 100})
+    with SpoolWriter(tmp_path / "item.staged", rows.schema, KEY) as spool:
+        spool.write(rows)
+        spool.write(rows.slice(0, 0))
+    with open_spool(tmp_path / "item.staged", KEY) as reader:
+        parts = list(reader)
+    assert pa.Table.from_batches(parts) == rows
+    assert max(part.num_rows for part in parts) < 12

@@ -6,15 +6,18 @@ from collections.abc import Iterable, Iterator
 
 import pyarrow as pa
 
+LARGEST = 128 << 20
+"""Bytes after which rows wait no longer: those with whole documents in them would otherwise fill the memory."""
+
 
 class Gather:
-    """Holds back rows until there are `size` of them, in their order."""
+    """Holds back rows until there are `size` of them, or LARGEST bytes, in their order."""
 
     def __init__(self, size: int) -> None:
-        self._size, self._held, self._rows = size, list[pa.RecordBatch](), 0
+        self._size, self._held, self._rows, self._bytes = size, list[pa.RecordBatch](), 0, 0
 
     def add(self, batch: pa.RecordBatch) -> Iterator[pa.RecordBatch]:
-        """Take rows in; batches of exactly `size` rows as they come full."""
+        """Take rows in; batches of exactly `size` rows as they come full, of fewer where rows are long."""
         while self._rows + batch.num_rows >= self._size:
             missing = self._size - self._rows
             self._held.append(batch.slice(0, missing))
@@ -23,12 +26,15 @@ class Gather:
         if batch.num_rows:
             self._held.append(batch)
             self._rows += batch.num_rows
+            self._bytes += batch.nbytes
+            if self._bytes >= LARGEST:
+                yield from self.rest()
 
     def rest(self) -> Iterator[pa.RecordBatch]:
         """What is held, as one batch."""
         if self._held:
             batch = self._held[0] if len(self._held) == 1 else pa.concat_batches(self._held)
-            self._held, self._rows = [], 0  # let go of the parts before the whole is handed out
+            self._held, self._rows, self._bytes = [], 0, 0  # let go of the parts before the whole is handed out
             yield batch
 
 

@@ -47,12 +47,12 @@ def loaded(source: Path) -> ctypes.CDLL | None:
     if os.environ.get(SETTING, "") == "off":
         return None
     try:
-        return ctypes.CDLL(str(_built(source)))
+        return ctypes.CDLL(str(built(source)))
     except (OSError, subprocess.SubprocessError):
         return None
 
 
-def _built(file: Path) -> Path:
+def built(file: Path) -> Path:
     """The library's file. Raises OSError or SubprocessError where there can be none."""
     source = file.read_bytes()
     name = hashlib.sha256(b"\0".join([source, " ".join([*FLAGS, platform.machine(), platform.system()]).encode()])).hexdigest()[:16]
@@ -113,8 +113,3 @@ def digests(library: ctypes.CDLL, data: Ints, start: Ints, length: Ints) -> Ints
 
 def _at(array: npt.NDArray[Any]) -> ctypes.c_void_p:
     return ctypes.c_void_p(array.ctypes.data)
-
-
-if __name__ == "__main__":  # for an image whose user will have no compiler
-    for kernel in sorted(Path().glob("*/**/kernel.c")):
-        print(_built(kernel))
