@@ -76,7 +76,7 @@ def test_a_partner_in_the_docs_can_be_used(block: Block, doors: Path) -> None:
 @pytest.mark.parametrize("block", yaml_of("circulation"), ids=str)
 def test_a_self_service_library_in_the_docs_can_be_loaded(block: Block, tmp_path: Path) -> None:
     (tmp_path / "library.yaml").write_text(block.text, encoding="utf-8")
-    counts = load([tmp_path / "library.yaml"], tmp_path, Store(":memory:"))
+    counts = load([tmp_path / "library.yaml"], tmp_path, Store(tmp_path / "store.db"))
     assert counts.keys() == yaml.safe_load(block.text).keys()
 
 
