@@ -17,6 +17,8 @@ LARGEST_ISO = 99_999  # what five digits can say (ISO 2709:2008, 4.3.1)
 LARGEST = 16 << 20  # what we read as one record at all
 # A leader as every MARC family writes it: length, status and codes, two counts, base address, three codes, directory map 45xx.
 PLAUSIBLE = re.compile(rb"[0-9]{5}[\x20-\x7e]{5}[0-9 ]{2}[0-9]{5}[\x20-\x7e]{3}45[0-9 ]{2}")
+# One behind the end of a field, even if its length is no number.
+BEHIND_FIELD = re.compile(rb"(?<=\x1e)[\x20-\x7e]{10}[0-9 ]{2}[0-9]{5}[\x20-\x7e]{3}45[0-9 ]{2}")
 BETWEEN = b" \t\r\n\0\x1a"
 _PAST_BETWEEN = re.compile(rb"[ \t\r\n\0\x1a]*")
 BOM = b"\xef\xbb\xbf"
@@ -93,10 +95,10 @@ def _found(data: bytes, at: int) -> Cut:
 
 def _next_leader(data: bytes, start: int, stop: int) -> int:
     """Where a leader stands behind the end of a field or of a line; 0 if nowhere."""
-    for found in PLAUSIBLE.finditer(data, start, stop):
-        if data[found.start() - 1] in (END_OF_FIELD, 10):
-            return found.start()
-    return 0
+    behind_line = (found.start() for found in PLAUSIBLE.finditer(data, start, stop) if data[found.start() - 1] == 10)
+    behind_field = BEHIND_FIELD.search(data, start, stop)
+    places = [place for place in (next(behind_line, 0), behind_field.start() if behind_field else 0) if place]
+    return min(places, default=0)
 
 
 def _unended(data: bytes, at: int) -> Cut:

@@ -101,6 +101,12 @@ def test_the_end_of_a_file_may_be_missing() -> None:
     assert cut.aside[0]["raw"] == iso("5")[:-12]
 
 
+def test_a_record_without_terminator_before_one_whose_length_is_no_number_are_two_records() -> None:
+    found = among(iso("5")[:-1] + b"abcde" + iso("6")[5:])
+    assert found.numbers == ["1", "5", "6", "8", "9"]
+    assert found.reasons == {"MARC_TERMINATOR_MISSING": 1, "MARC_LENGTH_WRONG": 1}
+
+
 def test_what_is_no_marc_at_all_is_set_aside_whole() -> None:
     assert everything(b"").records == []
     for junk in (b"hello", b"\x1d\x1d\x1d", b"\0" * 200_000 + b"x", bytes(range(256)) * 40, b"a" * (17 << 20)):
