@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import io
 import shutil
+import zipfile
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -52,8 +54,11 @@ def build(base: Path, migrated: Path) -> None:
     inbox = base / "home" / "inbox" / "havnsund"
     inbox.mkdir(parents=True)
     (inbox / "patrons_1.csv").write_text("H1;2990044444;040440-4444;Hugo Havn;hugo@havn.example;\r\nH2;broken\r\n")
-    (inbox / "loans_1.csv").write_bytes(b"")
-    (inbox / HOSTILE_NAME.replace("/", "_")).write_bytes(b"")
+    (inbox / HOSTILE_NAME).write_text("H1;2990044444;040440-4444;Hugo Havn;hugo@havn.example;\r\nH3;;050550-5555;Hanne Havn;;\r\n")
+    archive = io.BytesIO()
+    with zipfile.ZipFile(archive, "w", zipfile.ZIP_DEFLATED) as packed:
+        packed.writestr("loans.csv", "H4;H1;;2026-10-04;\r\n" * 500)
+    (inbox / "loans_1.zip").write_bytes(archive.getvalue()[:-60])
     for _ in range(4):
         for one in look(house.engine, patience=10):
             try:

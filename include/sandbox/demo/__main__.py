@@ -61,7 +61,8 @@ def _demo(once: bool, loans: int) -> int:
             console.print(f"\n{time.monotonic() - started:.0f} seconds, Airflow's start included.")
             if not once:
                 console.print(
-                    f"Airflow is at [bold]{address.url}[/] until Ctrl-C. It asks for no login, and listens on this machine alone."
+                    f"The board is at [bold]{address.url}/plugin/bindery[/] until Ctrl-C, and Airflow around it. "
+                    "It asks for no login, and listens on this machine alone."
                 )
                 while address.keeper.poll() is None:
                     time.sleep(0.5)

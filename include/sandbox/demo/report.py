@@ -68,6 +68,7 @@ def _places(console: Console, installation: Installation, airflow: Airflow) -> N
         f"Receipts          {_shown(installation.home / 'receipts')}, {len(installation.mail.mails())} of them by mail", highlight=False
     )
     console.print(f"Airflow           {airflow.url}/dags/ils_import", highlight=False)
+    console.print(f"The board         {airflow.url}/plugin/bindery", highlight=False)
     console.print("\nRead it:")
     for line in (*ways_to_read(here), ""):
         console.print(f"  {line}", markup=False, highlight=False, soft_wrap=True)
