@@ -15,7 +15,7 @@ from include.engine.errors import BinderyError, UnknownDelivery, Unreachable
 from plugins.board import csrf
 from plugins.board.headers import Headers
 from plugins.board.house import Board
-from plugins.board.pages import contracts, delivery, overview, partners, quarantine, static
+from plugins.board.pages import contracts, delivery, overview, partners, quarantine, static, trace, upload
 from plugins.board.render import show
 from plugins.board.viewer import Person, viewer_of
 
@@ -24,7 +24,7 @@ log = logging.getLogger("bindery.board")
 Users = Callable[..., Any]
 """A FastAPI dependency that gives the `Person` who asks, or raises HTTPException 401."""
 
-PAGES: tuple[Any, ...] = (overview, delivery, quarantine, contracts, partners, static)
+PAGES: tuple[Any, ...] = (overview, delivery, quarantine, trace, upload, contracts, partners, static)
 """The pages' modules, in the order of the navigation. Each has a `router`, and a `NAV = (path, key of its words, for engineers alone)` if it stands there."""
 
 

@@ -39,6 +39,7 @@ def within(house: BoardHouse, partner: str) -> dict[str, list[str]]:
         "name": ["board.css"],
         "reason": sorted({row.reason for row in records}) or ["ROW_RAGGED"],
         "flow": ["people_import"],
+        "sha256": [(one.content_hash or "sha256:0").removeprefix("sha256:") for one in found][:2],
     }
 
 
