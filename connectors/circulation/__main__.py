@@ -1,4 +1,4 @@
-"""Self-service, live: python -m connectors.circulation serve | load | kiosk | bridge | borrower-check | hash
+"""Self-service, live: python -m connectors.circulation serve | load | kiosk | record | shadow | bridge | borrower-check | hash
 
 The store, the journal and the settings lie in `<BINDERY_HOME>/circulation`; the key that seals the journal is in Bindery's key store.
 """
@@ -158,6 +158,78 @@ def bridge(
 
     if not url.startswith("https://"):
         raise typer.BadParameter("passwords and cards go over it: it begins with https://", param_hint="URL")
+    _told(lambda: asyncio.run(run()))
+
+
+@app.command()
+def record(
+    upstream: Annotated[str, typer.Argument(help="Where the library system listens that the machines use today: host:port.")],
+    file: Annotated[Path, typer.Argument(help="What to write; it must not be there yet.")],
+    port: Port = 6001,
+    host: Host = "127.0.0.1",
+) -> None:
+    """Stand between a kiosk and its library system, change nothing, and write down what they say; until the process is stopped."""
+    from connectors.circulation.sip2.recording import Recorder
+
+    there, _, number = upstream.rpartition(":")
+    if not there or not number.isdecimal():
+        raise typer.BadParameter("it is host:port", param_hint="UPSTREAM")
+
+    async def run() -> None:
+        stop, loop = asyncio.Event(), asyncio.get_running_loop()
+        for one in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(one, stop.set)
+        found = Recorder(there, int(number), file)
+        print(json.dumps({"sip2": await found.listen(host, port)}), flush=True)
+        await stop.wait()
+        await found.close()
+        console.print(f"{found.lines:,} lines in {file}: personal data, without passwords and PINs", highlight=False)
+
+    _told(lambda: asyncio.run(run()))
+
+
+@app.command()
+def shadow(
+    file: Annotated[Path, typer.Argument(exists=True, dir_okay=False, help="A recording.")],
+    port: Port = 6001,
+    host: Host = "127.0.0.1",
+    login: str = "selfcheck1",
+    password: Annotated[str, typer.Option(envvar="BINDERY_KIOSK_PASSWORD")] = "secret",  # noqa: S107 - the demo's
+    timezone: Annotated[str, typer.Option(help="The library's.")] = "Europe/Copenhagen",
+    words: Annotated[bool, typer.Option("--words", help="Compare the words on the screen too.")] = False,
+) -> None:
+    """Ask a server of ours what was recorded, and say where its answers differ from the old system's. Status 1 when some do.
+
+    The server lends and takes back: give it a store of its own (another BINDERY_HOME), loaded as the library was when the recording began.
+    """
+    from zoneinfo import ZoneInfo
+
+    import yaml
+
+    from connectors.circulation.sip2 import shadow as shadowing
+    from connectors.circulation.sip2.client import Client
+    from connectors.circulation.sip2.recording import read
+    from connectors.circulation.sip2.table import FIELDS, MESSAGES
+
+    async def run() -> None:
+        said = list(read(file))
+        client = await Client.connect(host, port)
+        if (await client.ask("93", {}, {"CN": login, "CO": password})).fixed.get("ok") != "1":
+            raise PermissionError(f"the login {login!r} was refused")
+        report = await shadowing.ask_again(shadowing.pairs(said), client, ZoneInfo(timezone), words=words)
+        await client.close()
+        table = Table("message", "asked", "alike", "what differs", "how often", "theirs", "ours")
+        for code, asked in sorted(report.asked.items()):
+            table.add_row(f"{code} {MESSAGES[code].name}", f"{asked:,}", f"{report.alike[code]:,}")
+            for (of, what), count in report.differences.most_common():
+                if of == code:
+                    name = f"{what} {FIELDS[what].name}" if what in FIELDS else what
+                    table.add_row("", "", "", name, f"{count:,}", *shadowing.shown(report.examples[of, what]))
+        console.print(table)
+        console.print("A profile may begin with:\n" + yaml.safe_dump(shadowing.proposed(said, report), sort_keys=False), highlight=False)
+        if report.differences:
+            raise typer.Exit(1)
+
     _told(lambda: asyncio.run(run()))
 
 

@@ -1,0 +1,148 @@
+"""A kiosk's traffic with the library system it has today, recorded in passing: what a profile is made from, and what `shadow` asks again.
+
+The recorder stands between the two and changes nothing. A recording is a text file, one JSON object a line: first
+`{"recording": 1, "started": ...}`, then `{"at": seconds, "connection": n, "from": "machine" | "system", "line": ..., "end": ..., "checked": ...,
+"utf8": ...}`.
+Passwords and PINs are never written; cards, names and addresses are, so the file is a person's data and is made readable by its owner alone.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import re
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
+from time import monotonic
+from typing import Any, Literal, NamedTuple, TextIO
+
+from connectors.circulation.sip2.codec import Unreadable, parse
+from connectors.circulation.sip2.framing import LONGEST, opened
+from connectors.circulation.sip2.table import FIELDS
+from include.engine import clock
+from include.engine.errors import Refused
+
+VERSION = 1
+UNSAID = "****"
+"""What stands for a secret that was not empty."""
+_SECRET = re.compile(r"(?<=\|)({})[^|]+".format("|".join(code for code, field in FIELDS.items() if field.kind == "secret")))
+_LINE = re.compile(rb"([^\r\n]*)(\r\n|\r|\n)")
+_ENDS = {b"\r": "cr", b"\r\n": "crlf", b"\n": "lf"}
+From = Literal["machine", "system"]
+
+
+class Said(NamedTuple):
+    """One line of a recording. `checked`: it had a checksum; `utf8`: its bytes were UTF-8 (else they were read as Latin-1)."""
+
+    at: float
+    connection: int
+    by: From
+    line: str
+    end: str
+    checked: bool
+    utf8: bool
+
+
+class Recorder:
+    """Listens for machines, and passes each connection on to the library system at `host` and `port`."""
+
+    def __init__(self, host: str, port: int, to: Path) -> None:
+        self._host, self._port = host, port
+        self._file: TextIO = os.fdopen(os.open(to, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8")
+        self._begun, self._connections, self.lines = monotonic(), 0, 0
+        self._server: asyncio.Server | None = None
+        self._write({"recording": VERSION, "started": clock.now().isoformat(timespec="seconds")})
+
+    async def listen(self, host: str, port: int) -> int:
+        """Listen (0: any free port); returns the port."""
+        self._server = await asyncio.start_server(self._pass_on, host, port)
+        return int(self._server.sockets[0].getsockname()[1])
+
+    async def close(self) -> None:
+        """Listen no more, and close the file."""
+        if self._server is not None:
+            self._server.close()
+        self._file.close()
+
+    async def _pass_on(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self._connections += 1
+        number = self._connections
+        try:
+            there, back = await asyncio.open_connection(self._host, self._port)
+        except OSError:
+            writer.close()  # the machine sees what it would have seen: nobody answers
+            return
+        try:
+            ways = [asyncio.create_task(self._one_way(*way, number)) for way in ((reader, back, "machine"), (there, writer, "system"))]
+            await asyncio.wait(ways, return_when=asyncio.FIRST_COMPLETED)
+            for way in ways:
+                way.cancel()
+        finally:
+            writer.close()
+            back.close()
+
+    async def _one_way(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, by: From, number: int) -> None:
+        rest = b""
+        with suppress(ConnectionError):
+            while data := await reader.read(65536):
+                writer.write(data)
+                await writer.drain()
+                rest = self._note((rest + data)[-LONGEST:], by, number)
+
+    def _note(self, data: bytes, by: From, number: int) -> bytes:
+        """Write the whole lines of `data`; returns what is left. A CR at its end may be half of a CRLF, and counts as a line all the same."""
+        end = 0
+        for found in _LINE.finditer(data):
+            end = found.end()
+            if found[1].strip(b" \x00"):
+                self._keep(found[1], _ENDS[found[2]], by, number)
+        return data[end:]
+
+    def _keep(self, raw: bytes, end: str, by: From, number: int) -> None:
+        framed = opened(raw)
+        try:
+            text = framed.body.decode("utf-8")
+        except UnicodeDecodeError:
+            text = framed.body.decode("latin-1")
+        self.lines += 1
+        said = {"at": round(monotonic() - self._begun, 3), "connection": number, "from": by, "line": unsaid(text), "end": end}
+        self._write(said | {"checked": raw != framed.body, "utf8": text.encode() == framed.body})
+
+    def _write(self, what: dict[str, Any]) -> None:
+        self._file.write(json.dumps(what, ensure_ascii=False) + "\n")
+        self._file.flush()
+
+
+def unsaid(text: str) -> str:
+    """A line without its passwords and PINs. Of a line that is no message nothing but its length is kept: nobody knows what stands in it."""
+    try:
+        found = parse(text)
+    except Unreadable:
+        return f"({len(text)} characters that are no message)"
+    text = _SECRET.sub(rf"\1{UNSAID}", text)
+    for code, field in FIELDS.items():  # a secret straight after the fixed fields has no delimiter before it
+        for value in found.every(code) if field.kind == "secret" else ():
+            if value:
+                text = text.replace(code + value, code + UNSAID)
+    return text
+
+
+def read(path: Path) -> Iterator[Said]:
+    """The lines of a recording, in order. Refused for a file that is none."""
+    with path.open(encoding="utf-8") as file:
+        for number, text in enumerate(file):
+            try:
+                entry = json.loads(text)
+                if number == 0:
+                    if entry.get("recording") != VERSION:
+                        raise ValueError
+                    continue
+                yield Said(entry["at"], entry["connection"], entry["from"], entry["line"], entry["end"], entry["checked"], entry["utf8"])
+            except (ValueError, KeyError, AttributeError) as error:
+                if number and not text.endswith("\n"):
+                    return  # the recorder was killed while it wrote
+                raise Refused(
+                    f"line {number + 1} is none of a recording", where=str(path), do="Record the traffic with `record`."
+                ) from error

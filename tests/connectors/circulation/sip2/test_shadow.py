@@ -1,0 +1,141 @@
+"""A kiosk's traffic is recorded in passing, asked again of another server, and the answers are held against each other; over real sockets."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import stat
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from threading import Thread
+from zoneinfo import ZoneInfo
+
+import pytest
+
+from connectors.circulation.embedded.backend import Embedded
+from connectors.circulation.profile import Output, Policy, Profile
+from connectors.circulation.sip2.client import Client
+from connectors.circulation.sip2.recording import Recorder, Said, read, unsaid
+from connectors.circulation.sip2.shadow import Report, ask_again, pairs, proposed, shown
+from include.engine.errors import Refused
+from tests.connectors.circulation.conftest import Clock
+from tests.connectors.circulation.running import Raw, running
+
+NOW = "20261120    130000"
+ZONE = ZoneInfo("Europe/Copenhagen")
+VISIT = [
+    f"23001{NOW}AOlindeby|AAc1|AC|AD1234|",
+    f"11NN{NOW}{' ' * 18}AOlindeby|AAc1|ABb1|AC|AD1234|",
+    f"63001{NOW}  Y       AOlindeby|AAc1|AC|AD1234|",
+    f"09N{NOW}{NOW}APmain|AOlindeby|ABb1|AC|",
+    f"09N{NOW}{NOW}APmain|AOlindeby|ABd1|AC|",
+]
+
+
+@contextmanager
+def recording(port: int, file: Path) -> Iterator[int]:
+    """A recorder in a thread of its own, before the server at `port`; its own port."""
+    loop = asyncio.new_event_loop()
+    thread = Thread(target=loop.run_forever, daemon=True)
+    thread.start()
+
+    async def begin() -> tuple[Recorder, int]:
+        recorder = Recorder("127.0.0.1", port, file)
+        return recorder, await recorder.listen("127.0.0.1", 0)
+
+    recorder, own = asyncio.run_coroutine_threadsafe(begin(), loop).result(10)
+    try:
+        yield own
+    finally:
+        asyncio.run_coroutine_threadsafe(recorder.close(), loop).result(10)
+        loop.call_soon_threadsafe(loop.stop)
+        thread.join(10)
+
+
+def _visit(port: int, at: str = NOW) -> list[str]:
+    with Raw(port) as kiosk:
+        kiosk.log_in()
+        return [kiosk.ask(line.replace(NOW, at)) for line in VISIT]
+
+
+def _shadowed(said: list[Said], port: int, *, words: bool = False) -> Report:
+    async def run() -> Report:
+        client = await Client.connect("127.0.0.1", port)
+        assert (await client.ask("93", {}, {"CN": "kiosk1", "CO": "secret"})).fixed["ok"] == "1"
+        try:
+            return await ask_again(pairs(said), client, ZONE, words=words)
+        finally:
+            await client.close()
+
+    return asyncio.run(run())
+
+
+@pytest.fixture
+def recorded(library: Embedded, clock: Clock, tmp_path: Path) -> list[Said]:
+    file = tmp_path / "recording.jsonl"
+    with running(library, now=clock) as server:
+        straight = _visit(server.port)
+        with recording(server.port, file) as port:
+            assert _visit(port, "20261120    130001") == straight
+    return list(read(file))
+
+
+def test_the_machine_notices_nothing_and_no_secret_is_written(recorded: list[Said], tmp_path: Path) -> None:
+    file = tmp_path / "recording.jsonl"
+    assert stat.S_IMODE(file.stat().st_mode) == 0o600
+    assert [one.by for one in recorded] == ["machine", "system"] * (len(VISIT) + 1)
+    text = file.read_text()
+    assert "1234" not in text and "secret" not in text
+    assert "AD****" in text and "CO****" in text and "AAc1" in text
+
+
+def test_the_same_library_answers_alike_a_month_later(recorded: list[Said], library: Embedded, clock: Clock) -> None:
+    clock.on(days=31)
+    with running(library, now=clock) as server:
+        report = _shadowed(recorded, server.port)
+    assert report.differences == {} and report.asked == {"23": 1, "11": 1, "63": 1, "09": 2} == report.alike
+
+
+def test_another_library_s_answers_are_told_apart_field_by_field(recorded: list[Said], library: Embedded, clock: Clock) -> None:
+    clock.on(days=31)
+    unlike = Profile(output=Output(hidden=frozenset({"CR"}), name="{name} ({category})"), policy=Policy(returned_is_ok=False))
+    with running(library, now=clock, profile=unlike) as server:
+        report = _shadowed(recorded, server.port)
+    assert report.differences == {("23", "AE"): 1, ("63", "AE"): 1, ("09", "CR"): 2, ("09", "ok"): 1, ("09", "alert"): 1}
+    assert shown(report.examples["09", "CR"]) == ("book", "-")
+    assert shown(report.examples["23", "AE"]) == ("(10 characters)", "(18 characters)")
+    assert report.only_theirs == {"CR"}
+
+
+def test_a_profile_is_begun_from_how_the_machine_spoke(recorded: list[Said]) -> None:
+    report = Report(only_ours={"PC", "AF"})
+    begun = {"framing": {"encoding": "utf-8", "terminator": "cr", "error_detection": "never"}, "output": {"hidden": ["PC"]}}
+    assert proposed(recorded, report) == begun
+    Profile.model_validate(begun)
+    other = [one._replace(end="crlf", checked=True, utf8=False) for one in recorded]
+    assert proposed(other, Report()) == {"framing": {"encoding": "latin-1", "terminator": "crlf", "error_detection": "always"}}
+
+
+@pytest.mark.parametrize(
+    ("line", "kept"),
+    [
+        ("9300CNkiosk1|COpass word|CPhall|", "9300CNkiosk1|CO****|CPhall|"),
+        ("9300COpass|CNkiosk1|", "9300CO****|CNkiosk1|"),
+        (f"23001{NOW}AD1234|AAc1|", f"23001{NOW}AD****|AAc1|"),
+        (f"23001{NOW}AOx|AAc1|AC|AD|", f"23001{NOW}AOx|AAc1|AC|AD|"),
+        ("AD1234 is my PIN", "(16 characters that are no message)"),
+    ],
+)
+def test_passwords_and_pins_are_not_kept(line: str, kept: str) -> None:
+    assert unsaid(line) == kept
+
+
+def test_what_is_no_recording_is_refused_and_one_that_was_cut_off_is_read_so_far(recorded: list[Said], tmp_path: Path) -> None:
+    file = tmp_path / "recording.jsonl"
+    text = file.read_text()
+    file.write_text(text[:-40])
+    assert list(read(file)) == recorded[:-1]
+    file.write_text(json.dumps({"another": "file"}) + "\n")
+    with pytest.raises(Refused, match="none of a recording"):
+        list(read(file))
