@@ -40,7 +40,12 @@ class Backend(Protocol):
 
 
 class Remote(Backend, Protocol):
-    """A library system of somebody else's, over a network. `perform` may raise Unsure; keys and journals are not its business."""
+    """A library system of somebody else's, over a network. `perform` may raise Unsure; keys and journals are not its business.
+
+    `backdates`: a loan that is told late begins there when it did; without it, it begins when it is told.
+    """
+
+    backdates: bool
 
     async def happened(self, request: Request, since: datetime) -> Outcome | None:
         """Whether the system has done this since that moment: what came of it, or None when it was not done. Away when that cannot be read."""

@@ -57,6 +57,12 @@ FETCH_POINTS: Mapping[str, str] = {
 }
 """The same for deliveries that are fetched: these stand between receive.landing and landing.block."""
 
+FORWARDING_POINTS: Mapping[str, str] = {
+    "forwarding.sending": "the journal says that a transaction is told to the library system, nothing was sent",
+    "forwarding.sent": "the library system has done it, the journal does not know what came of it",
+}
+"""The same for what self-service tells a library system afterwards."""
+
 passed: Counter[str] = Counter()
 """How often this process came to each point, counted while one of the variables is set."""
 

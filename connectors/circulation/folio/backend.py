@@ -9,7 +9,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 
 from connectors.circulation.backend import Away
-from connectors.circulation.domain import Block, Checkin, Checkout, Credentials, Item, Note, Outcome, Patron, Pay, Renew, Request, Reserve
+from connectors.circulation.domain import Block, Checkin, Checkout, Credentials, Item, Outcome, Patron, Pay, Renew, Request, Reserve
 from connectors.circulation.folio import cql, desk_work, lending
 from connectors.circulation.folio.login import TokenLogin
 from connectors.circulation.folio.settings import FolioSettings
@@ -25,6 +25,8 @@ SKEW = timedelta(seconds=90)
 
 class Folio:
     """See Remote. Nothing is written down here: `forwarding` does that."""
+
+    backdates = True
 
     def __init__(self, settings: FolioSettings, site: Site, *, now: Callable[[], datetime] = clock.now) -> None:
         self.settings, self._site, self._now = settings, site, now
@@ -85,7 +87,7 @@ class Folio:
                     return await desk_work.pay(self._site, request)
                 case Block():
                     return await desk_work.block(self._site, request, self._now())
-                case Note():
+                case _:
                     return Outcome(False, "TERMINAL_CANNOT")
 
     async def happened(self, request: Request, since: datetime) -> Outcome | None:

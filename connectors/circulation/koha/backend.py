@@ -8,7 +8,7 @@ from collections.abc import Callable
 from datetime import datetime, timedelta
 
 from connectors.circulation.backend import Away
-from connectors.circulation.domain import Block, Checkin, Checkout, Credentials, Item, Note, Outcome, Patron, Pay, Renew, Request, Reserve
+from connectors.circulation.domain import Block, Checkin, Checkout, Credentials, Item, Outcome, Patron, Pay, Renew, Request, Reserve
 from connectors.circulation.koha import desk_work, lending, returning
 from connectors.circulation.koha.login import Basic, OAuth2
 from connectors.circulation.koha.settings import KohaSettings, SipCheckin
@@ -24,6 +24,8 @@ SKEW = timedelta(seconds=90)
 
 class Koha:
     """See Remote. Nothing is written down here: `forwarding` does that."""
+
+    backdates = False  # POST /checkouts takes no date
 
     def __init__(self, settings: KohaSettings, site: Site, returns: returning.Returns, *, now: Callable[[], datetime] = clock.now) -> None:
         self.settings, self._site, self._returns, self._now = settings, site, returns, now
@@ -88,7 +90,7 @@ class Koha:
                     found = await self._site.patron(request.patron.card)
                     shown = patron_view(self.settings, found, request.patron.card) if found else None
                     return Outcome(found is not None, "" if found else "CARD_UNKNOWN", patron=shown)
-                case Block() | Note():
+                case _:
                     return Outcome(False, "TERMINAL_CANNOT")
 
     async def happened(self, request: Request, since_then: datetime) -> Outcome | None:
@@ -96,6 +98,8 @@ class Koha:
         at = since_then - SKEW
         with within(self.settings.message_seconds):
             match request:
+                case Checkin(returned=datetime() as returned):  # the day it came back may be the one that Koha was told
+                    return await self._returned(request.item, min(at, returned - SKEW))
                 case Checkout(undo=True) | Checkin():
                     return await self._returned(request.item, at)
                 case Renew(item=""):

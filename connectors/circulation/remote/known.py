@@ -79,6 +79,10 @@ class RightPins:
         """Whether this PIN was right a moment ago."""
         return self._known.get(self._mark(card, pin)) is True
 
+    def keep(self, card: str, pin: str) -> None:
+        """It was right now."""
+        self._known.keep(self._mark(card, pin), True)
+
     async def right(self, card: str, pin: str, check: Callable[[], Awaitable[bool]]) -> bool:
         """Whether it is right: as it was a moment ago, or as `check` says. A wrong one is not remembered."""
 

@@ -1,0 +1,94 @@
+"""What staff must look at: what the machine said and what the library system says, side by side."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Iterable, Iterator
+from datetime import datetime
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from connectors.circulation.domain import Block, Checkin, Outcome, Pay, Request
+from connectors.circulation.forwarding.state import Conflict, Json, Waiting
+from connectors.circulation.plain import said
+from connectors.circulation.words import Language, words
+
+DUE = "DUE_DIFFERS"
+FAILS = "ILS_FAILS"
+QUIET = {"", "NOT_LENT", "AWAY_ACCEPTED"}
+"""Reasons beside an ok that staff need not hear of."""
+COLUMNS = ("number", "at", "terminal", "branch", "what", "card", "item", "title", "machine", "system", "reason", "explained")
+
+
+def report_of(waiting: Waiting, outcome: Outcome) -> Json | None:
+    """The conflict of a transaction that was told late, or None when both sides agree."""
+    if not outcome.ok or outcome.reason not in QUIET:
+        reason = outcome.reason
+    elif waiting.said.get("due") and outcome.due and _day(waiting.said["due"]) != outcome.due.date():
+        reason = DUE
+    else:
+        return None
+    return {"reason": reason, "said": waiting.said, "found": said(outcome)}
+
+
+def live_report(asked: Request, outcome: Outcome) -> Json | None:
+    """The conflict of a transaction that was told at once: a machine that was alone had done it already, or took money that fits nothing."""
+    told = asked.no_block and (
+        not outcome.ok or outcome.reason not in QUIET | ({"HOLD_WAITING", "OTHER_BRANCH"} if isinstance(asked, Checkin) else set())
+    )
+    money = (
+        isinstance(asked, Pay) and asked.amount > 0 and outcome.reason in ("PAID_TOO_MUCH", "PAID_PERHAPS", "CARD_UNKNOWN", "ILS_REFUSED")
+    )
+    kept = isinstance(asked, Block) and asked.blocked
+    if not (told or money or kept):
+        return None
+    return {"reason": outcome.reason or "CARD_BLOCKED_BY_TERMINAL", "said": {"ok": True}, "found": said(outcome)}
+
+
+def _day(text: str) -> Any:
+    return datetime.fromisoformat(text).date()
+
+
+def rows(conflicts: Iterable[Conflict], language: Language, zone: ZoneInfo, *, masked: bool = True) -> Iterator[dict[str, str]]:
+    """Each conflict in words. Card numbers are masked but for their last three characters, unless staff ask for them."""
+    for one in conflicts:
+        card = str(one.asked.get("patron", ""))
+        yield {
+            "number": str(one.number),
+            "at": datetime.fromisoformat(one.asked.get("at") or one.at).astimezone(zone).strftime("%Y-%m-%d %H:%M"),
+            "terminal": one.asked.get("terminal", ""),
+            "branch": one.asked.get("branch", ""),
+            "what": one.kind + (" undone" if one.asked.get("undo") else ""),
+            "card": f"…{card[-3:]}" if card and masked else card,
+            "item": one.asked.get("item", ""),
+            "title": one.found.get("title") or one.said.get("title", ""),
+            "machine": _side(one.said, zone),
+            "system": _side(one.found, zone),
+            "reason": one.reason,
+            "explained": _words(one.reason, language, one.found),
+        }
+
+
+def as_csv(found: Iterable[dict[str, str]]) -> str:
+    """RFC 4180, UTF-8 with a byte order mark, which spreadsheets want; a cell that begins as a formula is made a text."""
+    out = io.StringIO()
+    writer = csv.DictWriter(out, COLUMNS)
+    writer.writeheader()
+    writer.writerows({name: f"'{value}" if value[:1] in "=+-@\t" else value for name, value in row.items()} for row in found)
+    return "\ufeff" + out.getvalue()
+
+
+def _side(found: Json, zone: ZoneInfo) -> str:
+    parts = ["ok" if found.get("ok") else "no"]
+    if found.get("due"):
+        parts.append("due " + datetime.fromisoformat(found["due"]).astimezone(zone).strftime("%Y-%m-%d"))
+    parts += [found[name] for name in ("route", "fee", "reason") if found.get(name)]
+    return ", ".join(parts)
+
+
+def _words(reason: str, language: Language, found: Json) -> str:
+    try:
+        return words(reason, language, route=found.get("route", ""), amount=found.get("fee", ""), count="")
+    except KeyError:
+        return reason

@@ -1,0 +1,123 @@
+"""Requests and outcomes as JSON and back, as the journal has them. A PIN is never among it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import fields
+from datetime import datetime
+from decimal import Decimal
+from functools import cache
+from typing import Any
+
+from connectors.circulation.domain import (
+    Block,
+    Checkin,
+    Checkout,
+    Credentials,
+    Item,
+    Note,
+    Outcome,
+    Patron,
+    Pay,
+    Renew,
+    Request,
+    Reserve,
+)
+
+KINDS: dict[type, str] = {
+    Checkout: "checkout", Checkin: "checkin", Renew: "renew", Reserve: "hold", Pay: "fee", Block: "block", Note: "note",
+}  # fmt: skip
+_TYPES: dict[str, Any] = {kind: request for request, kind in KINDS.items()}
+_MOMENTS = {"at", "due", "returned", "expires"}
+
+
+@cache
+def _names(request: Any) -> tuple[str, ...]:
+    return tuple(one.name for one in fields(request))
+
+
+def kind_of(request: Request) -> str:
+    """What a request is called in the journal."""
+    return KINDS.get(type(request)) or type(request).__name__.casefold()
+
+
+def plain(request: Request) -> dict[str, Any]:
+    """A request without its PIN; what has its default is left out."""
+    found: dict[str, Any] = {}
+    for name in _names(type(request)):
+        value = getattr(request, name)
+        if isinstance(value, Credentials):
+            value = value.card
+        elif isinstance(value, datetime):
+            value = value.isoformat()
+        elif isinstance(value, Decimal):
+            value = str(value)
+        if value not in (None, "", False):
+            found[name] = value
+    return found
+
+
+def request_of(kind: str, found: Mapping[str, Any]) -> Request:
+    """The request of `plain`. KeyError for a kind that there is not."""
+    values: dict[str, Any] = dict(found)
+    for name, value in found.items():
+        if name in _MOMENTS:
+            values[name] = datetime.fromisoformat(value)
+        elif name == "patron":
+            values[name] = Credentials(value)
+        elif name == "amount":
+            values[name] = Decimal(value)
+    request: Request = _TYPES[kind](**values)
+    return request
+
+
+def said(outcome: Outcome) -> dict[str, Any]:
+    """What was answered, in as few words as it can be said again with; names and addresses are not among them."""
+    found: dict[str, Any] = {
+        "ok": outcome.ok,
+        "reason": outcome.reason,
+        "item": outcome.item.item if outcome.item else "",
+        "title": outcome.item.title if outcome.item else "",
+        "material": outcome.item.material if outcome.item else "",
+        "owner": outcome.item.owner if outcome.item else "",
+        "location": outcome.item.location if outcome.item else "",
+        "patron": outcome.patron.patron if outcome.patron else "",
+        "card": outcome.patron.card if outcome.patron else "",
+        "due": outcome.due.isoformat() if outcome.due else "",
+        "renewed": outcome.renewed,
+        "fee": str(outcome.fee) if outcome.fee is not None else "",
+        "route": outcome.route,
+        "done": list(outcome.done),
+        "not_done": list(outcome.not_done),
+        "transaction": outcome.transaction,
+    }
+    return {name: value for name, value in found.items() if value not in ("", [], False)}
+
+
+def outcome_of(found: Mapping[str, Any], *, again: bool = False) -> Outcome:
+    """The outcome that `said` wrote down, as far as it did."""
+    item, card = found.get("item", ""), found.get("card", "")
+    return Outcome(
+        ok=bool(found.get("ok")),
+        reason=found.get("reason", ""),
+        item=Item(item, found.get("title", ""), "unknown", found.get("material", ""), found.get("owner", ""), found.get("location", ""))
+        if item
+        else None,
+        patron=nameless(card, found.get("patron", "")) if card else None,
+        due=datetime.fromisoformat(found["due"]) if found.get("due") else None,
+        renewed=bool(found.get("renewed")),
+        fee=Decimal(found["fee"]) if found.get("fee") else None,
+        route=found.get("route", ""),
+        done=tuple(found.get("done", ())),
+        not_done=tuple(found.get("not_done", ())),
+        transaction=found.get("transaction", ""),
+        again=again,
+    )
+
+
+def nameless(card: str, patron: str = "", *, currency: str = "", pin_right: bool | None = None) -> Patron:
+    """A patron of whom the card alone is known."""
+    return Patron(
+        patron=patron, card=card, name="", category="", language="", home_library="", currency=currency, valid_until=None, birth_date=None,
+        municipality="", pin_right=pin_right,
+    )  # fmt: skip

@@ -1,0 +1,114 @@
+"""Store and forward before a Koha or a FOLIO that runs, goes away and comes back: on the same port, with the same library."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import Any, TypeVar
+
+import pytest
+
+from connectors.circulation.backend import Remote
+from connectors.circulation.domain import Checkin, Checkout, Credentials, Outcome, Renew, Request
+from connectors.circulation.embedded.rules import Limits, Rules
+from connectors.circulation.folio import Folio, FolioSettings
+from connectors.circulation.forwarding import Forwarding, Policy, opened
+from connectors.circulation.forwarding.copy import Copy
+from connectors.circulation.koha import Koha, KohaSettings
+from include.engine.crypto.keys import MemoryKeyStore
+from include.sandbox.servers import folio, koha
+from include.sandbox.servers.asgi import serving
+from include.sandbox.servers.folio.shapes import service_point
+from include.sandbox.servers.ils import Faults, Library
+from tests.connectors.circulation.conftest import Clock
+from tests.connectors.circulation.remote.library import LIMITS, OneLogin, small_library
+
+T = TypeVar("T")
+
+
+class Place:
+    """A library system that can be switched off and on, and the sidecar's folder before it."""
+
+    def __init__(self, kind: str, home: Path, keys: MemoryKeyStore, clock: Clock) -> None:
+        self.kind, self.home, self.keys, self.clock = kind, home, keys, clock
+        self.library: Library = small_library(clock)
+        self.faults = Faults()
+        self.policy = Policy.model_validate(
+            {"services": ["checkout", "checkin", "renew", "fee"], "breaker": {"failures": 1, "probe_seconds": 5}}
+        )
+        app = (
+            koha.Koha(self.library, checkins=True, faults=self.faults) if kind == "koha" else folio.Folio(self.library, faults=self.faults)
+        )
+        self._app: Any = app.application()
+        self._running: ExitStack | None = None
+        self.port = 0
+        self.on()
+
+    def on(self) -> None:
+        """The library system is there."""
+        self._running = ExitStack()
+        self.port = self._running.enter_context(serving(self._app, port=self.port, name=self.kind))
+
+    def off(self) -> None:
+        """Nobody listens at its port."""
+        if self._running is not None:
+            self._running.close()
+            self._running = None
+
+    def remote(self) -> Remote:
+        url = f"http://127.0.0.1:{self.port}"
+        base = {"url": url, "connection": "it", "limits": LIMITS, "call_seconds": 0.5}
+        if self.kind == "koha":
+            return Koha.opened(KohaSettings.model_validate(base | {"checkin": {"by": "rest"}}), OneLogin(), now=self.clock)
+        points = {name: service_point(name) for name in ("main", "north")}
+        return Folio.opened(FolioSettings.model_validate(base | {"tenant": "diku", "branches": points}), OneLogin(), now=self.clock)
+
+    def opened(self, copy: Copy | None = None) -> Forwarding:
+        rules = Rules(defaults=Limits(loan_days=28))
+        return opened(self.home, self.keys, self.remote(), copy or Copy(rules), self.policy, now=self.clock)
+
+    def run(self, work: Callable[[Forwarding], Awaitable[T]], copy: Copy | None = None) -> T:
+        """The life of one process."""
+
+        async def whole() -> T:
+            forwarding = self.opened(copy)
+            try:
+                return await work(forwarding)
+            finally:
+                await forwarding.close()
+
+        return asyncio.run(whole())
+
+    def lend(self, item: str, card: str = "c1", key: str | None = None, **more: Any) -> Checkout:
+        return Checkout(
+            "k1", self.clock(), "main", key or f"lend {card} {item} {self.clock()}", patron=Credentials(card), item=item, **more
+        )
+
+    def back(self, item: str, **more: Any) -> Checkin:
+        return Checkin("k1", self.clock(), "main", f"back {item} {self.clock()}", item=item, **more)
+
+    def renew(self, item: str, card: str = "c1") -> Renew:
+        return Renew("k1", self.clock(), "main", f"renew {item} {self.clock()}", patron=Credentials(card), item=item)
+
+    def do(self, *requests: Request) -> list[Outcome]:
+        async def work(forwarding: Forwarding) -> list[Outcome]:
+            return [await forwarding.perform(request) for request in requests]
+
+        return self.run(work)
+
+
+@contextmanager
+def place_of(kind: str, home: Path, keys: MemoryKeyStore, clock: Clock) -> Iterator[Place]:
+    place = Place(kind, home, keys, clock)
+    try:
+        yield place
+    finally:
+        place.off()
+
+
+@pytest.fixture(params=["koha", "folio"])
+def place(request: pytest.FixtureRequest, home: Path, keys: MemoryKeyStore, clock: Clock) -> Iterator[Place]:
+    with place_of(request.param, home, keys, clock) as found:
+        yield found
