@@ -1,6 +1,6 @@
 # `make demo` and `make test` do everything on a fresh machine; `make help` lists the rest.
 .DEFAULT_GOAL := help
-.PHONY: crash-crm help demo test check lint types format bench crash crash-oai fuzz marc check-partners lock clean schema
+.PHONY: pictures crash-crm help demo test check lint types format bench crash crash-oai fuzz marc check-partners lock clean schema
 PY := .venv/bin/python
 export PYTHONPATH := $(CURDIR)
 
@@ -52,6 +52,10 @@ fuzz: ## MARC under random damage, the compiled reader against NumPy's (MINUTES=
 marc: ## 200,000 generated MARC records, row by row as pymarc reads them (RECORDS=200000)
 	@bin/setup dev
 	$(PY) -m tests.marc.against_pymarc $(or $(RECORDS),200000)
+
+pictures: ## the documentation's pictures of the board, taken anew
+	@bin/setup dev
+	BINDERY_PICTURES=1 $(PY) -m pytest tests/browser
 
 check-partners: ## every partner's YAML; PARTNER=aarhus also tries its connections (list, read, write, rename)
 	@bin/setup run

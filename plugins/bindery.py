@@ -11,6 +11,7 @@ from typing import Any, ClassVar
 
 from airflow.plugins_manager import AirflowPlugin
 
+ICON = "/bindery/static/bindery.svg"
 Asgi = Callable[[MutableMapping[str, Any], Callable[..., Any], Callable[..., Any]], Awaitable[None]]
 
 
@@ -35,6 +36,6 @@ class Bindery(AirflowPlugin):
     name = "bindery"
     fastapi_apps: ClassVar[list[Any]] = [{"app": app, "url_prefix": "/bindery", "name": "Bindery"}]
     external_views: ClassVar[list[Any]] = [
-        {"name": "Bindery", "href": "/bindery/", "destination": "nav", "url_route": "bindery", "nav_top_level": True},
-        {"name": "Delivery", "href": "/bindery/run/{DAG_ID}/{RUN_ID}", "destination": "dag_run", "url_route": "delivery"},
+        {"name": "Bindery", "href": "/bindery/", "destination": "nav", "url_route": "bindery", "nav_top_level": True, "icon": ICON},
+        {"name": "Delivery", "href": "/bindery/run/{DAG_ID}/{RUN_ID}", "destination": "dag_run", "url_route": "delivery", "icon": ICON},
     ]
