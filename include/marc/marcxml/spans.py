@@ -136,9 +136,11 @@ class _Pieces:
             self.rows.append((int(at[begin]), _end_of_tag(self.buffer, int(at[close]), self.end), begin, close, plain, ""))
 
     def _gap(self, begin: int, stop: int) -> None:
-        """Tokens that are in no record: if a field begins or ends there, a record lost its start."""
-        if begin < stop and self._fields(begin, stop):
-            self.rows.append((int(self.found.at[begin]), self._until(stop), begin, stop, False, "XML_UNREADABLE"))
+        """Tokens that are in no record: if a field begins or ends there, a record lost its start, and has its end where one is."""
+        for end in [*(np.flatnonzero(self.found.kind[begin:stop] == Kind.RECORD_END) + begin + 1).tolist(), stop]:
+            if begin < end and self._fields(begin, end):
+                self.rows.append((self._behind(begin), self._until(end), begin, end, False, "XML_UNREADABLE"))
+            begin = end
 
     def _unended(self, begin: int, following: int, at_end: bool) -> None:
         """A record element that has no end before the next one begins: an envelope around that one, or a record cut short."""
@@ -147,5 +149,17 @@ class _Pieces:
             fault = self.cut_short if at_end else "XML_UNREADABLE"
             self.rows.append((int(self.found.at[begin]), self._until(following), begin, following, False, fault))
 
+    def _behind(self, token: int) -> int:
+        """Where what belongs to this token begins: at the token, or, behind the end of a record, at the text before it."""
+        before = self.found.at[token - 1] if token else 0
+        if token and self.found.kind[token - 1] != Kind.RECORD_END:
+            return int(self.found.at[token])
+        start = _end_of_tag(self.buffer, int(before), self.end) if token else 0
+        text = self.buffer[start : int(self.found.at[token])].tobytes()
+        return start + len(text) - len(text.lstrip())
+
     def _until(self, token: int) -> int:
+        """Where what goes before this token ends: behind the end of a record, or at the token."""
+        if token and self.found.kind[token - 1] == Kind.RECORD_END:
+            return _end_of_tag(self.buffer, int(self.found.at[token - 1]), self.end)
         return int(self.found.at[token]) if token < len(self.found.at) else self.end

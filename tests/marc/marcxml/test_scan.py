@@ -270,6 +270,16 @@ def test_records_are_found_however_the_stream_is_cut(block: int) -> None:
     assert (cut.issues, cut.aside) == (whole.issues, whole.aside)
 
 
+@pytest.mark.parametrize("block", [60, 333, 1 << 20])
+def test_what_lies_behind_an_end_that_is_none_is_set_aside_whole(block: int) -> None:
+    half = record("2", "Before the end </record> and what stands behind it").replace("<record>", "<recor>")
+    content = document(record("1"), half, record("3"))
+    found = Read(content, block=block)
+    assert [one[1][0] for one in found.records] == [("001", "1"), ("001", "3")]
+    kept = b"".join(raw for _, _, raw in found.aside)
+    assert b"Before the end </record> and what stands behind it</subfield>" in kept.replace(b"</record>and", b"</record> and")
+
+
 @pytest.mark.parametrize("parts", [1, 2, 3, 7])
 def test_byte_ranges_hold_every_record_once(parts: int) -> None:
     content = document(*(record(str(number), "Æ" * (number % 9)) for number in range(40)))
