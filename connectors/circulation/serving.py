@@ -24,12 +24,19 @@ from connectors.circulation import netmusik
 from connectors.circulation.doors import Doors
 from connectors.circulation.embedded.backend import Embedded, opened
 from connectors.circulation.embedded.rules import Rules
+from connectors.circulation.forwarding import Forwarding
+from connectors.circulation.forwarding.keeping import keep as keep_telling
+from connectors.circulation.forwarding.pages import routes as conflict_routes
+from connectors.circulation.forwarding.pages import status as forwarding_status
+from connectors.circulation.ils import configured
+from connectors.circulation.keeping import keep, retire_segments, take_fills
 from connectors.circulation.metrics import Metrics
 from connectors.circulation.ncip import route as ncip
 from connectors.circulation.sip2 import https
 from connectors.circulation.sip2.server import Limits, Server
 from connectors.circulation.sip2.session import House
 from connectors.circulation.terminals import Terminals
+from include.engine.credentials import EnvironmentCredentials
 from include.engine.crypto.keys import KeyStore
 from include.engine.errors import SettingsError
 
@@ -62,7 +69,8 @@ async def serve(folder: Path, keys: KeyStore, ports: Ports, limits: Limits | Non
     """Serve until SIGTERM or SIGINT; then finish what was asked, keep everything, and return."""
     terminals = Terminals.load(folder / "terminals.yaml")
     rules = Rules.load(folder / "rules.yaml") if (folder / "rules.yaml").exists() else Rules(timezone=terminals.timezone)
-    backend = opened(folder, keys, rules)
+    ils = configured(folder)
+    backend = ils.forwarding(folder, keys, rules, EnvironmentCredentials()) if ils else opened(folder, keys, rules)
     house = House(backend, terminals, terminals.profiles(), Metrics(), doors=_doors(folder))
     server = Server(house, limits)
     stop = asyncio.Event()
@@ -89,7 +97,12 @@ async def serve(folder: Path, keys: KeyStore, ports: Ports, limits: Limits | Non
                 await asyncio.sleep(0.01)
             if web.started:
                 found[name] = web.servers[0].sockets[0].getsockname()[1]
-        tasks += [loop.create_task(_keep(backend, house)), loop.create_task(_reread(folder, house, backend))]
+        tasks.append(loop.create_task(_reread(folder, house, backend)))
+        if isinstance(backend, Embedded):
+            tasks += [loop.create_task(_measure(backend, house)), loop.create_task(keep(backend, COMMIT_SECONDS))]
+            tasks += [loop.create_task(take_fills(folder, keys, backend)), loop.create_task(retire_segments(folder, keys, backend))]
+        else:
+            tasks.append(loop.create_task(keep_telling(backend, folder, house.metrics.registry)))
         print(json.dumps(found), flush=True)
         waiting = loop.create_task(stop.wait())
         done, _ = await asyncio.wait({waiting, *tasks}, return_when=asyncio.FIRST_COMPLETED)
@@ -104,7 +117,10 @@ async def serve(folder: Path, keys: KeyStore, ports: Ports, limits: Limits | Non
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
-        backend.close()
+        if isinstance(backend, Embedded):
+            backend.close()
+        else:
+            await backend.close()
         house.pins.close()
 
 
@@ -116,15 +132,14 @@ class _Http(uvicorn.Server):
         yield
 
 
-async def _keep(backend: Embedded, house: House) -> None:
-    """Bring the store's file up to date now and then."""
+async def _measure(backend: Embedded, house: House) -> None:
+    """Say now and then how far the journal is."""
     while True:
         await asyncio.sleep(COMMIT_SECONDS)
         house.metrics.journal.set(backend.store.applied)
-        backend.commit()
 
 
-async def _reread(folder: Path, house: House, backend: Embedded) -> None:
+async def _reread(folder: Path, house: House, backend: Embedded | Forwarding) -> None:
     """Take changed settings over, from each terminal's next login on. A file that is wrong is told of, and the old settings stay."""
     files = [folder / "terminals.yaml", folder / "rules.yaml", folder / "doors.yaml"]
     before = _times(files)
@@ -181,11 +196,13 @@ def pages(house: House, server: Server) -> Starlette:
 
     async def health(_: Request) -> Response:
         online = await house.backend.online()
-        return JSONResponse(
-            {"online": online, "connections": len(server.connections), "pid": os.getpid()}, status_code=200 if online else 503
-        )
+        found: dict[str, object] = {"online": online, "connections": len(server.connections), "pid": os.getpid()}
+        if isinstance(house.backend, Forwarding):
+            found |= forwarding_status(house.backend)
+        return JSONResponse(found, status_code=200 if online else 503)
 
     async def metrics(_: Request) -> Response:
         return Response(house.metrics.page(), media_type="text/plain; version=0.0.4")
 
-    return Starlette(routes=[Route("/health", health), Route("/metrics", metrics)])
+    more = conflict_routes(house.backend) if isinstance(house.backend, Forwarding) else []
+    return Starlette(routes=[Route("/health", health), Route("/metrics", metrics), *more])

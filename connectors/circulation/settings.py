@@ -1,4 +1,4 @@
-"""What a partner's YAML says of the flow `circulation_journal`."""
+"""What a partner's YAML says of the flows `circulation_journal` and `circulation_fill`."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from typing import ClassVar
 from pydantic import Field
 
 from connectors.circulation.journal.marker import nothing_new
+from include.engine.outbound.settings import OutboundFlow
 from include.engine.partner.settings import FlowSettings, PulledFlow
 from include.engine.partner.when import Duration
 
@@ -29,4 +30,16 @@ class CirculationJournal(PulledFlow):
         return nothing_new(home / self.folder / "journal")
 
 
-FLOWS: dict[str, type[FlowSettings]] = {"circulation_journal": CirculationJournal}
+class CirculationFill(OutboundFlow):
+    """The store of a library's sidecar, filled out of the lake."""
+
+    folder: str = Field("circulation", pattern=r"^[A-Za-z0-9_-]+$", description="the sidecar's folder in Bindery's home")
+    takes: Duration = Field(
+        timedelta(hours=1), description="how long before a file was written the library system may have read what is in it"
+    )
+    patience: Duration = Field(
+        timedelta(seconds=30), description="how long the sidecar is waited for; one that is stopped takes it at its start"
+    )
+
+
+FLOWS: dict[str, type[FlowSettings]] = {"circulation_journal": CirculationJournal, "circulation_fill": CirculationFill}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import Callable
 from dataclasses import fields
@@ -12,6 +13,7 @@ from typing import Any
 
 import msgspec
 
+from connectors.circulation.admission import Admission, Enrol
 from connectors.circulation.domain import (
     Block,
     Checkin,
@@ -26,8 +28,10 @@ from connectors.circulation.domain import (
     Request,
     Reserve,
 )
-from connectors.circulation.embedded import desk_work, lending
+from connectors.circulation.embedded import admitting, desk_work, lending
 from connectors.circulation.embedded.decision import Decision, Desk
+from connectors.circulation.embedded.fillfile import Fill
+from connectors.circulation.embedded.filling import again
 from connectors.circulation.embedded.rules import Rules
 from connectors.circulation.embedded.store import Change, Row, Store, store_of
 from connectors.circulation.embedded.views import item_view, patron_view, seconds
@@ -59,9 +63,15 @@ _NAMES = {kind: tuple(one.name for one in fields(kind)) for kind in KINDS}
 class Embedded:
     """The store, its journal and its rules. One event loop uses it; nothing here waits but for the journal and for PINs."""
 
-    def __init__(self, store: Store, journal: Journal, rules: Rules, *, now: Callable[[], datetime] = clock.now) -> None:
+    def __init__(
+        self, store: Store, journal: Journal, rules: Rules, folder: Path, keys: KeyStore, *, now: Callable[[], datetime] = clock.now
+    ) -> None:
         self.store, self._journal, self.rules, self._now = store, journal, rules, now
         self.pins = Pins()
+        self.committed = store.applied
+        self.tap: list[tuple[int, dict[str, Any]]] | None = None
+        """While a new store is made: the entries that come meanwhile, so that none is missing in it."""
+        self._folder, self._keys = folder, keys
 
     async def patron(self, who: Credentials, *, whole: bool = True) -> Patron | None:
         """See Backend."""
@@ -95,6 +105,22 @@ class Embedded:
         await self._keep(request, decision)
         return decision.outcome
 
+    async def admit(self, request: Admission) -> Outcome:
+        """See Admitting. The journal has what was admitted in its changes."""
+        pin = request.patron.pin if isinstance(request, Enrol) else None
+        kept = await asyncio.to_thread(hashed, pin) if pin else None
+        if request.key and (known := self.store.get("done", request.key)):
+            await self._journal.settled()
+            return self._as_before(known)
+        decision = admitting.decide(Desk(self.store, self.rules, self._now()), request, kept)
+        if decision.changes:
+            at = seconds(self._now())
+            done = {"key": request.key, "at": at, "outcome": _remembered(decision.outcome)}
+            asked = {"terminal": request.terminal, "at": request.at.isoformat(), "branch": request.branch, "key": request.key}
+            entry = {"kind": admitting.KINDS[type(request)], "asked": asked, "ok": True, "reason": ""}
+            await self._journaled(entry, [*decision.changes, ["done", done]])
+        return decision.outcome
+
     async def _pin_right(self, row: Row, pin: str | None) -> bool | None:
         if pin is None or row["pin"] is None:
             return None
@@ -121,6 +147,8 @@ class Embedded:
         """Change the store and the journal in one go (nothing else runs between), then wait for the disk."""
         entry |= {"at": self._now().isoformat(timespec="seconds"), "changes": changes}
         durable = self._journal.append(entry)
+        if self.tap is not None:
+            self.tap.append((self._journal.newest, entry))
         apply(self.store, self._journal.newest, entry)
         await durable
 
@@ -149,6 +177,24 @@ class Embedded:
         self._journal.flush()
         self.store.forget(seconds(self._now() - KEPT_SECONDS))
         self.store.commit()
+        self.committed = self.store.applied
+
+    def change_over(self, made: Store, fill: Fill) -> None:
+        """Go on with a store that was made of a fill, and what came while it was made (`tap`). Nothing else runs meanwhile."""
+        self.commit()  # so that the store is all there if the change fails
+        self.store.replace(made)
+        for number, entry in self.tap or ():
+            if number > self.store.applied:
+                again(self.store, fill, number, entry, known=False)
+                self.store.applied = number
+        self.store.commit()
+        self.committed = self.store.applied
+
+    def open_again(self) -> None:
+        """Connect to the store afresh, and bring in what it missed. Away while that cannot be."""
+        self._journal.flush()
+        self.store.open_again()
+        _catch_up(self.store, self._folder, self._keys)
 
     def close(self, *, keep: bool = True) -> None:
         """Keep everything and end; without `keep`, what was not committed is left to the journal."""
@@ -163,9 +209,7 @@ def apply(store: Store, number: int, entry: dict[str, Any]) -> None:
     """Make an entry's changes in the store, and note what staff must look at."""
     store.apply(entry["changes"])
     if entry.get("conflict"):
-        row = {"number": number, "at": seconds(datetime.fromisoformat(entry["at"])), "reason": entry["conflict"],
-               "asked": json.dumps(entry["asked"]), "found": entry["reason"]}  # fmt: skip
-        store.apply([["conflict", row]])
+        store.note_conflict(number, entry)
     store.applied = number
 
 
@@ -176,10 +220,15 @@ def opened(folder: Path, keys: KeyStore, rules: Rules, *, now: Callable[[], date
     key = keys.ensure("journal", "circulation")
     journal = Journal(folder / "journal", keys, key, another=lambda: keys.create("journal", "circulation"))
     store = store_of(folder)
+    _catch_up(store, folder, keys)
+    return Embedded(store, journal, rules, folder, keys, now=now)
+
+
+def _catch_up(store: Store, folder: Path, keys: KeyStore) -> None:
+    """What the journal has and the store lacks."""
     for number, entry in read(folder / "journal", keys, after=store.applied or before(folder / "journal")):
         apply(store, number, entry)
     store.commit()
-    return Embedded(store, journal, rules, now=now)
 
 
 def _plain(request: Request) -> dict[str, Any]:

@@ -6,9 +6,11 @@ store that a crash left behind is brought up to date by the journal's entries al
 
 from __future__ import annotations
 
+import json
 import os
 import re
 from collections.abc import Iterable, Iterator, Mapping
+from datetime import datetime
 from itertools import groupby
 from pathlib import Path
 from typing import Any, Protocol, Self
@@ -151,6 +153,23 @@ class Store:
             self._db.many(_put(table, names), values)
             count += len(values)
         return count
+
+    def amend(self, table: str, key: str, values: Mapping[str, Any]) -> None:
+        """Change some columns of a row; of one that is not there nothing."""
+        names = [name for name in _COLUMNS[table] if name in values]
+        query = f"UPDATE {table} SET {', '.join(f'{name} = ?' for name in names)} WHERE {_COLUMNS[table][0]} = ?"  # noqa: S608 - names of our own
+        self._db.run(query, tuple(values[name] for name in names) + (key,))
+
+    def count(self, table: str) -> int:
+        """How many rows there are."""
+        found = self._one(f"SELECT count(*) AS n FROM {table}")  # noqa: S608 - a name of our own
+        return int(found["n"]) if found else 0
+
+    def note_conflict(self, number: int, entry: Mapping[str, Any]) -> None:
+        """What staff must look at: an entry of the journal that does not fit."""
+        at = int(datetime.fromisoformat(entry["at"]).timestamp())
+        row = {"number": number, "at": at, "reason": entry["conflict"], "asked": json.dumps(entry["asked"]), "found": entry["reason"]}
+        self.apply([["conflict", row]])
 
     def forget(self, before: int) -> None:
         """Drop the memory of requests done before that second: nobody asks for them again."""

@@ -6,6 +6,7 @@ blocked or failed leaves no gap: the next begins where it began. A retracted one
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import NamedTuple
 
 from include.engine.delivery import Delivery, State
@@ -32,6 +33,20 @@ def position(ledger: Ledger, partner: str, journal: str, status: str = "live") -
     return Position(
         max((until for _, until in ends), default=0), max((until for state, until in ends if state != State.PUBLISHED), default=0)
     )
+
+
+def as_of(ledger: Ledger, partner: str, journal: str, loans: int | None, at: datetime) -> int:
+    """How far the journal is in version `loans` of the lake's loans (None: there are none), which was read at or after `at`."""
+    found = deliveries.find(ledger, partner=partner, flow=FLOW, states=_HELD, limit=_LOOK)
+    ends = [until for one in found if one.status == "live" and _in(one, loans, at) and (until := _until(one, journal)) is not None]
+    return max(ends, default=0)
+
+
+def _in(delivery: Delivery, loans: int | None, at: datetime) -> bool:
+    done = delivery.facts.get("published", {}).get("loan")
+    if done is not None:
+        return loans is not None and int(done["version_after"]) <= loans
+    return delivery.published_at is not None and delivery.published_at <= at  # it had no loans to tell of
 
 
 def _until(delivery: Delivery, journal: str) -> int | None:

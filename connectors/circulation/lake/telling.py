@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from dataclasses import dataclass, field
-from datetime import date, datetime
+from datetime import date, datetime, time
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -43,7 +43,7 @@ class Telling:
         patron = self._patron(event.patron)
         item_id = self._lake.items.get(event.item)
         told = Told(event.loan_id, item_id, event.item, patron, event.loaned_on, event.loaned_at)
-        loan_id = event.loan_id if self._own(event.loan_id) else self.names.of(told)
+        loan_id = event.loan_id if self._own(event.loan_id) else self._filled(event, item_id, zone) or self.names.of(told)
         if self._told(event, loan_id):
             return None
         event_id = (
@@ -70,6 +70,18 @@ class Telling:
     def _own(self, loan_id: str) -> bool:
         """Whether the lake has the loan under the kiosk's own number already."""
         return any(row["event"] == "loan" for row in self._rows[loan_id])
+
+    def _filled(self, event: Event, item_id: str | None, zone: ZoneInfo) -> str | None:
+        """The lake's number of a loan that the store knows from the lake (fill.sql): its moment is the lake's own, or noon of its day."""
+        if event.event == "loan":
+            return None
+        noon = event.loaned_at.astimezone(zone).time() == time(12)
+        for row in self._lake.loans:
+            if row["event"] == "loan" and (row["barcode"] == event.item or (item_id and row["item_id"] == item_id)):
+                at = row["loaned_at"]
+                if at == event.loaned_at or (at is None and noon and row["loaned_on"] == event.loaned_on):
+                    return str(row["loan_id"])
+        return None
 
     def _told(self, event: Event, loan_id: str) -> bool:
         rows = self._rows[loan_id]

@@ -45,6 +45,9 @@ flows:
     schedule: "*/5 * * * *"
     wait: {wait}
     after_block: continue
+  circulation_fill:
+    schedule: daily 04:00
+    patience: 0s
 """
 LOANS = "issue_id,borrowernumber,itemnumber,issuedate,date_due,returndate,renewals_count,branchcode"
 
