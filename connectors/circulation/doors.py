@@ -29,8 +29,8 @@ from include.engine.errors import SettingsError
 
 Network = IPv4Network | IPv6Network
 Service = Literal[
-    "AuthenticateUser", "CancelRequestItem", "CheckInItem", "CheckOutItem", "CreateUserFiscalTransaction", "LookupItem", "LookupRequest",
-    "LookupUser", "LookupVersion", "RenewItem", "RequestItem", "UpdateUser",
+    "AcceptItem", "AuthenticateUser", "CancelRequestItem", "CheckInItem", "CheckOutItem", "CreateUser", "CreateUserFiscalTransaction",
+    "DeleteItem", "LookupItem", "LookupRequest", "LookupUser", "LookupVersion", "RenewItem", "RequestItem", "UpdateUser",
 ]  # fmt: skip
 SERVICES: tuple[Service, ...] = get_args(Service)
 Tells = Literal["name", "address", "birth_date", "language", "privilege", "blocks", "municipality", "loans", "holds", "fees"]
@@ -62,6 +62,7 @@ class Caller(Shape):
     card_alone: bool = Field(False, description="a PIN that cannot be checked, for none is kept of the patron, is let pass")
     mandates: bool = Field(False, description="MandatedAction is believed: it was done already, at the moment that it says")
     branch: str | None = None
+    category: str = Field("", description="the category of patrons that it signs up (CreateUser)")
 
     @model_validator(mode="after")
     def _known_by_something(self) -> Self:

@@ -6,18 +6,21 @@ from collections.abc import Awaitable, Callable
 
 from connectors.circulation.backend import Away
 from connectors.circulation.doors import SERVICES, Doors
-from connectors.circulation.ncip import changes, lookups
+from connectors.circulation.ncip import admitting, changes, lookups
 from connectors.circulation.ncip.asking import Asking
 from connectors.circulation.ncip.problems import LATER, SERVICE_REFUSED, UNKNOWN_AGENCY, UNKNOWN_SERVICE, UNSUPPORTED, Problem, described
 from connectors.circulation.ncip.reading import Message
 from connectors.circulation.ncip.writing import Node, node, value, written
 
 ANSWERS: dict[str, Callable[[Asking], Awaitable[list[Node | None]]]] = {
+    "AcceptItem": admitting.accept_item,
     "AuthenticateUser": lookups.authenticate,
     "CancelRequestItem": changes.cancel,
     "CheckInItem": changes.checkin,
     "CheckOutItem": changes.checkout,
+    "CreateUser": admitting.create_user,
     "CreateUserFiscalTransaction": changes.pay,
+    "DeleteItem": admitting.delete_item,
     "LookupItem": lookups.item,
     "LookupRequest": lookups.request,
     "LookupUser": lookups.user,
@@ -27,7 +30,7 @@ ANSWERS: dict[str, Callable[[Asking], Awaitable[list[Node | None]]]] = {
     "UpdateUser": changes.update_user,
 }
 KNOWN = frozenset(SERVICES) | {
-    "AcceptItem", "CancelRecallItem", "CreateAgency", "CreateItem", "CreateUser", "DeleteItem", "DeleteUser", "LookupAgency",
+    "CancelRecallItem", "CreateAgency", "CreateItem", "DeleteUser", "LookupAgency",
     "LookupItemSet", "RecallItem", "ReportCirculationStatusChange", "SendUserNotice", "UndoCheckOutItem", "UpdateAgency",
     "UpdateCirculationStatus", "UpdateItem", "UpdateRequestItem",
 }  # fmt: skip
@@ -42,7 +45,7 @@ async def answered(asking: Asking) -> tuple[bytes, str]:
     try:
         if service not in KNOWN:
             raise Problem(UNKNOWN_SERVICE, service if service.isidentifier() else "")
-        if service not in ANSWERS or (service in _OLD_ALONE and not asking.old):
+        if service not in ANSWERS or service in (_NEW_ALONE if asking.old else _OLD_ALONE):
             raise Problem(UNSUPPORTED, service)
         if service not in asking.caller.services:
             raise Problem(SERVICE_REFUSED, service)

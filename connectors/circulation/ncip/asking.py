@@ -24,13 +24,14 @@ MONEY = Decimal("0.01")
 
 @dataclass(frozen=True)
 class Asking:
-    """One message of a caller that was let in. `name` is the caller's in doors.yaml."""
+    """One message of a caller that was let in. `name` is the caller's in doors.yaml; `backend` guards PINs for it, `house` is the library's own."""
 
     message: Message
     name: str
     caller: Caller
     doors: Doors
     backend: Backend
+    house: Backend
     zone: ZoneInfo
     now: datetime
 
@@ -46,6 +47,11 @@ class Asking:
     def wants(self, kind: str) -> bool:
         """Whether the message asks for an element by its name in the schemes of user or item elements, such as Name Information."""
         return any(part.text.lower() == kind.lower() for name in ("UserElementType", "ItemElementType") for part in self.body.every(name))
+
+    def card(self) -> str:
+        """The card of the message's user; '' when it names none."""
+        named = self.body.has("UserId") or self.body.has("AuthenticationInput")
+        return self.who().card if named else ""
 
     def who(self) -> Credentials:
         """The user of the message, and the PIN as far as the caller's is looked at. Problem when there is no user, or a PIN is missing."""

@@ -10,9 +10,10 @@ import secrets
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from decimal import Decimal, InvalidOperation
+from typing import TypeVar
 
 from connectors.circulation.backend import Away
-from connectors.circulation.domain import Block, Checkin, Checkout, Credentials, Outcome, Pay, Renew, Request, Reserve
+from connectors.circulation.domain import Asked, Block, Checkin, Checkout, Credentials, Outcome, Pay, Renew, Request, Reserve
 from connectors.circulation.ncip import schemes
 from connectors.circulation.ncip.asking import MONEY, Asking
 from connectors.circulation.ncip.fields import item_fields, user_fields
@@ -21,6 +22,8 @@ from connectors.circulation.ncip.problems import MISSING, UNSUPPORTED, Problem, 
 from connectors.circulation.ncip.writing import Node, node, value
 
 Nodes = list[Node | None]
+Stands = Callable[[Outcome], Awaitable[Outcome | None]]
+R = TypeVar("R", bound=Asked)
 
 
 async def checkout(asking: Asking) -> Nodes:
@@ -191,15 +194,19 @@ async def _always(outcome: Outcome) -> Outcome | None:
     return outcome
 
 
-async def _done(asking: Asking, request: Request, stands: Callable[[Outcome], Awaitable[Outcome | None]]) -> Outcome:
+async def _done(asking: Asking, request: Request, stands: Stands) -> Outcome:
+    return await done(asking, request, stands, asking.backend.perform)
+
+
+async def done(asking: Asking, request: R, stands: Stands, do: Callable[[R], Awaitable[Outcome]]) -> Outcome:
     """Do it, once. `stands` says how something that was done before stands now, or None when it does not; Problem for what is refused."""
-    outcome = await asking.backend.perform(request)
+    outcome = await do(request)
     if outcome.again:
         try:
             now = await stands(outcome)
         except Away:  # nobody can say how it stands: what was answered then is answered again
             now = outcome
-        outcome = now or await asking.backend.perform(replace(request, key=secrets.token_hex(16)))
+        outcome = now or await do(replace(request, key=secrets.token_hex(16)))
     if not outcome.ok:
         problem = because(asking.message.service, outcome.reason)
         if outcome.reason in ("PIN_WRONG", "PIN_LOCKED"):

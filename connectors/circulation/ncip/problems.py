@@ -23,6 +23,7 @@ GENERAL = frozenset(
 
 _USER = {"Unknown User", "User Authentication Failed"}
 OWN: dict[str, frozenset[str]] = {
+    "AcceptItem": frozenset({"Cannot Accept Item", "Element Rule Violated", "Unknown Item", "Unknown Request", "Unknown User"}),
     "AuthenticateUser": frozenset(_USER),
     "CancelRequestItem": frozenset(_USER | {"Element Rule Violated", "Request Already Processed", "Unknown Item", "Unknown Request"}),
     "CheckInItem": frozenset({"Item Not Checked Out", "Unknown Item"}),
@@ -31,7 +32,9 @@ OWN: dict[str, frozenset[str]] = {
         | {"Item Does Not Circulate", "Maximum Check Outs Exceeded", "Resource Cannot Be Provided", "Unknown Item", "Unknown Request",
            "User Blocked", "User Ineligible To Check Out This Item"}
     ),
+    "CreateUser": frozenset({"Duplicate User"}),
     "CreateUserFiscalTransaction": frozenset(_USER),
+    "DeleteItem": frozenset({"Unknown Item"}),
     "LookupItem": frozenset({"Element Rule Violated", "Item Access Denied", "Non-Unique Item", "Unknown Item"}),
     "LookupRequest": frozenset({"Element Rule Violated", "Unknown Request"}),
     "LookupUser": frozenset(_USER | {"Element Rule Violated", "Non-Unique User", "User Access Denied"}),
@@ -63,6 +66,7 @@ TYPES: dict[str, tuple[str, ...]] = {
     "CARD_BLOCKED": _BLOCKED,
     "CARD_BLOCKED_BY_TERMINAL": _BLOCKED,
     "CARD_EXPIRED": _BLOCKED,
+    "CARD_KNOWN": ("Duplicate User", NOT_SO),
     "CARD_LOST": _BLOCKED,
     "CARD_UNKNOWN": ("Unknown User", NOT_SO),
     "CURRENCY_WRONG": ("Invalid Amount",),
@@ -71,6 +75,7 @@ TYPES: dict[str, tuple[str, ...]] = {
     "ILS_REFUSED": (NOT_SO,),
     "HOLD_UNKNOWN": ("Unknown Request", NOT_SO),
     "ITEM_HELD": ("Resource Cannot Be Provided", NOT_SO),
+    "ITEM_KNOWN": ("Cannot Accept Item", NOT_SO),
     "ITEM_NOT_FOR_LOAN": ("Item Does Not Circulate", "Item Not Renewable", NOT_SO),
     "ITEM_ON_LOAN": ("Resource Cannot Be Provided", NOT_SO),
     "ITEM_UNKNOWN": ("Unknown Item", "Unknown Request", NOT_SO),

@@ -62,7 +62,7 @@ def route(house: House, path: str = "/ncip") -> Route:
             body = await received(request)
             message = read(body, KNOWN, request.headers.get("content-type", "").partition("charset=")[2].strip(" \"';") or None)
             name = await _caller(house, callers, message)
-            asking = Asking(message, name, callers[name], now, Guarded(house.backend, house.lockout, f"ncip:{name}"),
+            asking = Asking(message, name, callers[name], now, Guarded(house.backend, house.lockout, f"ncip:{name}"), house.backend,
                             house.terminals.zone, house.now())  # fmt: skip
             answer, status = await answered(asking)
             code = 200

@@ -14,7 +14,7 @@ from starlette.applications import Starlette
 
 import connectors.circulation.ncip as code
 from connectors.circulation.backend import Backend
-from connectors.circulation.doors import Doors
+from connectors.circulation.doors import SERVICES, Doors
 from connectors.circulation.metrics import Metrics
 from connectors.circulation.serving import doors_of
 from connectors.circulation.sip2.session import House
@@ -29,13 +29,12 @@ ISIL = "http://biblstandard.dk/isil/schemes/1.1/"
 V1 = "http://www.niso.org/ncip/v1_01/imp1/dtd/ncip_v1_01.dtd"
 V2 = "http://www.niso.org/schemas/ncip/v2_02/ncip_v2_02.xsd"
 EVERYTHING = ["name", "address", "birth_date", "language", "privilege", "blocks", "municipality", "loans", "holds", "fees"]
-SERVICES = ["AuthenticateUser", "CancelRequestItem", "CheckInItem", "CheckOutItem", "CreateUserFiscalTransaction", "LookupItem",
-            "LookupRequest", "LookupUser", "LookupVersion", "RenewItem", "RequestItem", "UpdateUser"]  # fmt: skip
 
 
 def doors(**callers: dict[str, Any]) -> Doors:
     """The doors of Lindeby: DBC may look users up, and its own system may do everything."""
-    own = {"agencies": ["DK-999999"], "password": PASSWORD, "services": SERVICES, "tells": EVERYTHING, "branch": "main", "mandates": True}
+    own = {"agencies": ["DK-999999"], "password": PASSWORD, "services": list(SERVICES), "tells": EVERYTHING, "branch": "main", "mandates": True,
+           "category": "adult"}  # fmt: skip
     dbc = {"agencies": ["DK-190101"], "addresses": ["127.0.0.0/8", "192.0.2.0/28"], "tells": ["name", "municipality"]}
     return Doors.model_validate(
         {"agency": "DK-710100", "municipality": "101", "callers": {"own": own, "dbc": dbc} | callers,

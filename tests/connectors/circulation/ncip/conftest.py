@@ -14,6 +14,12 @@ CPR = "0101801234"
 
 
 @pytest.fixture
+def database() -> str:
+    """SQLite alone: what a store makes of a change is tested with the rules, in both databases."""
+    return "sqlite"
+
+
+@pytest.fixture
 def living(library: Embedded) -> Embedded:
     """Reader One lives in municipality 101 and has a civil number (made up) as a card, too."""
     row = library.store.get("patron", "p1")

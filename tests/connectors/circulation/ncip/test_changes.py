@@ -108,7 +108,7 @@ def test_a_title_is_requested_by_its_record_and_cancelled_by_a_copy(asker: Calle
         (f"<CancelRequestItem>{user('c1')}</CancelRequestItem>", "Needed Data Missing", "RequestId"),
         (f"<UpdateUser>{user('c1')}</UpdateUser>", "Needed Data Missing", "AddUserFields"),
         (f"<UpdateUser>{user('c1')}<AddUserFields><UserLanguage>dan</UserLanguage></AddUserFields></UpdateUser>", "Unsupported Service", "AddUserFields"),
-        ("<AcceptItem/>", "Unsupported Service", "AcceptItem"),
+        ("<RecallItem/>", "Unsupported Service", "RecallItem"),
         ("<MakeCoffee/>", "Unknown Service", "MakeCoffee"),
     ],
 )  # fmt: skip
