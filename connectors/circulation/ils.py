@@ -63,3 +63,8 @@ class Ils(Shape):
     def forwarding(self, folder: Path, keys: KeyStore, rules: Rules, connections: Credentials) -> Forwarding:
         """The library system with store and forward before it."""
         return opened(folder, keys, self.remote(connections), Copy.at(folder, rules), self.away)
+
+
+def configured(folder: Path) -> Ils | None:
+    """The settings of a sidecar's folder, None without ils.yaml."""
+    return Ils.load(folder / FILE) if (folder / FILE).exists() else None

@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from dataclasses import fields
 from datetime import datetime
 from decimal import Decimal
-from functools import cache
 from typing import Any
 
 from connectors.circulation.domain import (
@@ -31,9 +30,13 @@ _TYPES: dict[str, Any] = {kind: request for request, kind in KINDS.items()}
 _MOMENTS = {"at", "due", "returned", "expires"}
 
 
-@cache
-def _names(request: Any) -> tuple[str, ...]:
-    return tuple(one.name for one in fields(request))
+_NAMES: dict[type, tuple[str, ...]] = {}
+
+
+def _names(kind: Any) -> tuple[str, ...]:
+    if kind not in _NAMES:
+        _NAMES[kind] = tuple(one.name for one in fields(kind))
+    return _NAMES[kind]
 
 
 def kind_of(request: Request) -> str:
