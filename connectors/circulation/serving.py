@@ -29,6 +29,7 @@ from connectors.circulation.forwarding.keeping import keep as keep_telling
 from connectors.circulation.forwarding.pages import routes as conflict_routes
 from connectors.circulation.forwarding.pages import status as forwarding_status
 from connectors.circulation.ils import configured
+from connectors.circulation.keeping import keep, retire_segments, take_fills
 from connectors.circulation.metrics import Metrics
 from connectors.circulation.ncip import route as ncip
 from connectors.circulation.sip2 import https
@@ -98,7 +99,8 @@ async def serve(folder: Path, keys: KeyStore, ports: Ports, limits: Limits | Non
                 found[name] = web.servers[0].sockets[0].getsockname()[1]
         tasks.append(loop.create_task(_reread(folder, house, backend)))
         if isinstance(backend, Embedded):
-            tasks.append(loop.create_task(_keep(backend, house)))
+            tasks += [loop.create_task(_measure(backend, house)), loop.create_task(keep(backend, COMMIT_SECONDS))]
+            tasks += [loop.create_task(take_fills(folder, keys, backend)), loop.create_task(retire_segments(folder, keys, backend))]
         else:
             tasks.append(loop.create_task(keep_telling(backend, folder, house.metrics.registry)))
         print(json.dumps(found), flush=True)
@@ -130,12 +132,11 @@ class _Http(uvicorn.Server):
         yield
 
 
-async def _keep(backend: Embedded, house: House) -> None:
-    """Bring the store's file up to date now and then."""
+async def _measure(backend: Embedded, house: House) -> None:
+    """Say now and then how far the journal is."""
     while True:
         await asyncio.sleep(COMMIT_SECONDS)
         house.metrics.journal.set(backend.store.applied)
-        backend.commit()
 
 
 async def _reread(folder: Path, house: House, backend: Embedded | Forwarding) -> None:
