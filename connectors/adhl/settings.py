@@ -61,6 +61,11 @@ class AdhlUpload(OutboundFlow):
     most_loans: int = Field(5_000, gt=0, description="home loans in a year above which a card is taken for an institution's")
     posthus: Posthus = Posthus()
 
+    @property
+    def looks_back(self) -> timedelta:
+        """A loan that is older is not selected, whatever became of it."""
+        return self.late
+
     @model_validator(mode="after")
     def _keys_are_distinct(self) -> Self:
         if len({re.sub(r"[ :]", "", key.fingerprint).lower() for key in self.keys}) < len(self.keys):

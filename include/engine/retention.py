@@ -19,13 +19,17 @@ from include.engine.erasure import kept
 from include.engine.errors import UnknownDelivery
 from include.engine.inbound import archive
 from include.engine.lake import maintenance
+from include.engine.lake.query import tables as lake_tables
 from include.engine.lake.read import newest
-from include.engine.ledger import deliveries, manifests, quarantined
+from include.engine.ledger import deliveries, manifests, parts, quarantined
 from include.engine.ledger import keys as key_rows
 from include.engine.ledger.manifests import Versions
 from include.engine.ledger.quarantined import Fate
+from include.engine.outbound import settled
+from include.engine.outbound.settings import OutboundFlow
 from include.engine.partner.retention import Retention
 from include.engine.partner.settings import Partner
+from include.engine.privacy.forget import forget
 from include.engine.privacy.loans import unlink
 from include.engine.quarantine import store
 from include.engine.receipts.send import FOLDER as RECEIPTS
@@ -45,6 +49,8 @@ class Enforced:
     receipts: int = 0
     archived: int = 0
     loans: int = 0
+    rows: int = 0
+    settled: int = 0
     compacted: int = 0
     vacuumed: int = 0
 
@@ -55,6 +61,7 @@ class Enforced:
         return (
             f"deliveries whose landed bytes went: {self.landed:,}, staged left-overs: {self.staged:,}, quarantine: {self.quarantine:,}; "
             f"receipts: {self.receipts:,}; files in inboxes' archives: {self.archived:,}; loans without their patron now: {self.loans:,}; "
+            f"rows of tables that have a period: {self.rows:,}; settled records that no flow looks at: {self.settled:,}; "
             f"lake files written together: {self.compacted:,}, removed: {self.vacuumed:,}"
         )
 
@@ -66,8 +73,10 @@ def enforce(engine: Engine) -> Enforced:
     done, sealed = Enforced(), _sealed(engine)
     for partner, retention in periods.items():
         done += _landed(engine, partner, retention, sealed[partner]) + _staged(engine, partner) + _quarantine(engine, partner, retention)
-        done += _receipts(engine, partner, retention) + _loans(engine, partner, retention)
+        done += _receipts(engine, partner, retention) + _loans(engine, partner, retention) + _rows(engine, partner, retention)
         if partner in known:
+            flows = {name: flow.looks_back for name, flow in known[partner].flows.items() if isinstance(flow, OutboundFlow)}
+            done += Enforced(settled=sum(settled.forget(engine, partner, name, back) for name, back in flows.items() if back))
             done += Enforced(archived=archive.clear(engine, known[partner], retention.archive))
     return done + _lake(engine, min((one.lake_history for one in periods.values()), default=Retention().lake_history))
 
@@ -104,11 +113,23 @@ def _staged(engine: Engine, partner: str) -> Enforced:
     gone = 0
     for folder in sorted((engine.home / STAGING / partner).glob("*")):
         delivery = _delivery(engine, folder.name)
+        if delivery is not None and _in_doubt(engine, delivery):
+            continue
         ended = delivery.finished_at if delivery and delivery.state in FINISHED else None
         if delivery is None or (ended is not None and ended < clock.now() - _LEFT_OVER):
             shutil.rmtree(folder, ignore_errors=True)
             gone += 1
     return Enforced(staged=gone)
+
+
+def _in_doubt(engine: Engine, delivery: Delivery) -> bool:
+    """What may have left stays as it was rendered, so that clearing the run sends the same bytes; until a person says that it is not coming, or
+    its key goes with the landed bytes' period."""
+    return (
+        delivery.state in {State.FAILED, State.BLOCKED, State.HELD}
+        and delivery.dismissed_at is None
+        and parts.fixed(engine.ledger, delivery.id)
+    )
 
 
 def _quarantine(engine: Engine, partner: str, retention: Retention) -> Enforced:
@@ -143,6 +164,22 @@ def _loans(engine: Engine, partner: str, retention: Retention) -> Enforced:
         return Enforced()
     manifests.pin(engine.ledger, None, {"loan": Versions(done.version_before, done.version_after)})
     return Enforced(loans=done.rows)
+
+
+def _rows(engine: Engine, partner: str, retention: Retention) -> Enforced:
+    """Rows of the tables whose contract says for how long."""
+    gone, now = 0, clock.now()
+    arrived = {one.id: one.seen_at.date() for one in deliveries.find(engine.ledger, partner=partner, limit=_ALL)}
+    for table in lake_tables(engine.lake):
+        contract = engine.contract(table)
+        if contract.keep_by is None or contract.keep_days is None:
+            continue
+        period = retention.tables.get(table, timedelta(days=contract.keep_days))
+        done = forget(engine.lake, table, partner, contract.keep_by, (now - period).date(), arrived)
+        if done is not None and done.rows:
+            manifests.pin(engine.ledger, None, {table: Versions(done.version_before, done.version_after)})
+            gone += done.rows
+    return Enforced(rows=gone)
 
 
 def _lake(engine: Engine, history: timedelta) -> Enforced:

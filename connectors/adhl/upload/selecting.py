@@ -79,11 +79,12 @@ def epoch(flow: AdhlUpload, today: date) -> str:
 
 
 def _first(work: Work, flow: AdhlUpload) -> date:
-    """The first day of loans that are looked at. A replay sends what its origin sent, however old that is by now."""
+    """The first day of loans that are looked at: never one of which it is no longer known what was sent. A replay sends what its origin
+    sent, however old that is by now."""
     if work.lake.again is not None:
         return date.min
     oldest: date = work.today - flow.late
-    return max(oldest, flow.since) if flow.since else oldest
+    return max(filter(None, (oldest, flow.since, work.lake.forgotten)))
 
 
 @cache

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
 from typing import Any, cast, get_args
@@ -25,6 +26,8 @@ SETTINGS = {
     "blockAbove": "block_above",
     "blockFrom": "block_from",
     "deleteAbove": "delete_above",
+    "keepBy": "keep_by",
+    "keepDays": "keep_days",
 }
 SHARES = ("blockAbove", "deleteAbove")
 
@@ -93,6 +96,7 @@ def _contract(standard: OpenDataContractStandard, id: str | None) -> Contract:
         raise _Wrong("the table needs a name and properties", "schema", 0)
     settings = _settings(standard)
     description = standard.description
+    _kept(settings, {column.name: column.logicalType for column in table.properties})
     columns = tuple(_column(column, position) for position, column in enumerate(table.properties))
     return Contract(
         id=standard.id,
@@ -121,6 +125,15 @@ def _settings(standard: OpenDataContractStandard) -> dict[str, Any]:
     if found.get("handoff") not in get_args(Handoff):
         raise _Wrong(f"customProperties must hold handoff: one of {', '.join(get_args(Handoff))}", "customProperties")
     return found
+
+
+def _kept(settings: dict[str, Any], columns: Mapping[str | None, str | None]) -> None:
+    """keepBy names a day or moment of the table, keepDays how long after it a row is kept: both, or neither."""
+    by, count = settings.get("keep_by"), settings.get("keep_days")
+    if by is None and count is None:
+        return
+    if columns.get(by) not in {"date", "timestamp"} or not isinstance(count, int) or count < 1:
+        raise _Wrong("keepBy is a column of days or moments, and keepDays a number of days, such as 730", "customProperties")
 
 
 def _column(column: SchemaProperty, position: int) -> Column:

@@ -59,6 +59,7 @@ class Contract:
     block_above: share (0..1) of bad rows above which the whole delivery is blocked, once at least `block_from` rows are bad
     (so that one bad row in a delivery of three is set aside, and the other two are taken in).
     delete_above: share (0..1) of the partner's rows that one full delivery may delete before a person must approve.
+    keep_days: how long after the day in the column keep_by a row of the lake is kept; None: as long as it is delivered.
     """
 
     id: str
@@ -73,6 +74,8 @@ class Contract:
     block_above: float = 0.05
     block_from: int = 10
     delete_above: float = 0.2
+    keep_by: str | None = None
+    keep_days: int | None = None
     usage: str = ""
     limitations: str = ""
     sources: tuple[str, ...] = field(default=())

@@ -1,6 +1,6 @@
 """`python -m include.engine.erasure ask PARTNER` and `... erase PARTNER REFERENCE --who NAME`.
 
-The patron id or card number is asked for, never given as an argument: arguments end in shell histories and process lists.
+The patron id, card number or prospect's number is asked for, never given as an argument: arguments end in shell histories and process lists.
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     asking = commands.add_parser("ask", aliases=["pseudonym"], help="note whom to erase; prints the reference to erase them by")
     asking.add_argument("partner")
     asking.add_argument("--card", action="store_true", help="the number is a card's, not the library system's patron id")
+    asking.add_argument("--prospect", action="store_true", help="the number is one of the library's list of prospects")
     erasing = commands.add_parser("erase", help="erase; prints where the certificate is")
     erasing.add_argument("partner")
     erasing.add_argument("reference")
@@ -33,12 +34,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if given.command == "erase":
             print(erase(engine, given.partner, given.reference, who=given.who))
             return 0
-        number = _number("Card number: " if given.card else "Patron id: ")
-        print(ask(engine, given.partner, **({"card": number} if given.card else {"patron_id": number})))
+        kind = "card" if given.card else "prospect" if given.prospect else "patron_id"
+        print(ask(engine, given.partner, **{kind: _number(_PROMPTS[kind])}))
     except (BinderyError, ValueError) as error:
         print(error, file=sys.stderr)
         return 1
     return 0
+
+
+_PROMPTS = {"card": "Card number: ", "prospect": "Number in the list of prospects: ", "patron_id": "Patron id: "}
 
 
 def _number(prompt: str) -> str:

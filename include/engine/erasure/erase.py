@@ -29,14 +29,17 @@ STAYS = (
 )
 
 
-def ask(engine: Engine, partner: str, *, patron_id: str | None = None, card: str | None = None) -> str:
-    """Note, sealed, that the person with this patron id or card number is to be erased; returns the reference to erase them by."""
+def ask(engine: Engine, partner: str, *, patron_id: str | None = None, card: str | None = None, prospect: str | None = None) -> str:
+    """Note, sealed, that the person with this patron id, card number or number in a list of prospects is to be erased; returns the reference
+    to erase them by."""
     if not (engine.partners_folder / f"{partner}.yaml").exists() and not deliveries.find(engine.ledger, partner=partner, limit=1):
         raise WrongState(f"there is no partner {partner!r}.", do="Write the name of its file in include/partners/.", code="ERASURE_UNKNOWN")
-    reference = request.reference_of(engine.keys, partner, patron_id=patron_id, card=card)
+    reference = request.reference_of(engine.keys, partner, patron_id=patron_id, card=card, prospect=prospect)
     if request.find(engine.home, engine.keys, partner, reference) is None:
         ids, cards = frozenset({patron_id} if patron_id else ()), frozenset({card} if card and not patron_id else ())
-        request.keep(engine.home, engine.keys, Request(partner, reference, request.new_number(), ids, cards, frozenset()))
+        listed = frozenset({prospect} if prospect else ())
+        asked = Request(partner, reference, request.new_number(), ids, cards, frozenset(), prospects=listed)
+        request.keep(engine.home, engine.keys, asked)
     return reference
 
 
@@ -54,7 +57,8 @@ def erase(engine: Engine, partner: str, subject: str, *, who: str) -> Certificat
             return asked
         _quiet(engine, partner)
         person = _everything(engine, asked)
-        asked = replace(asked, ids=person.ids, cards=person.cards, pseudonyms=person.pseudonyms, needles=person.needles)
+        asked = replace(asked, ids=person.ids, cards=person.cards, pseudonyms=person.pseudonyms)
+        asked = replace(asked, prospects=person.prospects, needles=person.needles)
         request.keep(engine.home, engine.keys, asked)
         certificate = _erase(engine, asked, person, name, who, started)
         write(engine.home, certificate)
@@ -160,12 +164,15 @@ def _unknown(partner: str, what: str) -> WrongState:
 
 def _everything(engine: Engine, asked: Request) -> Subject:
     """The person as the lake knows them now, and as an earlier try knew them."""
-    found = gather(engine.lake, engine.keys, asked.partner, pseudonyms=asked.pseudonyms, ids=asked.ids, cards=asked.cards)
+    found = gather(
+        engine.lake, engine.keys, asked.partner, pseudonyms=asked.pseudonyms, ids=asked.ids, cards=asked.cards, prospects=asked.prospects
+    )
     return replace(found, needles=found.needles | asked.needles)
 
 
 def _references(engine: Engine, asked: Request) -> set[str]:
     made = {request.reference_of(engine.keys, asked.partner, patron_id=one) for one in asked.ids}
+    made |= {request.reference_of(engine.keys, asked.partner, prospect=one) for one in asked.prospects}
     return made | {request.reference_of(engine.keys, asked.partner, card=one) for one in asked.cards} | {asked.reference}
 
 

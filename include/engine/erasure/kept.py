@@ -34,6 +34,8 @@ from include.engine.storage.uri import parse
 
 PUBLIC = frozenset({"bibliographic", "authority", "holding", "item", "oai_record"})
 """Tables of deliveries that are not about patrons: there, a short patron id is only a number."""
+LISTS = frozenset({"crm_prospect"})
+"""Tables of the library's own lists of people who are no patrons."""
 DELIVERY_KEY = "delivery"
 QUARANTINE_KEY = "quarantine"
 _ALL = 10_000_000
@@ -89,7 +91,7 @@ def _landed(delivery: Delivery) -> str | None:
 
 def _names(home: Path, keys: KeyStore, uri: str, delivery: Delivery, needles: Needles, kept: Kept) -> bool:
     """Whether landed bytes hold the person. Bytes that cannot be unpacked cannot be cleared of it either."""
-    wanted = needles.public() if delivery.table in PUBLIC else needles
+    wanted = needles.public() if delivery.table in PUBLIC else needles.of_lists() if delivery.table in LISTS else needles
     try:
         with open_landed(uri, keys, home=home) as raw:
             found = cast(Generator[Member, None, None], members(Path(delivery.path or "").name, cast(BinaryIO, raw)))
@@ -106,7 +108,7 @@ def _names(home: Path, keys: KeyStore, uri: str, delivery: Delivery, needles: Ne
 
 def _named(home: Path, keys: KeyStore, delivery: Delivery, needles: Needles) -> dict[str, list[int]]:
     """The delivery's files in quarantine, and the rows in each that hold the person."""
-    wanted = needles.public() if delivery.table in PUBLIC else needles.all()
+    wanted = needles.public() if delivery.table in PUBLIC else needles.of_lists() if delivery.table in LISTS else needles.all()
     found: dict[str, list[int]] = {}
     for uri, rows in _readable(home, keys, delivery):
         texts = zip(rows.column("raw").to_pylist(), rows.column("detail").to_pylist(), strict=True)

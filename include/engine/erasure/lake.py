@@ -17,7 +17,7 @@ from include.engine.ledger.database import Ledger
 from include.engine.ledger.manifests import Versions
 from include.engine.privacy.unlink import LINK, Flags, amend, without_patron
 
-#: Table -> the columns that name a patron. Their rows are of the person alone, and go.
+#: Table -> the columns that name a patron, or a prospect. Their rows are of the person alone, and go.
 ROWS = {
     "patron_identity": ("patron",),
     "patron": ("patron", "merged_into"),
@@ -26,6 +26,7 @@ ROWS = {
     "fee": ("patron",),
     "crm_activity": ("patron",),
     "crm_proposal": ("patron",),
+    "crm_prospect": ("prospect_id",),
 }
 #: A loan is the library's own statistics: it stays, as nobody's.
 LINKS = ("loan",)
@@ -57,11 +58,16 @@ def erase(lake: Lake, ledger: Ledger, subject: Subject, number: str) -> list[Rem
 def _occurs(lake: Lake, subject: Subject, table: str) -> bool:
     """Whether any data file of the partner, of whatever version, has the person."""
     columns = {
-        **dict.fromkeys(ROWS.get(table, ("patron",)), subject.pseudonyms),
+        **dict.fromkeys(ROWS.get(table, ("patron",)), _names(subject, table)),
         **dict.fromkeys(MENTIONS.get(table, ()), subject.ids),
     }
     rows = history(lake, table, subject.partner, columns)
     return rows is not None and any(_is_in(rows[name], values).any() for name, values in columns.items() if name in rows.column_names)
+
+
+def _names(subject: Subject, table: str) -> frozenset[str]:
+    """What the person is called in the table."""
+    return subject.prospects if table == "crm_prospect" else subject.pseudonyms
 
 
 def _erase(lake: Lake, subject: Subject, table: str, number: str) -> Removed:
@@ -72,7 +78,7 @@ def _erase(lake: Lake, subject: Subject, table: str, number: str) -> Removed:
         unlinked += _forget_mentions(lake, subject, table)
     where = ds.scalar(False)
     for name in ROWS.get(table, ("patron",)):
-        where = where | ds.field(name).isin(sorted(subject.pseudonyms))
+        where = where | ds.field(name).isin(sorted(_names(subject, table)))
     gone = history_without(lake, table, subject.partner, where, erasure=number)
     return Removed(table, gone.rows, unlinked, gone.files, gone.version_after)
 

@@ -19,23 +19,29 @@ class Needles:
     """What a person is known by, as text.
 
     strong: says who it is wherever it stands (national number, card, e-mail, telephone, pseudonym). ids: the ILS's own numbers, which may
-    be as short as "17" and count only as a whole field. words: name and address, which others may share.
+    be as short as "17" and count only as a whole field. words: name and address, which others may share. listed: numbers that mean something
+    in the library's lists of prospects alone.
     """
 
     strong: frozenset[str]
     ids: frozenset[str] = frozenset()
     words: frozenset[str] = frozenset()
+    listed: frozenset[str] = frozenset()
 
     def __repr__(self) -> str:
         return f"Needles({len(self.strong)} strong, {len(self.ids)} ids, {len(self.words)} words)"
 
     def __or__(self, other: Needles) -> Needles:
         strong = self.strong | other.strong
-        return Needles(strong, (self.ids | other.ids) - strong, self.words | other.words)
+        return Needles(strong, (self.ids | other.ids) - strong, self.words | other.words, self.listed | other.listed)
 
     def all(self) -> Needles:
         """Everything, as strong as it gets: for records that are known to be of patrons."""
         return Needles(self.strong | self.words, self.ids)
+
+    def of_lists(self) -> Needles:
+        """For the library's lists of prospects: everything, and their numbers there."""
+        return Needles(self.strong | self.words, self.ids | self.listed)
 
     def public(self) -> Needles:
         """Only what says who it is anywhere: for deliveries of titles and items, where "17" is a number of pages."""
@@ -97,12 +103,14 @@ def needles(
     contacts: Iterable[str] = (),
     ids: Iterable[str] = (),
     words: Iterable[str] = (),
+    listed: Iterable[str] = (),
 ) -> Needles:
     """Needles of what is known of a person; empty values and words too short to mean anything are left out."""
     strong = {form for number in nationals if number for form in national_forms(number)}
     numbers = {number for number in (*cards, *ids) if number}
     strong |= {one for one in contacts if one and len(one) >= _LONG} | {one for one in cards if one and len(one) >= _LONG}
-    return Needles(frozenset(strong), frozenset(numbers - strong), frozenset(word for word in words if word and len(word) >= _LONG))
+    long = frozenset(word for word in words if word and len(word) >= _LONG)
+    return Needles(frozenset(strong), frozenset(numbers - strong), long, frozenset(one for one in listed if one))
 
 
 def _encoded(text: str) -> set[bytes]:

@@ -11,6 +11,7 @@ import pyarrow.compute as pc
 
 from include.engine.crypto.keys import KeyStore
 from include.engine.delivery import Delivery
+from include.engine.erasure.request import PROSPECT
 from include.engine.ledger import deliveries, erased
 from include.engine.ledger.database import Ledger
 from include.engine.privacy.pseudonym import Pseudonyms
@@ -42,6 +43,9 @@ class Erased:
         for name in _CARDS:
             if name in rows.schema.names:
                 theirs |= self._have(rows.column(name))
+        if "prospect_id" in rows.schema.names:
+            numbers = rows.column("prospect_id").cast(pa.string())
+            theirs |= self._are(pc.binary_join_element_wise(pa.scalar(PROSPECT), numbers, ""))
         left = rows.filter(pa.array(~theirs)) if theirs.any() else rows
         return self._without_guardians(left), int(theirs.sum())
 

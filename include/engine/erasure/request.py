@@ -21,13 +21,16 @@ from include.engine.privacy.pseudonym import Pseudonyms
 
 FOLDER = "erasure"
 PURPOSE = "erasure"
-_PERSON = ("ids", "cards", "pseudonyms")
-_NEEDLES = ("strong", "ids", "words")
+PROSPECT = "prospect "
+"""Before the number of a prospect, so that it is no patron's."""
+_PERSON = ("ids", "cards", "pseudonyms", "prospects")
+_NEEDLES = ("strong", "ids", "words", "listed")
 
 
 @dataclass(frozen=True)
 class Request:
-    """`number` is the certificate's. `ids`, `cards` and `pseudonyms` are what is known of the person until now, `places` what tries have done."""
+    """`number` is the certificate's. `ids`, `cards`, `pseudonyms` and `prospects` (numbers of the library's own
+    lists) are what is known of the person until now, `places` what tries have done."""
 
     partner: str
     reference: str
@@ -37,11 +40,16 @@ class Request:
     pseudonyms: frozenset[str] = field(repr=False)
     needles: Needles = field(default=Needles(frozenset()), repr=False)
     places: tuple[Place, ...] = ()
+    prospects: frozenset[str] = field(default=frozenset(), repr=False)
 
 
-def reference_of(keys: KeyStore, partner: str, *, patron_id: str | None = None, card: str | None = None) -> str:
-    """The reference of the person with this patron id or card number: 32 hex digits. ValueError for neither."""
+def reference_of(
+    keys: KeyStore, partner: str, *, patron_id: str | None = None, card: str | None = None, prospect: str | None = None
+) -> str:
+    """The reference of the person with this patron id, card number or number of a prospect: 32 hex digits. ValueError for none."""
     names = Pseudonyms(keys, partner, "erased")
+    if prospect:
+        return names.one(f"{PROSPECT}{prospect}")
     return names.one(patron_id) if patron_id else names.one(card or "", "card")
 
 
@@ -69,9 +77,9 @@ def find(home: Path, keys: KeyStore, partner: str, reference: str) -> Request | 
         return None
     with path.open("rb") as raw, open_sealed(raw, keys, context=f"{FOLDER}/{reference}", where=f"erasure {reference}") as sealed:
         known = json.loads(sealed.read())
-    person = {name: frozenset(known[name]) for name in _PERSON}
+    person = {name: frozenset(known.get(name, ())) for name in _PERSON}
     places = tuple(Place(**one) for one in known["places"])
-    needles = Needles(**{name: frozenset(known[f"needle_{name}"]) for name in _NEEDLES})
+    needles = Needles(**{name: frozenset(known.get(f"needle_{name}", ())) for name in _NEEDLES})
     return Request(partner, reference, known["number"], **person, needles=needles, places=places)
 
 

@@ -20,6 +20,8 @@ from include.engine.lake.table import PARTITION, Lake, exists, plain_name, store
 from include.engine.privacy.pseudonym import Pseudonyms
 
 IDENTITY = ("patron", "patron_id", "card_numbers", "national_id", "name", "email", "phone", "address", "merged_into")
+CONTACTS = ("email", "phone")
+PROSPECT = ("prospect_id", "first_name", "last_name", *CONTACTS)
 _HOPS = 8  # cards and merges of merges; ends a circle
 
 
@@ -32,17 +34,29 @@ class Subject:
     ids: frozenset[str] = field(repr=False)
     cards: frozenset[str] = field(repr=False)
     needles: Needles = field(repr=False)
+    prospects: frozenset[str] = field(default=frozenset(), repr=False)
 
     @property
     def known(self) -> bool:
         """Whether there is any number by which kept bytes can be searched for this person."""
-        return bool(self.ids or self.cards)
+        return bool(self.ids or self.cards or self.prospects)
 
 
 def gather(
-    lake: Lake, keys: KeyStore, partner: str, *, pseudonyms: Iterable[str] = (), ids: Iterable[str] = (), cards: Iterable[str] = ()
+    lake: Lake,
+    keys: KeyStore,
+    partner: str,
+    *,
+    pseudonyms: Iterable[str] = (),
+    ids: Iterable[str] = (),
+    cards: Iterable[str] = (),
+    prospects: Iterable[str] = (),
 ) -> Subject:
-    """Everything under which the person is known who has one of these pseudonyms, patron ids or card numbers."""
+    """Everything under which the person is known who has one of these pseudonyms, patron ids, card numbers or numbers of a prospect.
+
+    A patron is also the prospect with the same e-mail address or telephone number. A prospect is not the patron who has it: a family may
+    share one, and a prospect's row is a note about a person where a patron's is the person.
+    """
     names = Pseudonyms(keys, partner, "lake")
     known, own, card = set(pseudonyms), set(ids), set(cards)
     hops = _links(lake, partner)
@@ -57,14 +71,37 @@ def gather(
         card |= {one for cards_of in person["card_numbers"].to_pylist() for one in cards_of or [] if one}
         if before == (len(known), len(own), len(card)):
             break
+    contacts = {*_texts(person, "email"), *_texts(person, "phone")}
+    listed = _prospects(lake, partner, set(prospects), contacts)
     found = needles(
         nationals=_texts(person, "national_id"),
         cards=card,
-        contacts=[*_texts(person, "email"), *_texts(person, "phone")],
+        contacts=[*contacts, *_texts(listed, "email"), *_texts(listed, "phone")],
         ids=own,
-        words=[*_texts(person, "name"), *_texts(person, "address")],
+        words=[*_texts(person, "name"), *_texts(person, "address"), *_whole_names(listed)],
+        listed={*prospects, *_texts(listed, "prospect_id")},
     )
-    return Subject(partner, frozenset(known), frozenset(own), frozenset(card), found)
+    return Subject(partner, frozenset(known), frozenset(own), frozenset(card), found, found.listed)
+
+
+def _prospects(lake: Lake, partner: str, numbers: set[str], contacts: set[str]) -> pa.Table:
+    """Rows of the library's lists of prospects, of all versions: with these numbers, or with an address or telephone number of these."""
+    rows = history(lake, "crm_prospect", partner, PROSPECT)
+    if rows is None or not rows.num_rows:
+        return pa.table({name: pa.array([], pa.string()) for name in PROSPECT})
+    same = {_plain(one) for one in contacts}
+    theirs = [{_plain(one) for one in pair if one} & same for pair in zip(*(rows[name].to_pylist() for name in CONTACTS), strict=True)]
+    mine = pc.or_(pc.is_in(rows["prospect_id"], value_set=pa.array(sorted(numbers), pa.string())), pa.array([bool(one) for one in theirs]))
+    return rows.filter(mine)
+
+
+def _plain(contact: str) -> str:
+    """An e-mail address or telephone number as it is compared."""
+    return contact.strip().lower() if "@" in contact else "".join(sign for sign in contact if sign.isdigit() or sign == "+")
+
+
+def _whole_names(rows: pa.Table) -> list[str]:
+    return [" ".join(filter(None, pair)) for pair in zip(rows["first_name"].to_pylist(), rows["last_name"].to_pylist(), strict=True)]
 
 
 def history(lake: Lake, table: str, partner: str, columns: Iterable[str]) -> pa.Table | None:

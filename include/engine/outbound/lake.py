@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import date
 from typing import Any
 
 import pyarrow as pa
@@ -65,6 +66,11 @@ class View:
         if self.only is not None:
             return settled.not_sent(self.engine, self.partner, self.flow, self.only)
         return settled.sent_by(self.engine, self.partner, self.flow, delivery)
+
+    @property
+    def forgotten(self) -> date | None:
+        """The first day of which everything that was settled is still known: see settled.forgotten."""
+        return settled.forgotten(self.engine, self.partner, self.flow)
 
     def due(self, record: str) -> tuple[str, str]:
         """SQL for a query over `connect`: a join and a condition that leave only what is due. `record` is an SQL expression, the record's name.

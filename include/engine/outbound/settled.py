@@ -8,20 +8,27 @@ whose patron was not known yet). A retraction of the delivery takes its rows out
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
+from datetime import date, timedelta
 from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.dataset as ds
 
+from include.engine import clock
 from include.engine.delivery import Delivery, State
 from include.engine.engine import Engine
 from include.engine.lake import read as lake_read
 from include.engine.lake.publish import Published, publish
 from include.engine.lake.table import PARTITION, exists
-from include.engine.ledger import deliveries
+from include.engine.ledger import audit, deliveries, manifests
+from include.engine.ledger.manifests import Versions
+from include.engine.privacy.forget import brought_by, forget_flow, selected_before
 
 TABLE = "settled"
+FORGOT = "forget settled"
+_MARGIN = timedelta(days=2)  # a partner's day begins and ends before or after ours
+_ALL = 10_000_000
 SETTLED: pa.Schema = pa.schema([("flow", pa.string()), ("record", pa.string()), ("outcome", pa.string()), ("digest", pa.int64())])
 
 
@@ -69,6 +76,26 @@ def settle(engine: Engine, delivery: Delivery, batches: Callable[[], Iterator[pa
 def changed(digests: pa.Array, before: pa.Array) -> pa.BooleanArray:
     """For each record whether it is new, or waits and is another than it was: null `before` is new."""
     return pc.fill_null(pc.not_equal(digests, before), True)
+
+
+def forgotten(engine: Engine, partner: str, flow: str) -> date | None:
+    """The first day of which everything that was settled is still known; None while nothing was forgotten. A flow that looks back further
+    than it did must not look beyond it, or records of that time would go a second time."""
+    found = audit.find(engine.ledger, action=FORGOT, subject=f"{partner}/{flow}")
+    return max((date.fromisoformat(one.detail["from"]) for one in found), default=None)
+
+
+def forget(engine: Engine, partner: str, flow: str, looks_back: timedelta) -> int:
+    """Take out what was settled of records that the flow does not look at any more. Returns how many."""
+    until = clock.now() - looks_back - _MARGIN
+    old = [one.id for one in deliveries.find(engine.ledger, partner=partner, flow=flow, limit=_ALL) if selected_before(one, until)]
+    if not brought_by(engine.lake, TABLE, partner, flow, old):
+        return 0
+    first = (until + timedelta(days=1)).date().isoformat()
+    audit.record(engine.ledger, "retention", FORGOT, f"{partner}/{flow}", {"from": first})  # first: what is gone must be known to be gone
+    done = forget_flow(engine.lake, TABLE, partner, flow, old)
+    manifests.pin(engine.ledger, None, {TABLE: Versions(done.version_before, done.version_after)})
+    return done.rows
 
 
 def last_acknowledged(engine: Engine, partner: str, flow: str) -> Delivery | None:

@@ -23,6 +23,9 @@ class Retention(BaseModel):
     lake_history: Duration = Field(timedelta(days=30), description="older versions of a table: how far back a delivery can be retracted")
     receipts: Duration = Field(timedelta(days=365), description="what the partner was told")
     loan_patron_link: Duration = Field(timedelta(days=30), description="after a loan's return, until its patron becomes null")
+    tables: dict[str, Duration] = Field(
+        default_factory=dict, description="rows of a table whose contract names a period (keepDays), where this partner's is another"
+    )
     legal_basis: str | None = Field(None, description="why this partner's loans may keep their patron longer than 30 days after return")
 
     @model_validator(mode="after")

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
-import pytest
+from datetime import timedelta
 
+import pytest
+import time_machine
+
+from include.engine import clock
 from include.engine.delivery import State
 from include.engine.dispatch.start import start
 from include.engine.errors import StaleToken, Unreachable, WrongState
@@ -17,6 +21,7 @@ from include.engine.outbound.select import select
 from include.engine.outbound.send import SendingParts, send
 from include.engine.outbound.settled import last_acknowledged
 from include.engine.replay import answer, replay
+from include.engine.retention import enforce
 from include.engine.retract import retract
 from tests.engine.outbound import letter
 
@@ -177,6 +182,21 @@ def test_a_doubt_that_a_person_has_dismissed_holds_up_nobody(office) -> None:
     assert office.sent().counts.published == 1
     with pytest.raises(WrongState, match="came later"):
         select(office.engine, doubtful.id, letter)
+
+
+def test_sealed_parts_in_doubt_outlive_the_night_until_a_person_dismisses_them(office) -> None:
+    office.hold("h1")
+    letter.fails_after_envelope = True
+    doubtful = office.sent()
+    letter.fails_after_envelope = False
+    files = [office.engine.home / one.path for one in parts.of(office.engine.ledger, doubtful.id)]
+    with time_machine.travel(clock.now() + timedelta(days=3)):
+        enforce(office.engine)
+        assert all(file.exists() for file in files)
+        answer(office.engine, doubtful.id, yes=False, who="kirsten")
+        enforce(office.engine)
+    assert not any(file.exists() for file in files)
+    assert not list((office.engine.home / "staging").rglob("*.sealed"))
 
 
 def test_a_try_that_was_overtaken_can_send_nothing(office) -> None:
