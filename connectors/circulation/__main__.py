@@ -48,15 +48,18 @@ def serve(
     certificate: Annotated[Path | None, typer.Option(help="PEM, for TLS.")] = None,
     key: Annotated[Path | None, typer.Option(help="PEM, for TLS.")] = None,
     client_ca: Annotated[Path | None, typer.Option(help="PEM: who signs the terminals' own certificates.")] = None,
+    log_messages: Annotated[bool, typer.Option("--log-messages", help="Log every line of SIP2, masked: to see what a kiosk says.")] = False,
     demo: Annotated[bool, typer.Option("--demo", help="Serve a small made-up library, which is gone at the end.")] = False,
 ) -> None:
     """Answer kiosks until the process is stopped. The ports are printed as one line of JSON."""
 
     def run() -> None:
+        from connectors.circulation import logs
         from connectors.circulation.demo import made
         from connectors.circulation.serving import Ports
         from connectors.circulation.serving import serve as serve_until_stopped
 
+        logs.begin(messages=log_messages)
         ports = Ports(host, sip2_port, sip2_tls_port, http_port, https_port, ncip_port, certificate, key, client_ca)
         where, keys, done = made() if demo else (folder(), _keys(), lambda: None)
         try:

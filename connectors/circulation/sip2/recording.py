@@ -18,16 +18,12 @@ from pathlib import Path
 from time import monotonic
 from typing import Any, Literal, NamedTuple, TextIO
 
-from connectors.circulation.sip2.codec import Unreadable, parse
 from connectors.circulation.sip2.framing import LONGEST, opened
-from connectors.circulation.sip2.table import FIELDS
+from connectors.circulation.sip2.masking import unsaid
 from include.engine import clock
 from include.engine.errors import Refused
 
 VERSION = 1
-UNSAID = "****"
-"""What stands for a secret that was not empty."""
-_SECRET = re.compile(r"(?<=\|)({})[^|]+".format("|".join(code for code, field in FIELDS.items() if field.kind == "secret")))
 _LINE = re.compile(rb"([^\r\n]*)(\r\n|\r|\n)")
 _ENDS = {b"\r": "cr", b"\r\n": "crlf", b"\n": "lf"}
 From = Literal["machine", "system"]
@@ -113,20 +109,6 @@ class Recorder:
     def _write(self, what: dict[str, Any]) -> None:
         self._file.write(json.dumps(what, ensure_ascii=False) + "\n")
         self._file.flush()
-
-
-def unsaid(text: str) -> str:
-    """A line without its passwords and PINs. Of a line that is no message nothing but its length is kept: nobody knows what stands in it."""
-    try:
-        found = parse(text)
-    except Unreadable:
-        return f"({len(text)} characters that are no message)"
-    text = _SECRET.sub(rf"\1{UNSAID}", text)
-    for code, field in FIELDS.items():  # a secret straight after the fixed fields has no delimiter before it
-        for value in found.every(code) if field.kind == "secret" else ():
-            if value:
-                text = text.replace(code + value, code + UNSAID)
-    return text
 
 
 def read(path: Path) -> Iterator[Said]:

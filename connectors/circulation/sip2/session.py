@@ -13,6 +13,7 @@ from connectors.circulation.backend import Backend
 from connectors.circulation.doors import Doors
 from connectors.circulation.journal import JournalFailed
 from connectors.circulation.lockout import Guarded, Lockout
+from connectors.circulation.logs import MESSAGES
 from connectors.circulation.metrics import Metrics
 from connectors.circulation.pins import NOBODY, Pins
 from connectors.circulation.profile import Profile
@@ -20,10 +21,12 @@ from connectors.circulation.sip2.answering import ANSWERS, acs_status, answered,
 from connectors.circulation.sip2.codec import Parsed, Unreadable, parse
 from connectors.circulation.sip2.context import Context
 from connectors.circulation.sip2.framing import opened, sealed
+from connectors.circulation.sip2.masking import masked
 from connectors.circulation.terminals import Terminal, Terminals
 from include.engine import clock
 
 log = logging.getLogger("bindery.circulation")
+traced = logging.getLogger(MESSAGES)
 
 _ENDS = {"cr": b"\r", "crlf": b"\r\n", "lf": b"\n"}
 WRONG_LOGINS = 3
@@ -120,6 +123,8 @@ class Session:
         finally:
             self._house.metrics.count(login, asked.code, status, perf_counter() - begun)
         found = self._sealed(text, framed.sequence)
+        if traced.isEnabledFor(logging.DEBUG):
+            traced.debug("%s asked %s and was answered %s", self.login or self._address, masked(self._text(framed.body)), masked(text))
         self._last_line, self._last_answer = raw, found
         return found
 

@@ -15,7 +15,8 @@ from zoneinfo import ZoneInfo
 from connectors.circulation.sip2.client import Client
 from connectors.circulation.sip2.codec import Parsed, Unreadable, parse, write
 from connectors.circulation.sip2.dates import moment, stamp
-from connectors.circulation.sip2.recording import UNSAID, Said
+from connectors.circulation.sip2.masking import UNSAID
+from connectors.circulation.sip2.recording import Said
 from connectors.circulation.sip2.table import FIELDS, MESSAGES
 from include.engine import clock
 

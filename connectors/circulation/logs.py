@@ -1,0 +1,55 @@
+"""The sidecar's log: one JSON object a line on standard error, for whatever gathers logs; nothing in it says who somebody is.
+
+`messages=True` adds every line of SIP2, both ways, to find out what a kiosk says: with its secrets left out and personal fields as shapes
+(`AA#######`, `AEXxxx Xxxx`). What an exception says is masked too, and of its traceback only the places are written, never the values.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import sys
+import traceback
+from datetime import UTC, datetime
+from pathlib import Path
+
+from include.engine.privacy.mask import mask
+
+MESSAGES = "bindery.circulation.messages"
+_ROOT = Path(__file__).resolve().parents[2]
+
+
+class Lines(logging.Formatter):
+    """A record as a line of JSON: when, how grave, which part of the sidecar, and what."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        found: dict[str, object] = {
+            "at": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds"),
+            "level": record.levelname.lower(),
+            "from": record.name,
+            "what": mask(record.getMessage()),
+        }
+        if record.exc_info and record.exc_info[1] is not None:
+            error = record.exc_info[1]
+            found["error"] = type(error).__name__
+            found["said"] = mask(str(error))
+            found["where"] = [
+                f"{_short(frame.filename)}:{frame.lineno} {frame.name}" for frame in traceback.extract_tb(error.__traceback__)
+            ]
+        return json.dumps(found, ensure_ascii=False)
+
+
+def begin(*, messages: bool = False) -> None:
+    """Log to standard error from now on."""
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(Lines())
+    root = logging.getLogger()
+    root.handlers[:] = [handler]
+    root.setLevel(logging.WARNING)
+    logging.getLogger("bindery").setLevel(logging.INFO)
+    logging.getLogger(MESSAGES).setLevel(logging.DEBUG if messages else logging.WARNING)
+
+
+def _short(filename: str) -> str:
+    path = Path(filename)
+    return str(path.relative_to(_ROOT)) if path.is_relative_to(_ROOT) and ".venv" not in path.parts else path.name

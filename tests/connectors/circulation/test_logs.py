@@ -1,0 +1,60 @@
+"""The sidecar's log is JSON, line by line, and says nothing of who somebody is."""
+
+from __future__ import annotations
+
+import json
+import logging
+import sys
+from collections.abc import Iterator
+
+import pytest
+
+from connectors.circulation import logs
+from connectors.circulation.embedded.backend import Embedded
+from tests.connectors.circulation.conftest import Clock
+from tests.connectors.circulation.running import Raw, running
+
+NOW = "20261120    130000"
+NAMES = ("", "bindery", logs.MESSAGES)
+
+
+@pytest.fixture(autouse=True)
+def as_before() -> Iterator[None]:
+    found = [(logging.getLogger(name), logging.getLogger(name).level, logging.getLogger(name).handlers[:]) for name in NAMES]
+    yield
+    for logger, level, handlers in found:
+        logger.setLevel(level)
+        logger.handlers[:] = handlers
+
+
+def _lines(text: str) -> list[dict[str, object]]:
+    return [json.loads(line) for line in text.splitlines()]
+
+
+def test_an_error_tells_its_place_and_none_of_its_values(capsys: pytest.CaptureFixture[str]) -> None:
+    logs.begin()
+    card = "010190-1234"
+    try:
+        raise ValueError(f"no such card {card}")
+    except ValueError:
+        logging.getLogger("bindery.circulation").exception("a message of %s could not be answered", card)
+    [line] = _lines(capsys.readouterr().err)
+    assert line["level"] == "error" and line["what"] == "a message of ••••••-•••• could not be answered"
+    assert line["error"] == "ValueError" and line["said"] == "no such card ••••••-••••"
+    assert [str(one).rpartition(" ")[2] for one in line["where"]] == [sys._getframe().f_code.co_name]  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize("messages", [False, True])
+def test_a_kiosk_s_lines_are_logged_only_when_asked_for_and_masked(
+    library: Embedded, clock: Clock, capsys: pytest.CaptureFixture[str], messages: bool
+) -> None:
+    logs.begin(messages=messages)
+    with running(library, now=clock) as server, Raw(server.port) as kiosk:
+        kiosk.log_in()
+        kiosk.ask(f"63001{NOW}  Y       AOlindeby|AAc1|AC|AD1234|")
+    text = capsys.readouterr().err
+    found = [str(line["what"]) for line in _lines(text) if line["from"] == logs.MESSAGES]
+    assert "1234" not in text and "Reader One" not in text and "secret" not in text
+    assert [line.split(" and was")[0] for line in found] == (
+        ["kiosk1 asked 9300CNkiosk1|CO****|", f"kiosk1 asked 63001{NOW}  Y       AOlindeby|AAx#|AC|AD****|"] if messages else []
+    )
