@@ -81,6 +81,10 @@ class OaiHarvest(PulledFlow):
         """The harvest's own schedule, and that of the comparison."""
         return super().moments() | ({"compare": self.compare} if self.compare else {})
 
+    def brings(self, table: str) -> bool:
+        """Its records always; titles while they are bound."""
+        return table == self.table or self.binds
+
     @property
     def series(self) -> tuple[str, ...]:
         """What is harvested, each with windows of its own: the prefix, or the prefix and a set."""

@@ -30,6 +30,7 @@ from include.engine.inbound.connector import Inbound, Work
 from include.engine.inbound.ending import ending
 from include.engine.inbound.gather import Gather, gathered
 from include.engine.inbound.originals import with_originals
+from include.engine.inbound.others import others
 from include.engine.inbound.spared import Spared
 from include.engine.inbound.stage import MANIFEST
 from include.engine.inbound.work import Outcome, json_counts, key_of, named_rows, nothing_to_do, staging, work_on
@@ -190,12 +191,14 @@ class _Run:
         """What a full export deletes: only that deletes what it does not name. It is held when that is too much."""
         full = [table for table in self.tables if self.connector.mode(self.delivery, table) == "full"]
         if self.delivery.table in full and self.spared.unknown:
-            missing = would_delete(*self._compared(self.delivery.table), self.spared.of(self.delivery.table))
+            theirs = others(self.engine, self.delivery, self.delivery.table)
+            missing = would_delete(*self._compared(self.delivery.table), self.spared.of(self.delivery.table), theirs)
             self.warnings.update(self.spared.withhold(missing))
         if not self.delivery.facts.get("approved"):
             for table in full:
                 compared = self._compared(table)
-                brake(plan(*compared, "full", spared=self.spared.of(table)), compared[1], self.delivery.partner)
+                theirs = others(self.engine, self.delivery, table)
+                brake(plan(*compared, "full", spared=self.spared.of(table), others=theirs), compared[1], self.delivery.partner)
 
     def _compared(self, table: str) -> tuple[Lake, Contract, str, Rows]:
         rows = GatedRows(self.folder, table, self.key, np.asarray(self.late[table], dtype=np.int64))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import asdict, replace
+from functools import partial
 
 import sqlalchemy as sa
 
@@ -12,6 +13,7 @@ from include.engine.failpoints import point
 from include.engine.inbound.connector import Inbound
 from include.engine.inbound.ending import ending
 from include.engine.inbound.gate import GatedRows
+from include.engine.inbound.others import others
 from include.engine.inbound.spared import spared
 from include.engine.inbound.work import Outcome, nothing_to_do
 from include.engine.lake.migrate import ensure
@@ -46,6 +48,7 @@ def publish(engine: Engine, delivery_id: str, connector: Inbound) -> Outcome:
                 connector.mode(delivery, table),
                 lambda: claims.check(engine.ledger, token),
                 spared=spared(engine, delivery, table),
+                others=partial(others, engine, delivery, table),
             )
             point("publish.table")
         point("publish.committed")
@@ -90,8 +93,8 @@ def _rehearse(engine: Engine, delivery: Delivery, token: Token, connector: Inbou
     would = {}
     for table in delivery.facts["tables"]:
         rows, mode = GatedRows.of(engine, delivery, table), connector.mode(delivery, table)
-        kept = spared(engine, delivery, table)
-        planned = plan(engine.lake, engine.contract(table), delivery.partner, rows.reader, mode, spared=kept)
+        kept, theirs = spared(engine, delivery, table), others(engine, delivery, table)
+        planned = plan(engine.lake, engine.contract(table), delivery.partner, rows.reader, mode, spared=kept, others=theirs)
         would[table] = {"added": planned.added, "changed": planned.changed, "deleted": planned.deleted, "unchanged": planned.unchanged}
     claims.note(engine.ledger, token, would=would)
     return Outcome(delivery.id, delivery.state, f"status test, nothing is published; it would have been {would}")

@@ -18,6 +18,7 @@ from include.engine.lake.files import DataFile, files_of, rows_of
 from include.engine.lake.rows import compare, repeated, row_hash
 from include.engine.lake.store import TableStore
 from include.engine.lake.table import (
+    OWN_COLUMNS,
     PARTITION,
     PLACEHOLDER,
     Lake,
@@ -38,8 +39,28 @@ Rows = Callable[[], pa.RecordBatchReader]
 
 
 @dataclass(frozen=True)
+class Others:
+    """Deliveries of the partner's other flows. A row that one of them changed last is theirs: a full export that lacks it does not delete it,
+    nor does it count among the rows of which a share may go. With `win` it is not changed either, whatever is delivered under its key."""
+
+    deliveries: tuple[str, ...] = ()
+    win: bool = False
+
+    def rows(self, store: TableStore, files: Sequence[DataFile], count: int) -> npt.NDArray[np.bool_]:
+        """Which of the `count` rows of `files` are theirs."""
+        if not self.deliveries:
+            return np.zeros(count, bool)
+        column = rows_of(store, files, pa.schema([OWN_COLUMNS.field("_delivery")])).column("_delivery")
+        return np.asarray(pc.is_in(column, value_set=pa.array(self.deliveries, pa.string()))).astype(bool)
+
+
+NO_OTHERS = Others()
+
+
+@dataclass(frozen=True)
 class Plan:
-    """Rows that a delivery would add, change, delete and leave, and the rows (without placeholders) that the partner has now.
+    """Rows that a delivery would add, change, delete and leave, and the rows (without placeholders) that the partner has now;
+    for a full export, those that it may delete.
 
     `placeholders` are among `added`: rows that stand for what other tables name but nobody has delivered.
     """
@@ -65,22 +86,25 @@ def plan(
     mode: Mode,
     delete_keys: pa.Table | None = None,
     spared: Sequence[pa.Table] = (),
+    others: Others = NO_OTHERS,
 ) -> Plan:
     """What `publish` with the same arguments would do now. Nothing is written, also no table is made."""
     if not exists(lake, contract.table):
         incoming = _keys_and_hashes(rows, contract_schema(contract), contract, partner)
         return Plan(incoming.num_rows, 0, 0, 0, int(placeholders_in(incoming).sum()), 0)
     handle, store = open_table(lake, contract.table), store_of(lake, contract.table)
-    return differences(handle, store, contract, partner, rows, mode, delete_keys, spared).plan
+    return differences(handle, store, contract, partner, rows, mode, delete_keys, spared, others).plan
 
 
-def would_delete(lake: Lake, contract: Contract, partner: str, rows: Rows, spared: Sequence[pa.Table] = ()) -> pa.Table:
+def would_delete(
+    lake: Lake, contract: Contract, partner: str, rows: Rows, spared: Sequence[pa.Table] = (), others: Others = NO_OTHERS
+) -> pa.Table:
     """The keys of the rows that `publish` in mode `full` would delete now for want of being named."""
     narrow = pa.schema([contract_schema(contract).field(name) for name in key_of(contract)])
     if not exists(lake, contract.table):
         return narrow.empty_table()
     handle, store = open_table(lake, contract.table), store_of(lake, contract.table)
-    found = differences(handle, store, contract, partner, rows, "full", None, spared)
+    found = differences(handle, store, contract, partner, rows, "full", None, spared, others)
     return rows_of(store, found.files, narrow).filter(pa.array(found.gone))
 
 
@@ -119,6 +143,7 @@ def differences(
     mode: Mode,
     delete_keys: pa.Table | None,
     spared: Sequence[pa.Table] = (),
+    others: Others = NO_OTHERS,
 ) -> Differences:
     """Compare the delivery with the partner's rows at the handle's version, by the contract's key and the row hash."""
     wanted = {field.name: field for field in contract_schema(contract)}
@@ -130,14 +155,17 @@ def differences(
     stands_in = placeholders_in(current)
     found = compare(current, incoming, keys)
     take, drop = np.zeros(incoming.num_rows, bool), np.zeros(current.num_rows, bool)
+    theirs = others.rows(store, files, current.num_rows)
     real = ~placeholders_in(incoming)[found.changed]  # a placeholder never takes the place of what is there
+    if others.win:
+        real &= ~theirs[found.replaced]
     take[found.added] = True
     take[found.changed[real]] = True
     drop[found.replaced[real]] = True
     gone = np.zeros(current.num_rows, bool)
     if mode == "full":
         gone[found.missing] = True
-        gone &= ~stands_in
+        gone &= ~(stands_in | theirs)
         for named in spared:
             if gone.any():
                 columns = pa.schema([fields[name] for name in named.schema.names])
@@ -145,13 +173,15 @@ def differences(
     elif delete_keys is not None:
         gone = named_by(current, delete_keys, keys)
         gone[np.setdiff1d(np.arange(current.num_rows), found.missing, assume_unique=True)] = False  # delivered again: not deleted
+    if others.win:
+        gone &= ~theirs
     planned = Plan(
         added=len(found.added),
         changed=int(real.sum()),
         deleted=int(gone.sum()),
         unchanged=found.unchanged + int((~real).sum()),
         placeholders=int(placeholders_in(incoming)[found.added].sum()),
-        rows_before=current.num_rows - int(stands_in.sum()),
+        rows_before=current.num_rows - int((stands_in | theirs if mode == "full" else stands_in).sum()),
     )
     hashes = incoming.column("_row_hash").to_numpy().astype(np.int64, copy=False)
     return Differences(planned, files, take, hashes, drop | gone, gone)

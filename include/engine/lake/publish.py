@@ -16,7 +16,7 @@ from include.engine.lake.commit import Change, transact
 from include.engine.lake.files import DataFile, PartitionWriter, files_of, kept
 from include.engine.lake.log import Commit, recorded
 from include.engine.lake.migrate import ensure
-from include.engine.lake.plan import Mode, Rows, conformed, differences, narrowed, placeholders_in, refuse_repeated
+from include.engine.lake.plan import Mode, Others, Rows, conformed, differences, narrowed, placeholders_in, refuse_repeated
 from include.engine.lake.rows import KeysSeen
 from include.engine.lake.store import TableStore
 from include.engine.lake.table import PLACEHOLDER, Lake, data_schema, exists, key_of, open_table, store_of
@@ -51,13 +51,15 @@ def publish(
     check: Callable[[], None],
     delete_keys: pa.Table | None = None,
     spared: Sequence[pa.Table] = (),
+    others: Callable[[], Others] = Others,
 ) -> Published:
     """Bring the partner's part of `contract.table` to what the delivery says; readers see all of it or nothing.
 
     `rows` gives batches with the contract's columns (`partner` may be missing) and, where known, `_record`; it may be called several
     times. A key that is there with the same content is left alone; a row with `placeholder` true never replaces one, and is not deleted
     by a full export that lacks it. `delete_keys` (key columns; modes delta and append) names rows to delete; `spared` (tables of any of the
-    contract's columns) names rows that a full export does not delete though it lacks them. `check` raises StaleToken when a newer try has
+    contract's columns) names rows that a full export does not delete though it lacks them; `others` says
+    which rows are another flow's (asked at each look at the table, after it). `check` raises StaleToken when a newer try has
     taken over; it is the last thing before the commit. Any number of tries may run at once: one commits, all return its figures. Raises
     Refused (LAKE_KEY_TWICE, LAKE_ROW_INCOMPLETE, LAKE_WRONG_PARTNER), SettingsError CONTRACT_MIGRATION, Unreachable LAKE_BUSY. The brake
     on mass deletion is `plan` and `brake`, before this.
@@ -67,7 +69,7 @@ def publish(
     def prepare(handle: DeltaTable, store: TableStore, writer: PartitionWriter) -> Change:
         if not files_of(handle, partner):
             return _first(handle, writer, contract, partner, delivery_id, mode, rows)
-        found = differences(handle, store, contract, partner, rows, mode, delete_keys, spared)
+        found = differences(handle, store, contract, partner, rows, mode, delete_keys, spared, others())
         _write_taken(writer, conformed(rows(), writer.schema, contract, partner), found.take, found.hashes, delivery_id)
         planned = found.plan
         facts = _facts(handle, delivery_id, mode, planned.added, planned.changed, planned.deleted, planned.unchanged, planned.placeholders)

@@ -45,6 +45,13 @@ def see(ledger: Ledger, new: NewDelivery, *, tx: sa.Connection | None = None) ->
     return see_all(ledger, [new], tx=tx)[0]
 
 
+def of_flows(ledger: Ledger, partner: str, flows: Sequence[str]) -> list[str]:
+    """The ids of all deliveries of these flows of a partner."""
+    with ledger.read() as tx:
+        mine = (delivery.c.partner == partner, delivery.c.flow.in_(flows))
+        return list(tx.execute(sa.select(delivery.c.id).where(*mine).order_by(delivery.c.id)).scalars())
+
+
 def see_all(ledger: Ledger, new: Sequence[NewDelivery], *, tx: sa.Connection | None = None) -> list[Delivery]:
     """`see` for many, in one transaction: all or none. Those seen at the same time arrive the older file first, then by name."""
     with ledger.writing(tx) as tx:

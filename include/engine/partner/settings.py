@@ -94,6 +94,10 @@ class FlowSettings(Shape):
         "continue", description="whether later deliveries of a table wait while one is blocked"
     )
 
+    def brings(self, table: str) -> bool:
+        """Whether rows of this lake table may be of the flow; one that can tell says so."""
+        return True
+
 
 class ScheduledFlow(FlowSettings):
     """A flow that starts by the clock of the partner. `table` and `mode` are those of its deliveries, empty where it has none of its own."""

@@ -8,9 +8,9 @@ import pyarrow as pa
 import pytest
 
 from include.engine.errors import Held, Refused
-from include.engine.lake.plan import Plan, brake, plan
+from include.engine.lake.plan import Others, Plan, brake, plan, would_delete
 from include.engine.lake.table import Lake, exists, open_table
-from tests.engine.lake.helpers import COLUMNS, ITEM, contract, deliver, item, rows_of
+from tests.engine.lake.helpers import COLUMNS, ITEM, contract, deliver, item, rows_of, state
 
 
 @pytest.fixture
@@ -57,3 +57,31 @@ def test_placeholders_count_neither_as_rows_nor_as_deletions(lake: Lake) -> None
     deliver(lake, "d1", [item(1), *(item(n, placeholder=True) for n in range(2, 50))])
     planned = plan(lake, ITEM, "lindeby", rows_of([item(1)]), "full")
     assert (planned.rows_before, planned.deleted) == (1, 0)
+
+
+def test_a_full_export_neither_deletes_nor_counts_rows_of_another_flow(lake: Lake) -> None:
+    deliver(lake, "own", [item(n) for n in range(10)])
+    deliver(lake, "other", [item(n) for n in range(20, 60)], "delta")
+    others = Others(("other",))
+    planned = plan(lake, ITEM, "lindeby", rows_of([item(n) for n in range(7)]), "full", others=others)
+    assert (planned.deleted, planned.rows_before, planned.unchanged) == (3, 10, 7)
+    named = would_delete(lake, ITEM, "lindeby", rows_of([item(n) for n in range(7)]), others=others)
+    assert named.column("item_id").to_pylist() == ["i7", "i8", "i9"]
+    done = deliver(lake, "own again", [item(n) for n in range(7)], others=lambda: others)
+    assert (done.deleted, set(state(lake))) == (3, {f"i{n}" for n in [*range(7), *range(20, 60)]})
+
+
+def test_an_export_takes_over_a_row_of_another_flow_that_it_names(lake: Lake) -> None:
+    deliver(lake, "other", [item(1, "theirs"), item(2, "theirs")], "delta")
+    assert deliver(lake, "own", [item(1, "ours")], others=lambda: Others(("other",))).changed == 1
+    assert deliver(lake, "own again", [], others=lambda: Others(("other",))).deleted == 1
+    assert state(lake) == {"i2": ("theirs", 0)}
+
+
+def test_rows_of_flows_that_win_are_left_as_they_are(lake: Lake) -> None:
+    deliver(lake, "own", [item(1, "ours"), item(2, "ours")])
+    win = Others(("own",), win=True)
+    keys = pa.table({"item_id": ["i2", "i3"]})
+    done = deliver(lake, "fetched", [item(1, "theirs"), item(3, "theirs")], "delta", delete_keys=keys, others=lambda: win)
+    assert (done.added, done.changed, done.unchanged, done.deleted) == (1, 0, 1, 0)
+    assert state(lake) == {"i1": ("ours", 0), "i2": ("ours", 0), "i3": ("theirs", 0)}

@@ -1,5 +1,5 @@
 """The Swedish library harvests the Danish one: Bindery's provider serves lindeby's titles over OAI-PMH, almvik's flow fetches them, and each
-record that came is held against the one it was made of."""
+record that came, and the title that it became beside almvik's own, is held against the one it was made of."""
 
 from __future__ import annotations
 
@@ -46,13 +46,16 @@ def prepare(installation: Installation, stack: ExitStack) -> Play:
     def play(stage: Stage) -> Outcome:
         given = _titles(stage, GIVES)
         _until_served(stage, f"http://{HOST}:{port}/oai", len(given))
+        own = _titles(stage, TAKES)
         done = stage.deliver(TAKES, FLOW)
-        taken = _records(stage)
+        taken, titles = _records(stage), _titles(stage, TAKES)
         lines = [
             f"{GIVES} has {len(given):,} titles; {TAKES} got {len(taken):,}, and {done.counts.published - len(taken):,} tombstones",
             "each record is the title that it was made of, field by field" if taken == given else "the records are not those titles",
+            f"{TAKES} has {len(titles):,} titles now: {len(own):,} of its own and {len(titles.keys() - own.keys()):,} of {GIVES}",
         ]
-        return Outcome(TITLE, lines, _wrong(done.state, done.reason, given, taken))
+        wrong = _wrong(done.state, done.reason, given, taken)
+        return Outcome(TITLE, lines, wrong + ([] if titles == own | given else [f"{TAKES}'s titles are not its own and those of {GIVES}"]))
 
     return play
 
