@@ -1,4 +1,4 @@
-"""`python -m connectors check-partners [PARTNER] | schema`: is every partner's YAML right, and do its connections work?"""
+"""`python -m connectors check-partners [PARTNER] | schema | quarantine ...`: are the partners' YAML and connections right; what was set aside?"""
 
 from __future__ import annotations
 
@@ -11,17 +11,19 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from connectors import flow_models
+from connectors import flow_models, writings
 from include.engine.credentials import EnvironmentCredentials
-from include.engine.engine import ROOT
+from include.engine.engine import ROOT, Engine
 from include.engine.errors import BinderyError
 from include.engine.partner.loading import load_partners
 from include.engine.partner.loading import schema as partner_schema
 from include.engine.partner.settings import InboxFlow, Partner
 from include.engine.storage.check import check
 from include.engine.storage.filesystem import open_store
+from include.records.commands import commands
 
 app = typer.Typer(add_completion=False, help=__doc__)
+app.add_typer(commands(lambda: Engine.open(EnvironmentCredentials(), flow_models()), writings), name="quarantine")
 console = Console()
 
 

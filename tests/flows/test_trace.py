@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import pyarrow as pa
 import pytest
 
-from include.engine.delivery import Delivery
+from include.engine import clock
+from include.engine.delivery import Delivery, NewDelivery, State, delivery_id
+from include.engine.ledger import claims, deliveries, manifests
+from include.engine.ledger.manifests import Versions
+from include.engine.outbound.settled import settle
 from include.engine.replay import replay
 from include.engine.trace import Traced, card_pseudonym, control_number, file_named, hashed, isbn, merged, pseudonym
 from tests.connectors.ils.marc_records import iso
@@ -83,3 +88,35 @@ def test_an_empty_lake_has_nothing(library: House) -> None:
     assert ids(control_number(library.engine, "t1", None)) == []
     assert ids(isbn(library.engine, "978", None)) == []
     assert ids(pseudonym(library.engine, "0" * 32, frozenset({"havnsund"}))) == []
+
+
+def test_a_loan_is_followed_out_to_whom_it_was_sent_and_who_read_the_lake_since(at: Make) -> None:
+    house = at()
+    came = house.deliver("loans_1.csv", csv(LOANS, [loan(5)]))
+    [patron] = {row["patron"] for row in house.rows("loan")}
+    sent, read, early = (_sent(house, flow, pins) for flow, pins in (("adhl_upload", came), ("crm_sync", came), ("crm_mailing", None)))
+    rows = pa.RecordBatch.from_pylist(
+        [{"record": "loan 5", "outcome": "sent", "digest": 1}, {"record": "loan 6", "outcome": "sent", "digest": 1}]
+    )
+    versions = settle(house.engine, sent, lambda: iter([rows]), lambda: None)
+    manifests.pin(house.engine.ledger, sent.id, {"settled": Versions(versions.version_before, versions.version_after)})
+    found = {passage.delivery.id: passage for passage in pseudonym(house.engine, patron, None).passages}
+    assert {id: (one.direction, one.read) for id, one in found.items()} == {
+        came.id: ("in", False),
+        sent.id: ("out", False),
+        read.id: ("out", True),
+    }
+    assert early.id not in found
+
+
+def _sent(house: House, flow: str, came: Delivery | None) -> Delivery:
+    """An outbound delivery that has been received; it read the lake as `came` left it, or before."""
+    ledger = house.engine.ledger
+    new = NewDelivery(delivery_id("havnsund", flow, clock.now(), "", 0, 0), "havnsund", flow, "", clock.now())
+    deliveries.see(ledger, new)
+    claims.claim(ledger, new.id)
+    token = claims.take(ledger, new.id, "select")
+    pins = {} if came is None else {"loan": manifests.of(ledger, came.id)[0].tables["loan"].after}
+    for state in (State.STAGED, State.GATED, State.PUBLISHED):
+        done = claims.advance(ledger, token, state, pins=pins)
+    return done
