@@ -71,9 +71,10 @@ def pymarc_iterate(file, out):
 def marctable(file, out):
     import marctable
     import pyarrow.parquet as pq
+    import pymarc
 
     with Path(file).open("rb") as stream, Path(out).open("wb") as target:
-        marctable.to_parquet(stream, target)
+        marctable.to_parquet(pymarc.MARCReader(stream), target)  # as its own command does
     return pq.read_metadata(out).num_rows
 
 
@@ -88,7 +89,7 @@ def polars_marc21(file, out):
 def bib2(file, out):
     import subprocess
 
-    subprocess.run([sys.executable.replace("python", "bib2"), "-o", out, file], check=True, capture_output=True)
+    subprocess.run([str(Path(sys.executable).with_name("bib2")), "-o", out, file], check=True, capture_output=True)
     return
 
 
