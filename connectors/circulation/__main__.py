@@ -1,4 +1,4 @@
-"""Self-service, live: python -m connectors.circulation serve | load | kiosk | record | shadow | bridge | borrower-check | hash
+"""Self-service, live: python -m connectors.circulation serve | load | conflicts | kiosk | record | shadow | bridge | borrower-check | hash
 
 The store, the journal and the settings lie in `<BINDERY_HOME>/circulation`; the key that seals the journal is in Bindery's key store.
 """
@@ -88,6 +88,47 @@ def load(files: Annotated[list[Path], typer.Argument(exists=True, dir_okay=False
             backend.close(keep=False)
         for name, count in counts.items():
             console.print(f"{name}: {count:,}", highlight=False)
+
+    _told(run)
+
+
+@app.command()
+def conflicts(
+    cards: Annotated[bool, typer.Option("--cards", help="Card numbers in full, for staff who must find the patron.")] = False,
+    language: Annotated[str, typer.Option(help="en, da, sv or nl.")] = "en",
+    csv: Annotated[Path | None, typer.Option(help="Write them to this file, for a spreadsheet; only you can read it.")] = None,
+    close: Annotated[list[int] | None, typer.Option(help="The number of one that staff have dealt with.")] = None,
+) -> None:
+    """What kiosks were told and the library system does not agree with, both sides; the server may run meanwhile."""
+
+    def run() -> None:
+        from connectors.circulation.embedded.rules import Rules
+        from connectors.circulation.forwarding import keeping
+        from connectors.circulation.forwarding.report import COLUMNS, as_csv, rows
+        from connectors.circulation.forwarding.resume import resumed
+        from connectors.circulation.words import LANGUAGES
+
+        if language not in LANGUAGES:
+            raise typer.BadParameter(f"there are {', '.join(LANGUAGES)}", param_hint="--language")
+        where = folder()
+        rules = Rules.load(where / "rules.yaml") if (where / "rules.yaml").exists() else Rules()
+        state = resumed(where, _keys())
+        for number in close or ():
+            if number not in state.conflicts:
+                raise typer.BadParameter(f"there is no open conflict {number}", param_hint="--close")
+            keeping.close(where, number)
+        if close:
+            return
+        found = list(rows(state.conflicts.values(), language, rules.zone, masked=not cards))
+        if csv is not None:
+            csv.touch(mode=0o600)
+            csv.write_text(as_csv(found), encoding="utf-8")
+        else:
+            table = Table(*COLUMNS)
+            for row in found:
+                table.add_row(*(row[name] for name in COLUMNS))
+            console.print(table)
+        console.print(f"{len(found):,} conflicts, {len(state.waiting):,} transactions wait for the library system", highlight=False)
 
     _told(run)
 

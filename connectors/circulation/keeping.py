@@ -8,6 +8,7 @@ import os
 from collections import Counter
 from datetime import timedelta
 from pathlib import Path
+from typing import Protocol
 
 from connectors.circulation.backend import Away
 from connectors.circulation.embedded.backend import Embedded
@@ -79,8 +80,15 @@ def _built(path: Path, folder: Path, keys: KeyStore, store: Store) -> tuple[Fill
         return fill, *build(fill, folder, keys, store)
 
 
-async def retire_segments(folder: Path, keys: KeyStore, backend: Embedded) -> None:
-    """Let go of segments that the lake has, that the store has, and whose time is over."""
+class Committed(Protocol):
+    """A back end that says up to which entry it does not need the journal any more."""
+
+    @property
+    def committed(self) -> int: ...
+
+
+async def retire_segments(folder: Path, keys: KeyStore, backend: Committed) -> None:
+    """Let go of segments that the lake has, that the back end has, and whose time is over."""
     journal = folder / "journal"
     kept = timedelta(days=float(os.environ.get(DAYS, "30")))
     while True:

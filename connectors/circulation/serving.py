@@ -100,9 +100,10 @@ async def serve(folder: Path, keys: KeyStore, ports: Ports, limits: Limits | Non
         tasks.append(loop.create_task(_reread(folder, house, backend)))
         if isinstance(backend, Embedded):
             tasks += [loop.create_task(_measure(backend, house)), loop.create_task(keep(backend, COMMIT_SECONDS))]
-            tasks += [loop.create_task(take_fills(folder, keys, backend)), loop.create_task(retire_segments(folder, keys, backend))]
+            tasks.append(loop.create_task(take_fills(folder, keys, backend)))
         else:
             tasks.append(loop.create_task(keep_telling(backend, folder, house.metrics.registry)))
+        tasks.append(loop.create_task(retire_segments(folder, keys, backend)))
         print(json.dumps(found), flush=True)
         waiting = loop.create_task(stop.wait())
         done, _ = await asyncio.wait({waiting, *tasks}, return_when=asyncio.FIRST_COMPLETED)

@@ -10,7 +10,7 @@ import asyncio
 import logging
 from collections.abc import Callable
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -37,7 +37,8 @@ log = logging.getLogger("bindery.circulation")
 PIN_SECONDS = 12 * 3600.0
 """How long a PIN that the library system has called right serves while it is away."""
 CHECKPOINT = 5_000
-"""Entries after which the whole state is written down once, so that a start reads no further back."""
+CHECKPOINT_EVERY = timedelta(hours=12)
+"""Entries, or time, after which the whole state is written down once: a start reads no further back, and what is older may be retired."""
 
 
 class Forwarding:
@@ -59,7 +60,7 @@ class Forwarding:
         self._away = offline.Away(policy, copy, state)
         self._pins = RightPins(PIN_SECONDS)
         self._under_way: dict[str, asyncio.Future[Outcome]] = {}
-        self._checkpoint = state.applied
+        self._checkpoint, self._checkpoint_at = 0, now()
         self._turning = asyncio.Lock()
         self.breaker = Breaker(policy.breaker, now)
 
@@ -194,12 +195,22 @@ class Forwarding:
                 self.breaker.answered()
             told = await drain(self.remote, self.state, self.breaker, self._journaled, self._changes, self.policy.tries, self._now)
             self.state.forget(self._now() - KEPT)
-            if self.state.applied - self._checkpoint >= CHECKPOINT:
-                await self.checkpoint()
+            await self._checkpoint_now_and_then()
             return told
+
+    async def _checkpoint_now_and_then(self) -> None:
+        fresh = self.state.applied - self._checkpoint
+        if fresh >= CHECKPOINT or (fresh and self._now() - self._checkpoint_at >= CHECKPOINT_EVERY):
+            await self.checkpoint()
+
+    @property
+    def committed(self) -> int:
+        """Up to which entry the journal is not needed here any more."""
+        return max(self._checkpoint - 1, 0)
 
     async def checkpoint(self) -> None:
         """Write the whole state down as one entry."""
+        self._checkpoint_at = self._now()
         self._checkpoint = await self._journaled({"kind": "forwarding", "state": self.state.snapshot()})
         checkpointed(self._folder, self._checkpoint)
 

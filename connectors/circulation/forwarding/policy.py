@@ -21,7 +21,10 @@ Service = Literal["checkout", "checkin", "renew", "fee", "hold", "block"]
 
 
 def _pattern(text: str) -> str:
-    re.compile(text)
+    try:
+        re.compile(text)
+    except re.error as error:
+        raise ValueError(f"{text!r} is no regular expression: {error}") from None
     return text
 
 
