@@ -120,7 +120,8 @@ def overview(ledger: Ledger, settled: Partners, visible: Visible) -> Overview:
             own,
         )
     mistakes = _mistakes(standing) if visible is None else []
-    rows = [_row(partner, settled, cells, mistakes) for partner in sorted({partner for partner, _ in keys} | {m.partner for m in mistakes})]
+    everybody = {partner for partner, _ in keys} | {one.partner for one in mistakes} | set(settled.partners)
+    rows = [_row(partner, settled, cells, mistakes) for partner in sorted(everybody)]
     users = Counter(flow for _, flow in keys)
     return Overview(
         now,
