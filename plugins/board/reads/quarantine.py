@@ -74,7 +74,7 @@ def counted(tx: sa.Connection, partners: Partners, asked: Asked) -> int:
     parts = [sa.select(q.id).where(*one).limit(MANY + 1).subquery() for one in _branches(partners, asked)]
     if not parts:
         return 0
-    every = sa.union(*(sa.select(part) for part in parts)).subquery()
+    every = (sa.union_all if asked.reasons is None else sa.union)(*(sa.select(part) for part in parts)).subquery()
     return min(MANY + 1, tx.execute(sa.select(sa.func.count()).select_from(every)).scalar_one())
 
 
@@ -126,9 +126,10 @@ def reasons_there(tx: sa.Connection, partners: Partners) -> list[str]:
     """The reasons for which anything was ever set aside: from one to the next by the index, whatever the number of records."""
     found: set[str] = set()
     for scope in [sa.true()] if partners is None else [q.partner == one for one in sorted(partners)]:
-        last = ""
-        while (last := tx.execute(sa.select(sa.func.min(q.reason)).where(scope, q.reason > last)).scalar_one() or "") != "":
-            found.add(last)
+        first = sa.select(sa.func.min(q.reason).label("reason")).where(scope).cte("there", recursive=True)
+        following = sa.select(sa.func.min(q.reason)).where(scope, q.reason > first.c.reason).scalar_subquery()
+        there = first.union_all(sa.select(following).where(first.c.reason.is_not(None)))
+        found |= set(tx.execute(sa.select(there.c.reason).where(there.c.reason.is_not(None))).scalars())
     return sorted(found)
 
 
