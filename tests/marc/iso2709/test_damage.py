@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
@@ -14,7 +15,7 @@ from include.marc.iso2709.pieces import BETWEEN
 from include.marc.record import Field
 from tests.marc.iso import TITLE, Everything, everything, iso
 from tests.marc.iso2709.damages import DAMAGES, Damage
-from tests.marc.samples import FOLDER, needs_samples
+from tests.marc.samples import FILES, FOLDER, needs_samples
 
 KNOWN = {damage.name: damage for damage in DAMAGES}
 
@@ -188,9 +189,16 @@ EXPECTED: dict[str, tuple[list[str | None] | int, dict[str, int], dict[str, int]
         {"MARC_LENGTH_WRONG": 15, "MARC_DIRECTORY_WRONG": 15, "MARC_UTF8_DECLARED_MARC8": 15, "MARC_CONTROL_CHARACTER": 7},
         {"MARC_DIRECTORY_INVALID": 1},
     ),
+    # UTF-8 under a leader that says MARC-8.
+    "Catmandu-MARC__dollar_subfields.mrc": (2, {"MARC_UTF8_DECLARED_MARC8": 2}, {}),
+    "Evergreen__FSL.marc": (52, {"MARC_UTF8_DECLARED_MARC8": 52}, {}),
+    "Evergreen__map_data.mrc": (3, {"MARC_UTF8_DECLARED_MARC8": 3}, {}),
+    "pymarc__utf8_without_leader_flag.dat": (1, {"MARC_UTF8_DECLARED_MARC8": 1}, {}),
+    "Evergreen__jazz_1k.mrc": (1000, {"MARC_SUBFIELD_EMPTY": 5}, {}),
     "Evergreen__nepali.marc": (96, {"MARC_INDICATORS_WRONG": 1}, {}),
     "Evergreen__oss.marc": (42, {"MARC_LEADER_CHARACTER": 1, "MARC_SUBFIELD_CODE": 2}, {}),
-    "librisxl__7149593.marc": ([], {}, {"MARC_NOT_A_RECORD": 1, "MARC_TRUNCATED": 1}),  # line format, not ISO 2709
+    "librisxl__191503.marc": ([], {}, {"MARC_NOT_A_RECORD": 1, "MARC_TRUNCATED": 1}),  # line format, not ISO 2709
+    "librisxl__7149593.marc": ([], {}, {"MARC_NOT_A_RECORD": 1, "MARC_TRUNCATED": 1}),
     "pymarc__1251.dat": ([], {}, {"MARC_CHARSET_WRONG": 6}),  # Windows-1251, which no leader can say: name it with `charset`
     "pymarc__bad_eacc_encoding.dat": ([], {}, {"MARC_CHARSET_WRONG": 1}),
     "pymarc__bad_indicator.dat": (["426705"], {"MARC_TAG_INVALID": 1, "MARC_INDICATORS_WRONG": 1}, {}),
@@ -211,6 +219,15 @@ def test_the_damaged_samples_end_as_is_written_here(name: str) -> None:
     numbers, issues, aside = EXPECTED[name]
     assert (len(found.numbers) if isinstance(numbers, int) else found.numbers) == numbers
     assert (found.reasons, found.refusals) == (issues, aside)
+
+
+@needs_samples
+@pytest.mark.parametrize("file", [file for file in FILES if file.name not in EXPECTED], ids=lambda file: file.name)
+def test_every_other_sample_is_clean(file: Path) -> None:
+    found = everything(file.read_bytes(), family="unimarc" if "unimarc" in file.name else "marc21")
+    assert found.records
+    assert not found.issues
+    assert not found.aside
 
 
 @needs_samples
