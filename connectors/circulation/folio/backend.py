@@ -136,8 +136,9 @@ class Folio:
         if user is None or item is None or loan is None or (loan["userId"] != user["id"] and not isinstance(asked, Renew)):
             return None
         changed = moment(loan["metadata"]["updatedDate"]) >= at
-        renewed = changed and str(loan.get("action", "")).startswith("renewed")
-        if not (renewed or (isinstance(asked, Checkout) and changed and loan.get("action", "").startswith("checkedout"))):
+        action = str(loan.get("action", "")).casefold()  # also checkedOutThroughOverride, renewedThroughOverride
+        renewed = changed and action.startswith("renewed")
+        if not (renewed or (isinstance(asked, Checkout) and changed and action.startswith("checkedout"))):
             return None
         self._site.changed(asked.patron.card)
         shown = await self._site.shown(user, asked.patron.card)

@@ -23,7 +23,8 @@ async def reserve(site: Site, asked: Reserve) -> Outcome:
     if user is None:
         return Outcome(False, "CARD_UNKNOWN")
     instance = await instance_of(site, item) if item else asked.title
-    if not instance:
+    number = asked.hold if asked.change != "add" else ""
+    if not instance and not number:
         return Outcome(False, "ITEM_UNKNOWN")
     shown = await site.shown(user, asked.patron.card)
     if asked.change == "add":
@@ -34,7 +35,7 @@ async def reserve(site: Site, asked: Reserve) -> Outcome:
             raise site.odd(reply, "a request")
         site.changed(asked.patron.card)
         return Outcome(True, patron=shown, hold=hold_view(site.settings, reply.data))
-    own = await request_of(site, user["id"], instance)
+    own = await request_of(site, user["id"], instance, number)
     if own is None:
         return Outcome(False, "HOLD_UNKNOWN")
     changed = dict(own)
@@ -76,9 +77,10 @@ def _why(reply: Reply) -> str:
     return "TOO_MANY_HOLDS" if any("requesting" in error.get("message", "") for error in refusals.errors_of(reply.data)) else why
 
 
-async def request_of(site: Site, user_id: str, instance: str) -> Json | None:
-    """The user's open request for an instance or an item of it."""
-    return next((one for one in await site.requests("requesterId", user_id) if one.get("instanceId") == instance), None)
+async def request_of(site: Site, user_id: str, instance: str, number: str = "") -> Json | None:
+    """The user's open request by its number, else for an instance or an item of it."""
+    name, wanted = ("id", number) if number else ("instanceId", instance)
+    return next((one for one in await site.requests("requesterId", user_id) if one.get(name) == wanted), None)
 
 
 async def _item(site: Site, asked: Reserve) -> Json | None:

@@ -22,7 +22,7 @@ from connectors.circulation.forwarding.breaker import Breaker
 from connectors.circulation.forwarding.copy import Copy
 from connectors.circulation.forwarding.lake import changes_of
 from connectors.circulation.forwarding.policy import Policy
-from connectors.circulation.forwarding.replay import drain, sure
+from connectors.circulation.forwarding.replay import drain, is_there, sure
 from connectors.circulation.forwarding.report import live_report
 from connectors.circulation.forwarding.resume import checkpointed, resumed
 from connectors.circulation.forwarding.state import KEPT, Conflict, Json, State
@@ -59,8 +59,9 @@ class Forwarding:
         self._journal, self._copy, self._folder, self._now = journal, copy, folder, now
         self._away = offline.Away(policy, copy, state)
         self._pins = RightPins(PIN_SECONDS)
-        self._under_way: dict[str, asyncio.Future[Outcome]] = {}
+        self._under_way: dict[str, asyncio.Task[Outcome]] = {}
         self._checkpoint, self._checkpoint_at = 0, now()
+        self._tasks: set[asyncio.Task[Outcome]] = set()
         self._turning = asyncio.Lock()
         self.breaker = Breaker(policy.breaker, now)
 
@@ -101,15 +102,22 @@ class Forwarding:
         """See Backend. The same key again, even while the first is under way, gets the same outcome."""
         key = request.key
         if not key:
-            return await self._perform(request)
+            return await asyncio.shield(self._begun(request))
         if key in self._under_way:
             return replace(await asyncio.shield(self._under_way[key]), again=True)
         if (known := self.state.done.get(key)) is not None:
             await self._journal.settled()  # the first time may still be on its way to the disk
             return outcome_of(known[1], again=True)
-        task = self._under_way[key] = asyncio.ensure_future(self._perform(request))
+        task = self._under_way[key] = self._begun(request)
         task.add_done_callback(lambda _: self._under_way.pop(key, None))
-        return await asyncio.shield(task)  # a machine that hangs up leaves nothing half done
+        return await asyncio.shield(task)
+
+    def _begun(self, request: Request) -> asyncio.Task[Outcome]:
+        """In a task of its own: a machine that hangs up leaves nothing half done."""
+        task = asyncio.ensure_future(self._perform(request))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+        return task
 
     async def _perform(self, request: Request) -> Outcome:
         card = request.patron.card if hasattr(request, "patron") else ""
@@ -188,7 +196,7 @@ class Forwarding:
             if self.breaker.state == "open":
                 return 0
             if self.breaker.state == "half open":
-                if not await self.remote.online():
+                if not await is_there(self.remote):
                     self.breaker.failed()
                     return 0
                 log.warning("the library system is back; %d transactions wait for it", len(self.state.waiting))
@@ -236,6 +244,7 @@ class Forwarding:
 
     async def close(self) -> None:
         """Keep everything and end."""
+        await asyncio.gather(*self._tasks, return_exceptions=True)
         await self.checkpoint()
         await self.remote.close()
         self._copy.close()

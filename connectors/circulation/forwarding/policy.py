@@ -1,7 +1,7 @@
 """What is done while the library system is away: the part `away` of ils.yaml.
 
 away:
-  services: [checkout, checkin, renew]      # what is accepted; everything else is answered "does not answer"
+  services: [checkout, checkin, renew, fee]  # what is accepted; everything else is answered "does not answer"
   loans: 10                                 # of one card, since the library system went away
   cards: "[0-9]{10}"                        # a card that the copy does not know must look like this
   unknown_cards: accept                     # refuse: only cards in the copy
@@ -43,7 +43,7 @@ class Breaker(Shape):
 class Policy(Shape):
     """See above. Patterns must match the whole of a card or barcode."""
 
-    services: frozenset[Service] = frozenset({"checkout", "checkin", "renew"})
+    services: frozenset[Service] = frozenset({"checkout", "checkin", "renew", "fee"})
     loans: Count = Field(10, description="loans of one card while the library system is away")
     renewals: Count = Field(10, description="renewals of one card while it is away")
     cards: Pattern = ".+"

@@ -41,7 +41,7 @@ async def drain(
             waiting.tries += 1
             breaker.failed()
             # Fails by itself though the system answers: staff get it, so that it does not hold up the others.
-            if waiting.tries < tries or not await remote.online():
+            if waiting.tries < tries or not await is_there(remote):
                 return count
             outcome = Outcome(False, FAILS)
         breaker.answered()
@@ -92,6 +92,14 @@ def late(waiting: Waiting) -> Request:
     if waiting.kind == "checkin":
         more["returned"] = getattr(request, "returned", None) if request.no_block else at
     return replace(request, no_block=True, at=at, **more)
+
+
+async def is_there(remote: Remote) -> bool:
+    """Whether the library system answers."""
+    try:
+        return await sure(remote.online())
+    except Away:
+        return False
 
 
 async def sure(asked: Awaitable[T]) -> T:

@@ -138,7 +138,9 @@ class Koha:
     async def _has_it(self, asked: Checkout | Renew, at: datetime) -> Outcome | None:
         patron, item = await asyncio.gather(self._site.patron(asked.patron.card), self._site.item(asked.item, afresh=True))
         loan = await self._site.checkout_of(item["item_id"]) if item else None
-        if patron is None or item is None or loan is None or loan["patron_id"] != patron["patron_id"]:
+        if patron is None or item is None or loan is None:
+            return None
+        if loan["patron_id"] != patron["patron_id"] and not isinstance(asked, Renew):
             return None
         lent, renewed = moment(loan["checkout_date"]) >= at, bool(loan.get("last_renewed_date")) and moment(loan["last_renewed_date"]) >= at
         if not (renewed or (lent and isinstance(asked, Checkout))):

@@ -6,6 +6,7 @@ import asyncio
 import ssl
 from collections.abc import Mapping
 from contextlib import suppress
+from time import monotonic
 from typing import Protocol
 
 from connectors.circulation.backend import Away, Unsure
@@ -20,6 +21,8 @@ from connectors.circulation.sip2.dates import stamp
 from include.engine.credentials import Connection
 
 SECONDS = 8.0
+IDLE_SECONDS = 20.0
+"""After so long a connection is asked whether it is still there: a return must not be what finds out."""
 
 
 class Returns(Protocol):
@@ -80,14 +83,14 @@ class OverSip:
 
     def __init__(self, settings: SipCheckin, accounts: Mapping[str, Connection], *, seconds: float = SECONDS) -> None:
         self._settings, self._accounts, self._seconds = settings, accounts, seconds
-        self._clients: dict[str, Client] = {}
+        self._clients: dict[str, tuple[Client, float]] = {}
         self._locks: dict[str, asyncio.Lock] = {}
 
     async def take_back(self, site: Site, asked: Checkin, item: Json) -> Outcome:
         """See Returns. SIP2 answers in turn, so one return at a time and branch."""
         name = asked.branch if asked.branch in self._accounts else "*"
         async with self._locks.setdefault(name, asyncio.Lock()):
-            client = self._clients.pop(name, None) or await self._connected(name)
+            client = await self._there(name)
             zone, returned = site.settings.zone, asked.returned or asked.at
             # With "no block" Koha takes the return date as the day on which it came back.
             fixed = {"no block": "NY"[asked.no_block], "transaction date": stamp(asked.at, zone), "return date": stamp(returned, zone)}
@@ -100,8 +103,19 @@ class OverSip:
                 raise Unsure(
                     f"Koha's SIP2 server did not say what came of a return ({type(error).__name__})", do="It is looked up."
                 ) from error
-            self._clients[name] = client
+            self._clients[name] = client, monotonic()
         return _outcome(site, item, answer)
+
+    async def _there(self, name: str) -> Client:
+        client, used = self._clients.pop(name, (None, 0.0))
+        if client is not None and monotonic() - used > IDLE_SECONDS:
+            try:
+                await client.ask("99")
+            except (OSError, TimeoutError, ValueError):
+                with suppress(OSError):
+                    await client.close()
+                client = None
+        return client or await self._connected(name)
 
     async def _connected(self, name: str) -> Client:
         account = self._accounts.get(name)
@@ -122,7 +136,7 @@ class OverSip:
 
     async def close(self) -> None:
         """See Returns."""
-        for client in self._clients.values():
+        for client, _ in self._clients.values():
             with suppress(OSError):
                 await client.close()
         self._clients.clear()

@@ -108,6 +108,7 @@ def item_view(settings: KohaSettings, found: Json, *, due: datetime | None = Non
         due=due,
         holds=len(holds),
         hold_for=str(own["patron_id"]) if own else "",
+        title_id=str(found.get("biblio_id") or ""),
     )
 
 

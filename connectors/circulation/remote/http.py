@@ -20,6 +20,7 @@ import httpx
 from connectors.circulation.backend import Away, Unsure
 
 log = logging.getLogger("bindery.circulation")
+logging.getLogger("httpx").setLevel(logging.WARNING)  # it logs each URL, and questions have card numbers in theirs
 
 CALL_SECONDS = 5.0
 MESSAGE_SECONDS = 8.0

@@ -11,6 +11,7 @@ import asyncio
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from socket import SHUT_RDWR
 
 from include.sandbox.servers.ils import Library
 from include.sandbox.servers.ports import HOST
@@ -24,6 +25,12 @@ class SipServer:
         self.accounts = accounts or {"sidecar": ("secret", "main")}
         self.drop = 0
         self.asked: list[str] = []
+        self._open: set[asyncio.StreamWriter] = set()
+
+    def cut(self) -> None:
+        """Close every connection, as a firewall does with idle ones."""
+        for writer in list(self._open):
+            writer.get_extra_info("socket").shutdown(SHUT_RDWR)
 
     @contextmanager
     def serving(self, port: int = 0) -> Iterator[int]:
@@ -43,6 +50,7 @@ class SipServer:
 
     async def _converse(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         branch: str | None = None
+        self._open.add(writer)
         try:
             while line := (await reader.readuntil(b"\r")).strip(b"\r\n").decode():
                 self.asked.append(line[:2])
@@ -65,6 +73,7 @@ class SipServer:
         except (asyncio.IncompleteReadError, ConnectionError, asyncio.CancelledError):
             return
         finally:
+            self._open.discard(writer)
             writer.close()
 
     def _checkin(self, fields: dict[str, str], branch: str) -> str:

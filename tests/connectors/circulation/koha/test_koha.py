@@ -253,6 +253,28 @@ class TestFaults:
         found = site.run(work)
         assert found is not None and found.ok
 
+    def test_a_connection_that_went_while_idle_is_noticed_before_a_return_is_sent(
+        self, site: Site, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr("connectors.circulation.koha.returning.IDLE_SECONDS", 0.0)
+        _do(site, _lend(site))
+
+        async def work(koha: Koha) -> None:
+            assert (await koha.perform(Checkin("k", site.clock(), "main", item="b2"))).ok
+            site.sip.cut()
+            assert (await koha.perform(Checkin("k", site.clock(), "main", item="b1"))).ok
+
+        site.run(work)
+        assert site.sip.asked == ["93", "09", "93", "09"]
+
+    def test_no_card_is_logged(self, site: Site, caplog: pytest.LogCaptureFixture) -> None:
+        with caplog.at_level("INFO"):
+            _do(site, _lend(site, card="1234567890"), _lend(site))
+            site.faults.set("change_error")
+            with pytest.raises(Unsure):
+                _do(site, _lend(site, "d1", "1234567890"), _lend(site, "d2"))
+        assert "1234567890" not in caplog.text
+
     def test_a_library_system_that_is_not_there_is_away(self, site: Site) -> None:
         with pytest.raises(Away, match="no login"):
             site.run(lambda koha: koha.patron(ME), url="http://127.0.0.1:1")
