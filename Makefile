@@ -44,9 +44,9 @@ crash-oai: ## kill -9 in mid-harvest, many seeds (SEEDS=50)
 	@bin/setup dev
 	$(PY) -m tests.crash.harvests --seeds $(or $(SEEDS),50)
 
-fuzz: ## MARC under random damage, the compiled reader against NumPy's (MINUTES=10); SIP2 under random bytes (INPUTS=10000000)
+fuzz: ## MARC under random damage, the compiled reader against NumPy's (MINUTES=10; SANITIZED=yes: built with sanitizers); SIP2 under random bytes (INPUTS=10000000)
 	@bin/setup dev
-	$(PY) -m tests.marc.fuzz --minutes $(or $(MINUTES),10)
+	$(PY) -m tests.marc.fuzz --minutes $(or $(MINUTES),10) $(if $(SANITIZED),--sanitized)
 	$(PY) -m tests.connectors.circulation.sip2.fuzz --inputs $(or $(INPUTS),10000000)
 
 marc: ## 200,000 generated MARC records, row by row as pymarc reads them (RECORDS=200000)

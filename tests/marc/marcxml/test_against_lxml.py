@@ -49,7 +49,11 @@ def as_others_write_it(content: bytes) -> list[bytes]:
     etree.cleanup_namespaces(prefixed)
     plain = etree.tostring(prefixed, xml_declaration=True, encoding="UTF-8")
     etree.indent(prefixed)
-    return [plain, etree.tostring(prefixed, xml_declaration=True, encoding="UTF-8"), bytes(etree.tostring(prefixed, encoding="UTF-16"))]
+    return [
+        plain,
+        etree.tostring(prefixed, xml_declaration=True, encoding="UTF-8"),
+        etree.tostring(prefixed, encoding="unicode").encode("utf-16"),
+    ]
 
 
 @needs_samples
