@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
+from types import SimpleNamespace
 
 import pytest
 
+from connectors.crm import outbound
+from connectors.crm.systems import system_of
 from include.engine.delivery import State
+from include.engine.ledger.parts import Part
 from include.sandbox.servers.salesforce.ingest import FINAL
 from tests.connectors.crm.conftest import SALESFORCE
 
@@ -97,3 +102,27 @@ def test_a_field_that_the_crm_does_not_know_blocks_the_delivery_and_a_mended_map
     assert (blocked.state, blocked.reason) == (State.BLOCKED, "CRM_JOB_REFUSED")
     assert "Fax_Machine__c" in library.receipt(blocked)
     assert org.state.org.all("Contact") == []
+
+
+def test_an_external_id_twice_in_one_delivery_goes_once_and_the_second_is_set_aside(library, org) -> None:
+    """The lake's keys make it impossible; the contract does not rely on that."""
+
+    def twice(work):
+        for found in outbound.select(work):
+            yield found
+            yield replace(found, left=None, unchanged=0)
+
+    same = {name: getattr(outbound, name) for name in ("reads", "contract", "render", "send", "confirm")}
+    library.has(**{f"p{number}": {**ANA, "last_name": f"Øst {number}"} for number in range(6)})
+    library.with_connector(SimpleNamespace(**same, select=twice))
+    done = library.sync()
+    assert (done.counts.in_, done.counts.published, done.counts.quarantined) == (12, 6, 6)
+    assert {one["LastName"] for one in org.state.org.all("Contact")} == {f"Øst {number}" for number in range(6)}
+
+
+def test_and_if_it_got_as_far_the_job_refuses_it_by_its_row_and_the_others_go(library, org) -> None:
+    system = system_of(library.engine.partner("lindeby").flows["crm_sync"], library.engine.credentials.get("lindeby_crm"))
+    body = b"Bindery_Id__c,LastName\na,Lund\nb,Holm\na,Skov\n"
+    tally = system.bulk(Part("d", 0, "p", True, "", 0, "", 3), "Contact", "Bindery_Id__c", body, lambda jobs: None)
+    assert {key: refusal.reason for key, refusal in tally.refused.items()} == {"a": "CRM_DUPLICATE"}
+    assert sum(one["Bindery_Id__c"] == "b" for one in org.state.org.all("Contact")) == 1

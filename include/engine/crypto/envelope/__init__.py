@@ -43,7 +43,8 @@ def encrypting(scheme: Scheme, out: Sink, recipients: Sequence[Recipient]) -> It
 
 def decrypt(scheme: Scheme, source: BinaryIO, secret: bytes, to: Path) -> None:
     """Open what was encrypted to `secret` (an OpenPGP secret key, or a private key in PEM followed by its certificate) into the file `to`,
-    which is there only once it is whole. Raises Tampered."""
+    which is there only once it is whole. Raises Tampered; for OpenPGP also Refused FILE_TOO_LARGE, beyond `openpgp.MOST` bytes: it is opened in
+    memory, where everything else here streams. No flow of the house opens OpenPGP: the sandbox's stand-ins and the tests do."""
     if scheme == "openpgp":
         openpgp.decrypt(source, secret, to)
     else:

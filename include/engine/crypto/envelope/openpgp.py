@@ -20,10 +20,13 @@ from pathlib import Path
 from typing import BinaryIO, cast
 
 from include.engine.crypto.envelope.recipient import Recipient, Sink, check_fingerprint, unusable
-from include.engine.errors import Tampered, Unreachable
+from include.engine.errors import Refused, Tampered, Unreachable
+from include.engine.reasons import words
 
 CHILD = Path(__file__).with_name("openpgp_child.py")
 BLOCK = 1 << 18
+MOST = 512 << 20
+"""Encrypted bytes that are opened at most."""
 
 
 def recipient(name: str, material: bytes, fingerprint: str, at: datetime) -> Recipient:
@@ -54,13 +57,18 @@ def encrypting(out: Sink, recipients: Sequence[Recipient]) -> Iterator[Sink]:
         yield stdin
 
 
-def decrypt(source: BinaryIO, secret: bytes, to: Path) -> None:
-    """See envelope.decrypt."""
+def decrypt(source: BinaryIO, secret: bytes, to: Path, most: int = MOST) -> None:
+    """See envelope.decrypt. The child holds the content in memory, up to twice its size: so no more than `most` encrypted bytes are taken."""
     with tempfile.NamedTemporaryFile(dir=to.parent, prefix=f".{to.name}.", delete=False) as part:
         whole = False
         try:
             with _child("decrypt", [secret], part.write) as stdin, contextlib.suppress(BrokenPipeError):
+                taken = 0
                 while block := source.read(BLOCK):
+                    taken += len(block)
+                    if taken > most:
+                        values = {"limit": most}
+                        raise Refused(words("FILE_TOO_LARGE", "en", **values), code="FILE_TOO_LARGE", values=values)
                     stdin.write(block)
             whole = True
         except Unreachable as error:

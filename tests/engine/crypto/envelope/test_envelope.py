@@ -15,6 +15,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from include.engine.crypto.envelope import Recipient, Scheme, ber, decrypt, encrypting, recipient
+from include.engine.crypto.envelope import openpgp as openpgp_scheme
 from include.engine.errors import Refused, Tampered
 from tests.engine.crypto.envelope.keys import DAY, NOW, Key, certificate, openpgp, openpgp_revoked, revocation_list
 from tests.engine.crypto.envelope.tools import gnupg, openssl
@@ -234,3 +235,12 @@ def test_a_damaged_file_is_tampered_and_nothing_else(data: bytes, at: int, tmp_p
     if broken != whole:
         with contextlib.suppress(Tampered):
             decrypt("cms", io.BytesIO(broken), certificate().secret, tmp_path / "plain")
+
+
+def test_openpgp_is_opened_up_to_a_size_and_what_is_larger_leaves_nothing_behind(tmp_path: Path) -> None:
+    key = openpgp()
+    closed = sealed("openpgp", os.urandom(500_000), key)
+    openpgp_scheme.decrypt(io.BytesIO(closed), key.secret, tmp_path / "plain", most=len(closed))
+    with pytest.raises(Refused, match="FILE_TOO_LARGE"):
+        openpgp_scheme.decrypt(io.BytesIO(closed), key.secret, tmp_path / "again", most=len(closed) - 1)
+    assert [file.name for file in tmp_path.iterdir()] == ["plain"]
