@@ -21,6 +21,8 @@ from connectors.circulation.ncip.lookups import own_hold
 from connectors.circulation.ncip.problems import MISSING, UNSUPPORTED, Problem, because
 from connectors.circulation.ncip.writing import Node, node, value
 
+WAITS = "AWAY_ACCEPTED"
+"""A change that is accepted and waits for the library system, which does not know of it yet."""
 Nodes = list[Node | None]
 Stands = Callable[[Outcome], Awaitable[Outcome | None]]
 R = TypeVar("R", bound=Asked)
@@ -33,9 +35,7 @@ async def checkout(asking: Asking) -> Nodes:
     request = Checkout(**asking.said(who.card, item), patron=who, item=item, due=due)  # type: ignore[arg-type]
 
     async def stands(outcome: Outcome) -> Outcome | None:
-        patron = await asking.backend.patron(Credentials(who.card))
-        loan = next((loan for loan in patron.loans if loan.item == item), None) if patron else None
-        return replace(outcome, due=loan.due) if loan else None
+        return await _lent(asking, outcome, who.card, item)
 
     outcome = await _done(asking, request, stands)
     until = Node("DateDue", asking.stamp(outcome.due)) if outcome.due else node("IndeterminateLoanPeriodFlag")
@@ -48,7 +48,8 @@ async def checkin(asking: Asking) -> Nodes:
     request = Checkin(**asking.said(item), item=item, returned=asking.moment("MandatedAction", "DateEventOccurred"))  # type: ignore[arg-type]
 
     async def stands(outcome: Outcome) -> Outcome | None:
-        return outcome if outcome.item is None or outcome.item.status != "on_loan" else None
+        found = await asking.backend.item(item)
+        return outcome if found is None or found.status != "on_loan" else None
 
     outcome = await _done(asking, request, stands)
     return [asking.item_id(item), _route(asking, outcome), *await _told(asking, replace(outcome, patron=None))]
@@ -71,11 +72,18 @@ async def renew(asking: Asking) -> Nodes:
     request = Renew(**said, patron=who, item=item, due=asking.moment("DesiredDateDue"))  # type: ignore[arg-type]
 
     async def stands(outcome: Outcome) -> Outcome | None:
-        return outcome if outcome.item is None or outcome.item.due == outcome.due else None
+        return await _lent(asking, outcome, who.card, item)
 
     outcome = await _done(asking, request, stands)
     due = Node("DateDue", asking.stamp(outcome.due)) if outcome.due else None
     return [asking.item_id(item), None if asking.old else asking.user_id(who.card), due, *await _told(asking, outcome)]
+
+
+async def _lent(asking: Asking, outcome: Outcome, card: str, item: str) -> Outcome | None:
+    """The outcome of a loan with the day that the item is due now, as long as this patron has it."""
+    patron = await asking.backend.patron(Credentials(card))
+    loan = next((loan for loan in patron.loans if loan.item == item), None) if patron else None
+    return replace(outcome, due=loan.due) if loan else None
 
 
 async def request_item(asking: Asking) -> Nodes:
@@ -92,7 +100,7 @@ async def request_item(asking: Asking) -> Nodes:
     async def stands(outcome: Outcome) -> Outcome | None:
         patron = await asking.backend.patron(Credentials(who.card))
         found = await own_hold(ours, patron) if patron else None
-        return replace(outcome, hold=found) if found else None
+        return replace(outcome, hold=found) if found else outcome if outcome.reason == WAITS else None
 
     outcome = await _done(asking, request, stands)
     hold = outcome.hold
@@ -120,7 +128,7 @@ async def cancel(asking: Asking) -> Nodes:
     )
 
     async def stands(outcome: Outcome) -> Outcome | None:
-        return outcome if hold is None else None
+        return outcome if hold is None or outcome.reason == WAITS else None
 
     outcome = await _done(asking, request, stands)
     gone = asking.request_id(number or (hold.hold if hold else "")) if number or hold else asking.item_id(item or title)

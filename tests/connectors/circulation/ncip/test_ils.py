@@ -1,0 +1,98 @@
+"""NCIP before a Koha or a FOLIO: answered by it while it is there, and by store and forward while it is not."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import httpx
+import pytest
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from connectors.circulation.metrics import Metrics
+from connectors.circulation.serving import doors_of
+from connectors.circulation.sip2.session import House
+from include.engine.crypto.keys import MemoryKeyStore
+from include.sandbox.servers.asgi import serving
+from tests.connectors.circulation.conftest import Clock
+from tests.connectors.circulation.forwarding.conftest import Place, place_of
+from tests.connectors.circulation.ncip.asking import Caller, doors, item, proof, user
+from tests.connectors.circulation.ncip.test_changes import _cancel, _lend, _renew, _request, _return
+from tests.connectors.circulation.running import terminals
+
+
+@pytest.fixture(params=["koha", "folio"])
+def place(request: pytest.FixtureRequest, home: object, keys: MemoryKeyStore, clock: Clock) -> Iterator[Place]:
+    with place_of(request.param, home, keys, clock) as found:  # type: ignore[arg-type]
+        yield found
+
+
+@contextmanager
+def asking(place: Place) -> Iterator[Caller]:
+    """One who asks NCIP of a sidecar before that library system."""
+    forwarding = place.opened()
+    house = House(forwarding, terminals(), {}, Metrics(), now=place.clock, doors=doors())
+
+    async def end(_: Request) -> Response:  # on the loop that everything lives on
+        await forwarding.close()
+        return Response()
+
+    async def turn(_: Request) -> Response:
+        return Response(str(await forwarding.turn()))
+
+    routes = [*doors_of(house), Route("/end", end, methods=["POST"]), Route("/turn", turn, methods=["POST"])]
+    with serving(Starlette(routes=routes)) as port:
+        found = Caller(port, house)
+        try:
+            yield found
+        finally:
+            found.http.post("/end")
+            found.http.close()
+            house.pins.close()
+
+
+def test_a_patron_borrows_renews_returns_requests_and_cancels(place: Place) -> None:
+    with asking(place) as asker:
+        assert asker.ask(f"<LookupUser>{proof('c1', '1234')}</LookupUser>")[0].endswith("UserIdentifierValue c1")
+        assert "User Authentication Failed" in asker.ask(f"<LookupUser>{proof('c1', '4321')}</LookupUser>")[0]
+        assert "Title One book" in asker.ask(f"<LookupItem>{item('b1')}</LookupItem>")[1]
+        for _ in range(2):  # the second is the same, sent again
+            assert "DateDue 2026-12-18" in _lend(asker)[-1]
+        assert place.library.lent == [("c1", "b1")]
+        assert "CheckOutItemResponse/Problem" in _lend(asker, card="c2")[0]
+        assert "DateDue" in _renew(asker)[-1]
+        for _ in range(2):
+            assert "Problem" not in _return(asker)[0]
+        assert "b1" not in place.library.loans
+        assert "DateDue" in _lend(asker)[-1]  # it was returned since: a new loan
+        placed = _request(asker, named=item("d2"))
+        number = placed[0].removeprefix("RequestItemResponse/RequestId/RequestIdentifierValue ")
+        assert number and _request(asker, named=item("d2")) == placed
+        found = asker.ask(f"<LookupRequest>{user('c1')}{item('d2')}</LookupRequest>")
+        assert found[0].endswith(number)
+        named = f"<RequestId><RequestIdentifierValue>{number}</RequestIdentifierValue></RequestId>"
+        for _ in range(2):
+            assert _cancel(asker, named)[0] == f"CancelRequestItemResponse/RequestId/RequestIdentifierValue {number}"
+        assert "Unsupported Service" in asker.ask(f"<DeleteItem>{item('b1')}</DeleteItem>")[0]
+
+
+def test_while_it_is_away_a_loan_is_accepted_once_and_told_once(place: Place) -> None:
+    with asking(place) as asker:
+        place.off()
+        for _ in range(3):
+            assert "DateDue" in _lend(asker)[-1]
+        assert "Temporary Processing Failure" in _request(asker)[0]  # which the policy does not accept
+        assert asker.ask(f"<LookupUser>{user('c1')}<LoanedItemsDesired/></LookupUser>")[1].endswith("ItemIdentifierValue b1")
+        place.on()
+        place.clock.on(minutes=1)
+        deadline = time.monotonic() + 20
+        while place.library.lent != [("c1", "b1")]:
+            assert time.monotonic() < deadline
+            assert httpx.post(str(asker.http.base_url.join("/turn"))).status_code == 200
+            place.clock.on(seconds=10)
+        assert "DateDue" in _lend(asker)[-1]
+        assert place.library.lent == [("c1", "b1")]
