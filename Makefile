@@ -1,6 +1,6 @@
 # `make demo` and `make test` do everything on a fresh machine; `make help` lists the rest.
 .DEFAULT_GOAL := help
-.PHONY: pictures crash-crm help demo test check lint types format bench crash crash-oai fuzz marc check-partners lock clean schema
+.PHONY: crash-circulation pictures crash-crm help demo test check lint types format bench crash crash-oai fuzz marc check-partners lock clean schema
 PY := .venv/bin/python
 export PYTHONPATH := $(CURDIR)
 
@@ -39,6 +39,10 @@ crash: ## kill -9 at every point of a delivery's life, many seeds (SEEDS=5)
 crash-crm: ## kill -9 in mid-sync with a CRM, many seeds (SEEDS=50)
 	@bin/setup dev
 	$(PY) -m tests.crash.crm --seeds $(or $(SEEDS),50)
+
+crash-circulation: ## kill -9 while a library system is told what kiosks did, many seeds (SEEDS=50)
+	@bin/setup dev
+	BINDERY_SEEDS=$(or $(SEEDS),50) $(PY) -m pytest -q tests/connectors/circulation/forwarding/test_kill.py
 
 crash-oai: ## kill -9 in mid-harvest, many seeds (SEEDS=50)
 	@bin/setup dev

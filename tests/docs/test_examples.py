@@ -14,6 +14,7 @@ import yaml
 import connectors
 from connectors import flow_models
 from connectors.circulation.embedded.store import Store
+from connectors.circulation.ils import Ils
 from connectors.circulation.loading import load
 from connectors.ils.profile import build
 from connectors.oai_pmh.provider import queries
@@ -35,6 +36,8 @@ CONTRACT = ROOT / "docs" / "add-a-contract.md"
 
 def kind(block: Block) -> str:
     """What a block of YAML is, by the file it names; one that names none is part of a partner's file."""
+    if block.file == "circulation/ils.yaml":
+        return "ils"
     folder = (block.file or "include/partners/").rpartition("/")[0]
     return {
         "circulation": "circulation",
@@ -78,6 +81,13 @@ def test_a_self_service_library_in_the_docs_can_be_loaded(block: Block, tmp_path
     (tmp_path / "library.yaml").write_text(block.text, encoding="utf-8")
     counts = load([tmp_path / "library.yaml"], tmp_path, Store(tmp_path / "store.db"))
     assert counts.keys() == yaml.safe_load(block.text).keys()
+
+
+@pytest.mark.parametrize("block", yaml_of("ils"), ids=lambda block: str(yaml.safe_load(block.text)["system"]))
+def test_a_library_system_in_the_docs_can_be_asked(block: Block, tmp_path: Path) -> None:
+    (tmp_path / "ils.yaml").write_text(block.text, encoding="utf-8")
+    settings = Ils.load(tmp_path / "ils.yaml")
+    assert settings.system in yaml.safe_load(block.text)
 
 
 @pytest.mark.parametrize("block", yaml_of("sets"), ids=str)
