@@ -1,8 +1,9 @@
 -- Each row of the lake's loan table with all its keys, and with the days of the events it tells of.
 -- A partner of `events` delivers a loan, its renewals and its return as rows of their own; one of `open` or `history` delivers one row a
--- loan, with a count of renewals and the day of return. Where both are there, the event's own row counts, and the other is not counted again.
+-- loan, with a count of renewals and the day of return. Where both are there (a kiosk tells of events, whatever the library system exports), the
+-- event's own row counts, and is not counted again: of a count of renewals only what is beyond those told as events.
 CREATE TABLE told AS
-    SELECT loan_id, bool_or(event = 'renewal') AS renewal, bool_or(event = 'return') AS returned
+    SELECT loan_id, count(*) FILTER (event = 'renewal') AS renewals, bool_or(event = 'return') AS returned
     FROM loan WHERE event <> 'loan' GROUP BY loan_id;
 
 CREATE TABLE loan_known AS
@@ -20,10 +21,11 @@ CREATE TABLE loan_known AS
                title_place(coalesce(named_agency, sole_title.agency), titled.control_number) AS title_key
         FROM titled LEFT JOIN sole_title ON sole_title.control_number = titled.control_number
     ), dated AS (
-        SELECT keyed.*,
+        SELECT keyed.* EXCLUDE (renewals),
                CASE WHEN event = 'loan' THEN loaned_on END AS loan_date,
                CASE WHEN event = 'renewal' THEN coalesce(local_day(happened_at), loaned_on)
-                    WHEN event = 'loan' AND renewals > 0 AND NOT coalesce(told.renewal, false) THEN loaned_on END AS renewal_date,
+                    WHEN event = 'loan' AND keyed.renewals > coalesce(told.renewals, 0) THEN loaned_on END AS renewal_date,
+               CASE WHEN event = 'loan' THEN keyed.renewals - coalesce(told.renewals, 0) ELSE keyed.renewals END AS renewals_here,
                event = 'loan' OR happened_at IS NULL AS renewal_estimated,
                CASE WHEN event = 'return' THEN coalesce(returned_on, local_day(coalesce(returned_at, happened_at)), loaned_on)
                     WHEN event = 'loan' AND NOT coalesce(told.returned, false)
@@ -32,7 +34,7 @@ CREATE TABLE loan_known AS
         FROM keyed LEFT JOIN told ON event = 'loan' AND told.loan_id = keyed.loan_id
     )
     SELECT kind, loan_date, renewal_date, renewal_estimated, return_date, return_estimated,
-           greatest(coalesce(renewals, 0), 1)::SMALLINT AS renewals,
+           greatest(coalesce(renewals_here, 0), 1)::SMALLINT AS renewals,
            CASE WHEN NOT return_estimated THEN least(greatest(return_date - loaned_on, 0), 32767)::SMALLINT END AS loan_days,
            coalesce(person.patron_key, getvariable('anonymous')) AS patron_key,
            item_id, place(item_id) AS item_key,

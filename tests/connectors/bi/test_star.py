@@ -69,6 +69,13 @@ def test_a_return_that_is_an_event_of_its_own_is_not_counted_again_from_the_loan
     assert measures["lindeby"] == Measures(1, 1, 1, 2026, 2026)
 
 
+def test_of_a_count_of_renewals_only_those_are_counted_that_are_no_events_of_their_own(tmp_path: Path) -> None:
+    at_the_desk_too = [loan("e1", renewals=3), loan("e1", "renewal")]
+    counted_later = [loan("e2", renewals=0), loan("e2", "renewal")]
+    _, measures = build(tmp_path, {"loan": table("loan", at_the_desk_too + counted_later)})
+    assert measures["lindeby"].renewals == 3 + 1
+
+
 def test_a_return_that_does_not_say_when_lies_at_the_day_of_the_loan_and_says_so(star: Path) -> None:
     query = "SELECT date, loan_days, item_key, title_key FROM {fact_loan} WHERE event = 'return' AND date_estimated"
     assert ask(star, query) == [(date(2026, 3, 14), None, "lindeby:", "lindeby:100:DK-799001")]
