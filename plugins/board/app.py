@@ -8,6 +8,7 @@ from typing import Any
 
 from fastapi import Depends, FastAPI, HTTPException, Request, Response
 from fastapi.exceptions import RequestValidationError
+from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException as StarletteHTTPException
 
 from include.engine.engine import Engine
@@ -42,7 +43,8 @@ def create(
 
     async def guard(request: Request, person: Person = Depends(users)) -> None:  # noqa: B008 - how FastAPI asks
         await csrf.check(request, secret, person.name)
-        request.state.viewer = viewer_of(person, board.partners().partners)
+        request.state.partners = await run_in_threadpool(board.partners)
+        request.state.viewer = viewer_of(person, request.state.partners.partners)
 
     board = Board(engine, secret, run_of)
     app = FastAPI(title="Bindery", docs_url=None, redoc_url=None, openapi_url=None, dependencies=[Depends(guard)])

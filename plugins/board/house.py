@@ -67,8 +67,14 @@ def _engine(request: Request) -> Engine:
     return board_of(request).engine()
 
 
+def all_partners(request: Request) -> Partners:
+    """Everybody's settings as they were when this request came in; what a page shows of them is `Settled`."""
+    found = getattr(request.state, "partners", None)
+    return found if isinstance(found, Partners) else Partners()
+
+
 def _settled(request: Request, viewer: Looking) -> Partners:
-    found = board_of(request).partners()
+    found = all_partners(request)
     if viewer.engineer:
         return found
     return Partners({id: one for id, one in found.partners.items() if viewer.sees(id)}, ())

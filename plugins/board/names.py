@@ -12,16 +12,15 @@ from include.engine.delivery import Delivery
 from include.engine.reasons.translate import bare
 from include.engine.receipts.compose import why as of_delivery
 from include.engine.receipts.layout import say as receipt_says
-from plugins.board.house import board_of
+from plugins.board.house import all_partners, board_of
 from plugins.board.say import say
 from plugins.board.say import table as words
 
 
 def partner(request: Request, id: str) -> str:
     """The partner's name; its id where the YAML does not say."""
-    board = board_of(request)
-    found = board.partners().partners.get(id)
-    return found.name if found else board.engine().partner_name(id)
+    found = all_partners(request).partners.get(id)
+    return found.name if found else board_of(request).engine().partner_name(id)
 
 
 def flow(language: str, name: str) -> str:

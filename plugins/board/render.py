@@ -17,7 +17,7 @@ from fastapi.responses import HTMLResponse
 from markupsafe import Markup
 
 from plugins.board import csrf, formats, names
-from plugins.board.house import board_of
+from plugins.board.house import all_partners, board_of
 from plugins.board.say import COOKIE, NAMES, language_of, say
 from plugins.board.viewer import Viewer
 
@@ -85,7 +85,7 @@ def airflow(request: Request, path: str) -> str:
 
 def zone(request: Request, partner: str) -> str:
     """The partner's time zone; UTC where its YAML cannot be read."""
-    found = board_of(request).partners().partners.get(partner)
+    found = all_partners(request).partners.get(partner)
     return found.timezone if found else "UTC"
 
 

@@ -12,7 +12,7 @@ from include.engine import clock
 from include.engine.ledger import audit, inbox, notices, pauses
 from include.engine.partner.loading import Mistake
 from include.engine.partner.settings import InboxFlow, Partner, ScheduledFlow
-from plugins.board.house import Settled, Using, board_of
+from plugins.board.house import Settled, Using, all_partners
 from plugins.board.reads import expected
 from plugins.board.reads.deliveries import listed
 from plugins.board.reads.overview import overview
@@ -25,7 +25,7 @@ LONGEST_YAML = 200_000
 
 
 @router.get("/partners", response_class=HTMLResponse)
-def all_partners(request: Request, viewer: Looking, engine: Using, settled: Settled) -> HTMLResponse:
+def everybody(request: Request, viewer: Looking, engine: Using, settled: Settled) -> HTMLResponse:
     """Every partner that the viewer may see, those with something wrong first."""
     found = overview(engine.ledger, settled, viewer.partners)
     now, paused = clock.now(), pauses.find(engine.ledger)
@@ -91,7 +91,7 @@ def resume(request: Request, viewer: Looking, engine: Using, partner: str, flow:
 
 
 def _there(request: Request, partner: str, flow: str) -> None:
-    known = board_of(request).partners().partners.get(partner)
+    known = all_partners(request).partners.get(partner)
     if known is None or (flow and flow not in known.flows):
         raise HTTPException(404)
 

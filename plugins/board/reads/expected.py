@@ -13,6 +13,7 @@ from include.engine.ledger.schema import delivery
 from include.engine.partner.settings import DeliverySpec, InboxFlow, Partner, ScheduledFlow, spec_for
 from include.engine.partner.when import last_due, next_due
 from include.engine.storage.seen import composed
+from plugins.board.reads.lanes import Newest
 
 c = delivery.c
 
@@ -39,30 +40,42 @@ class Due:
     ours: bool
 
 
-def missing(tx: sa.Connection, partners: Iterable[Partner], now: datetime) -> list[Missing]:
-    """Every expectation whose moment has passed by a quarter of an hour, and of whose files none has come since the moment before."""
+def missing(tx: sa.Connection, partners: Iterable[Partner], now: datetime, newest: Iterable[Newest] = ()) -> list[Missing]:
+    """Every expectation whose moment has passed by a quarter of an hour, and of whose files none has come since the moment before.
+
+    `newest` is what `lanes.newest` found: where the newest delivery of a line is the file itself, nothing more is asked of the ledger.
+    """
+    known = {(one.partner, one.flow, one.lane): one for one in newest}
     found: list[Missing] = []
     for partner in partners:
         for name, flow in partner.flows.items():
             if not isinstance(flow, InboxFlow) or not flow.enabled:
                 continue
             for spec in flow.deliveries:
-                if spec.expected is not None and (one := _missing(tx, partner, name, flow, spec, now)) is not None:
-                    found.append(one)
+                if spec.expected is None:
+                    continue
+                due = last_due(spec.expected, partner.timezone, now - GRACE)
+                since = last_due(spec.expected, partner.timezone, due - timedelta(minutes=1)) + GRACE
+                line = known.get((partner.id, name, spec.table))
+                if line is not None and line.seen_at >= since and not line.replay and _is(flow, spec, line.path):
+                    continue
+                last = _last(tx, partner, name, flow, spec)
+                if last is None or last < since:
+                    found.append(Missing(partner.id, name, spec.table, spec.files, due, last))
     return found
 
 
-def _missing(tx: sa.Connection, partner: Partner, name: str, flow: InboxFlow, spec: DeliverySpec, now: datetime) -> Missing | None:
-    due = last_due(str(spec.expected), partner.timezone, now - GRACE)
-    since = last_due(str(spec.expected), partner.timezone, due - timedelta(minutes=1)) + GRACE
+def _last(tx: sa.Connection, partner: Partner, name: str, flow: InboxFlow, spec: DeliverySpec) -> datetime | None:
+    """When the newest file of this kind came. Where a table has several kinds, the last hundred are looked through."""
     mine = (c.partner == partner.id, c.lane == spec.table, c.flow == name, c.origin.is_(None))
     newest = sa.select(c.path, c.seen_at).where(*mine).order_by(c.arrival.desc())
-    # One kind of file a table is the rule: its newest delivery answers. Of several kinds the last hundred are looked through.
     alone = sum(other.table == spec.table for other in flow.deliveries) == 1
-    for path, seen_at in tx.execute(newest.limit(1 if alone else 100)):
-        if alone or spec_for(flow, composed((path or "").rpartition("/")[2])) is spec:
-            return None if seen_at >= since else Missing(partner.id, name, spec.table, spec.files, due, seen_at)
-    return Missing(partner.id, name, spec.table, spec.files, due, None)
+    rows = tx.execute(newest.limit(1 if alone else 100))
+    return next((seen_at for path, seen_at in rows if alone or _is(flow, spec, path or "")), None)
+
+
+def _is(flow: InboxFlow, spec: DeliverySpec, path: str) -> bool:
+    return spec_for(flow, composed(path.rpartition("/")[2])) is spec
 
 
 def next_moments(partner: Partner, now: datetime) -> list[Due]:

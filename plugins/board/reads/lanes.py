@@ -30,6 +30,8 @@ class Newest:
     records: int
     seen_at: datetime
     touched_at: datetime
+    path: str
+    replay: bool
 
     @property
     def stopped(self) -> bool:
@@ -50,7 +52,7 @@ class Queue:
 def newest(tx: sa.Connection, partners: Partners) -> list[Newest]:
     """One row a line; word of files that did not come is no line of its own."""
     last = sa.select(sa.func.max(c.arrival)).where(within(partners), c.table != OVERDUE).group_by(c.partner, c.flow, c.lane)
-    columns = (c.id, c.partner, c.flow, c.lane, c.state, c.reason, c.dismissed_at, c.count_in, c.seen_at, c.touched_at)
+    columns = (c.id, c.partner, c.flow, c.lane, c.state, c.reason, c.dismissed_at, c.count_in, c.seen_at, c.touched_at, c.path, c.origin)
     rows = tx.execute(sa.select(*columns).where(c.arrival.in_(last)).order_by(c.partner, c.flow, c.lane))
     return [
         Newest(
@@ -64,6 +66,8 @@ def newest(tx: sa.Connection, partners: Partners) -> list[Newest]:
             row.count_in,
             row.seen_at,
             row.touched_at,
+            row.path or "",
+            row.origin is not None,
         )
         for row in rows
     ]

@@ -86,14 +86,15 @@ def overview(ledger: Ledger, settled: Partners, visible: Visible) -> Overview:
     with ledger.read() as tx:
         stopped: dict[str, Delivery] = {}
         newest: dict[tuple[str, str], list[lanes.Newest]] = {}
-        for one in lanes.newest(tx, visible):
+        lines = lanes.newest(tx, visible)
+        for one in lines:
             newest.setdefault((one.partner, one.flow), []).append(one)
             if one.stopped:
                 stopped[one.id] = deliveries.get(ledger, one.id, tx=tx)
         queues, days = lanes.queues(tx, visible), figures.days(tx, visible)
         aside, broken = figures.aside(tx, visible), figures.broken_rules(tx, visible)
         paused = pauses.find(ledger, tx=tx)
-        missing = expected.missing(tx, pauses.without(settled.partners.values(), paused), now)
+        missing = expected.missing(tx, pauses.without(settled.partners.values(), paused), now, lines)
         looks = [one for one in inbox.looks(ledger, tx=tx) if visible is None or one.partner in visible]
         standing = [one for one in notices.find(ledger, tx=tx) if visible is None or one.partner in visible]
     keys = {(id, flow) for id, one in settled.partners.items() for flow in one.flows} | set(newest)
