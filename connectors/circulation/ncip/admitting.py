@@ -59,7 +59,7 @@ async def create_user(asking: Asking) -> Nodes:
     name = _name(asking.body.one("NameInformation"))
     if not name:
         raise Problem(MISSING, "NameInformation")
-    born = asking.moment("DateOfBirth")
+    born = asking.moment("DateOfBirth", earliest=1850)
     told = {code: language for language, code in schemes.LANGUAGES.items()}
     request = Enrol(
         **asking.said(who.card),  # type: ignore[arg-type]

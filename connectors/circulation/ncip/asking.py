@@ -20,6 +20,8 @@ from connectors.circulation.ncip.writing import Node, node, value
 _PARTED_CPR = re.compile(r"(\d{6})[- ](\d{4})")
 _SECRETS = ("pin", "password", "pincode", "passcode")
 MONEY = Decimal("0.01")
+LATEST = 2200
+"""The last year of a moment that is believed."""
 
 
 @dataclass(frozen=True)
@@ -100,8 +102,8 @@ class Asking:
             "BibliographicItemId", "BibliographicItemIdentifier"
         )
 
-    def moment(self, *path: str) -> datetime | None:
-        """A moment of the message; without a zone it is in the library's."""
+    def moment(self, *path: str, earliest: int = 1970) -> datetime | None:
+        """A moment of the message; without a zone it is in the library's. Problem for what is none, or no moment that anybody means."""
         text = self.body.said(*path)
         if not text:
             return None
@@ -109,6 +111,8 @@ class Asking:
             found = datetime.fromisoformat(text)
         except ValueError:
             raise Problem("Invalid Date", path[-1]) from None
+        if not earliest <= found.year <= LATEST:
+            raise Problem("Invalid Date", path[-1])
         return found if found.tzinfo else found.replace(tzinfo=self.zone)
 
     def said(self, *about: object) -> dict[str, object]:

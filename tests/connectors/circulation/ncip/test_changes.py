@@ -118,6 +118,15 @@ def test_what_is_refused_has_the_standards_problem(asker: Caller, inside: str, k
     assert found[-1].endswith(f"Problem/ProblemElement {element}")
 
 
+@pytest.mark.parametrize("moment", ["0001-01-01T00:00:00+14:00", "0001-01-01", "9999-12-31T23:59:59-14:00", "1969-12-31T12:00:00", "soon"])
+def test_moments_that_nobody_means_are_refused(asker: Caller, moment: str) -> None:
+    mandated = f"<MandatedAction><DateEventOccurred>{moment}</DateEventOccurred></MandatedAction>"
+    invalid = "Problem/ProblemType Invalid Date"
+    assert invalid in _lend(asker, more=mandated)[0] and invalid in _return(asker, more=mandated)[0]
+    assert invalid in _lend(asker, more=f"<DesiredDateDue>{moment}</DesiredDateDue>")[0]
+    assert invalid in _request(asker, more=f"<NeedBeforeDate>{moment}</NeedBeforeDate>")[0]
+
+
 def test_limits_of_a_patron_and_of_an_item_have_their_problems(asker: Caller, living: Embedded, clock: Clock) -> None:
     assert _lend(asker, "b1")[-1].endswith(DUE)
     assert "Resource Cannot Be Provided" in _lend(asker, "b1", "c2")[0]
