@@ -19,9 +19,9 @@ from dags.house.assets import LAKE, asset
 log = logging.getLogger("bindery")
 
 
-def receive(delivery: str, connector: str) -> Any:
-    """Receive and stage: the partner's bytes kept as they came, then read into staged tables."""
-    return _receive(delivery, connector)
+def receive(delivery: str, connector: str, **settings: Any) -> Any:
+    """Receive and stage: the partner's bytes kept as they came, then read into staged tables. `settings` of the task, such as `retries`."""
+    return _receive.override(**settings)(delivery, connector)
 
 
 def gate(delivery: str, connector: str) -> Any:

@@ -25,6 +25,8 @@ from include.engine.ledger.leases import Lease, lease
 
 LEASE_SECONDS = 90.0
 """A harvest that says nothing for so long has lost the repository to the next one."""
+PATIENCE = 30.0
+"""Seconds that a harvest waits for another one of the same repository. Then its task ends, and is tried again later: it would hold a worker."""
 _RENEW_EVERY = 10.0
 
 
@@ -50,7 +52,7 @@ def fetch(pull: Pull) -> None:
     assert isinstance(flow, OaiHarvest)
     url = _url(pull, flow)
     name = f"oai:{sha256(url.encode()).hexdigest()[:16]}"
-    wait = flow.polite.longest_wait.total_seconds()
+    wait = min(PATIENCE, flow.polite.longest_wait.total_seconds())
     with lease(pull.engine.ledger, name, holder=pull.delivery.id, seconds=LEASE_SECONDS, wait=wait, again=True) as got:
         held = _Held(got, time.monotonic, time.monotonic())
         with client_of(flow, pull.engine.credentials, Waiting(flow.polite, held.alive)) as client:

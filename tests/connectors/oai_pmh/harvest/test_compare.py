@@ -17,8 +17,9 @@ from tests.connectors.oai_pmh.harvest.repository import DAY, Kept, Response, mad
 
 
 @pytest.mark.parametrize("quirks", ["", "quirks: {no_identifiers: true}"], ids=["by identifiers", "by records"])
-def test_a_comparison_finds_what_was_missed_changed_and_deleted_without_a_word(house, serve, quirks: str) -> None:
-    repository = serve(made(30), deletes="no")
+@pytest.mark.parametrize("deletes", ["no", "transient", "persistent"])
+def test_a_comparison_finds_what_was_missed_changed_and_deleted_without_a_word(house, serve, quirks: str, deletes: str) -> None:
+    repository = serve(made(30), deletes=deletes)
     house.settle(repository.url, quirks)
     house.harvest()
     del repository.records[4]  # gone without a word

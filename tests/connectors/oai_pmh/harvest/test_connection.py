@@ -89,6 +89,10 @@ def test_a_client_certificate_opens_a_server_that_wants_one(tmp_path, ledger) ->
             house.settle("/oai", "connection: repo", attempts=1)
             done = house.harvest()
             assert done.state == state, done.message
+            if state == State.ACKNOWLEDGED:
+                same(house, repository)
+            else:
+                assert house.records() == {}
 
 
 def _certificate(file: Path, name: str, ca: Path | None = None) -> None:

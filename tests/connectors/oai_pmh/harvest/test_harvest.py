@@ -84,6 +84,10 @@ def test_nothing_new_is_an_empty_harvest_that_succeeds_and_is_covered(house, ser
     done = house.harvest()
     assert (done.state, done.counts.in_) == (State.ACKNOWLEDGED, 0)
     assert windows.of_delivery(house.engine.ledger, done.id)[0].covered
+    same(house, repository)
+    repository.records = []
+    assert house.harvest().state == State.ACKNOWLEDGED
+    assert len(house.records()) == 5, "an empty list deletes nothing"
 
 
 def test_each_set_is_a_series_of_its_own_and_a_record_in_two_comes_once(house, serve) -> None:

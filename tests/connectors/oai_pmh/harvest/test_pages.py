@@ -12,6 +12,9 @@ from tests.connectors.oai_pmh.harvest.conftest import same
 from tests.connectors.oai_pmh.harvest.faults import BAD_PAGES, always, once, request_params
 from tests.connectors.oai_pmh.harvest.repository import made
 
+WHATEVER_IT_IS = {"OAI_PAGE_TRUNCATED", "OAI_PAGE_EMPTY", "OAI_PAGE_HTML", "OAI_PAGE_OTHER", "OAI_PAGE_DTD"}
+"""Of the bad pages those that do not lean on what a list looks like."""
+
 
 @pytest.mark.parametrize("wrong", BAD_PAGES.values(), ids=BAD_PAGES)
 def test_a_page_that_is_none_is_asked_for_again(house, serve, wrong) -> None:
@@ -35,6 +38,21 @@ def test_a_page_that_stays_none_ends_the_run_where_it_stands_and_nothing_after_i
     asked = len(repository.requests)
     assert house.run(failed.id).state == State.ACKNOWLEDGED  # cleared: it goes on at the page
     assert [request.token is not None for request in repository.requests[asked:]] == [False, True, True]  # Identify, pages three and four
+    same(house, repository)
+
+
+FIRST = [(name, verb) for name in BAD_PAGES for verb in ("Identify", "ListRecords") if verb == "ListRecords" or name in WHATEVER_IT_IS]
+
+
+@pytest.mark.parametrize(("name", "verb"), FIRST)
+def test_no_first_page_that_is_none_is_an_empty_harvest(house, serve, name: str, verb: str) -> None:
+    repository, wrong, code = serve(made(15)), BAD_PAGES[name], name.partition(" ")[0]
+    repository.fault = always(wrong, on=lambda request: request.verb == verb)
+    house.settle(repository.url)
+    failed = house.harvest()
+    assert (failed.state, failed.reason, house.records()) == (State.FAILED, code, {})
+    repository.fault = lambda request, answer: None
+    house.run(failed.id)
     same(house, repository)
 
 

@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from include.engine.delivery import State
+from include.engine.ledger import windows
 from tests.connectors.oai_pmh.harvest.conftest import same
 from tests.connectors.oai_pmh.harvest.faults import always
 from tests.connectors.oai_pmh.harvest.repository import Kept, Response, made, marc
@@ -46,6 +47,16 @@ def test_what_a_repository_wants_otherwise_is_a_setting(house, serve, quirk: str
     same(house, repository)
 
 
+def test_a_repository_that_refuses_a_prefix_beside_a_token_is_not_given_one(house, serve) -> None:
+    repository = serve(made(25))
+    repository.fault = always(
+        lambda right: Response(repository.error("badArgument").encode()), on=lambda r: r.token and "metadataPrefix" in r.params
+    )
+    house.settle(repository.url)
+    house.harvest()
+    same(house, repository)
+
+
 def test_without_the_setting_a_refusal_is_said_in_the_repositorys_words(house, serve) -> None:
     repository = serve(made(25))
     repository.fault = always(
@@ -63,6 +74,21 @@ def test_a_record_that_was_back_dated_into_a_covered_window_comes_with_the_overl
     house.harvest()
     repository.put(Kept("oai:test.example:late", datetime.now(UTC) - timedelta(hours=1), marc("late")))
     house.harvest()
+    same(house, repository)
+
+
+@pytest.mark.parametrize("granularity", ["second", "day"])
+def test_both_ends_of_a_window_belong_to_it(house, serve, granularity: str) -> None:
+    """A record of the very second (day) at which a window ended, that came into the repository when it had been asked already."""
+    repository = serve(made(5), granularity=granularity)
+    house.settle(repository.url, overlap="0 s")
+    [window] = windows.of_delivery(house.engine.ledger, house.harvest().id)
+    repository.put(Kept("oai:test.example:same", window.until_at, marc("same")))
+    done = house.harvest()
+    [window] = windows.of_delivery(house.engine.ledger, done.id)
+    first = next(request for request in repository.requests[::-1] if request.verb == "ListRecords")
+    assert (first.params["from"], first.params["until"]) == tuple(map(repository.stamp, (window.from_at, window.until_at)))
+    assert done.counts.added == 1
     same(house, repository)
 
 
