@@ -6,6 +6,7 @@ import logging
 from datetime import timedelta
 
 from include.engine import clock
+from include.engine.alerts.send import tell
 from include.engine.delivery import Delivery
 from include.engine.dispatch.calendar import tell_missing
 from include.engine.dispatch.inboxes import due, enter_all, watched
@@ -50,6 +51,7 @@ def _round(engine: Engine, patience: float) -> list[Delivery]:
     log.info(words, len(looked), seen, started, missing)
     enabled = {(one.id, name) for one in partners for name, flow in one.flows.items() if flow.enabled}
     start = (_lost(engine) + claim_next(engine, enabled))[:MOST]
+    tell(engine, found.partners.values())
     point("dispatch.claimed")
     return start
 

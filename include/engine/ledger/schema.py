@@ -7,7 +7,7 @@ from sqlalchemy import BigInteger, Boolean, Column, ForeignKey, Index, Integer, 
 
 from include.engine.ledger.types import UtcTime, json_column
 
-HEAD = "0006"
+HEAD = "0007"
 """The newest revision in migrations/versions/."""
 
 metadata = sa.MetaData(
@@ -278,6 +278,15 @@ pause = Table(
     Column("flow", Text, primary_key=True),  # empty: every flow of the partner
     Column("at", UtcTime, nullable=False),
     Column("who", Text, nullable=False),
+)
+
+alert = Table(
+    "alert",
+    metadata,
+    Column("address", Text, primary_key=True),
+    Column("kind", Text, primary_key=True),
+    Column("subject", Text, primary_key=True),
+    Column("at", UtcTime, nullable=False),
 )
 
 outbound_copy = Table(

@@ -143,9 +143,11 @@ class InboxFlow(FlowSettings):
 
 
 class Contacts(Shape):
-    """Who is written to. `deliveries` gets a mail with the receipt of whatever was not taken in whole."""
+    """Who is written to. `deliveries` gets a mail with the receipt of whatever was not taken in whole; `alerts`, whoever keeps the integration
+    running, of whatever stands still, once, with a link to the board."""
 
     deliveries: Email | None = None
+    alerts: Email | None = None
 
 
 class Partner(Shape):

@@ -7,17 +7,14 @@ from __future__ import annotations
 
 import logging
 import re
-import smtplib
-import ssl
-from email.message import EmailMessage
 
 from include.engine import clock
-from include.engine.credentials import Connection
 from include.engine.delivery import Delivery
 from include.engine.engine import Engine
-from include.engine.errors import MissingCredential, Refused, Unreachable
+from include.engine.errors import Refused, Unreachable
 from include.engine.failpoints import point
 from include.engine.ledger import receipts
+from include.engine.mail import post
 from include.engine.partner.settings import InboxFlow, Partner, PulledFlow
 from include.engine.receipts.compose import Receipt
 from include.engine.receipts.layout import as_json, as_text, needs_attention, say, summary
@@ -28,8 +25,6 @@ log = logging.getLogger("bindery.receipts")
 FOLDER = "receipts"
 NOT_OURS = frozenset({"INBOX_READ_ONLY", "INBOX_MISSING", "STORE_FULL", "FILE_GONE", "FILE_NAME_TAKEN", "FILE_NOT_REGULAR"})
 """What is wrong with a partner's folder and no try of ours will mend. No answer at all is tried again."""
-SMTP = "bindery_smtp"
-"""The connection that mails leave by, as Airflow's type smtp; extra `from_email` is the sender."""
 
 
 def send(engine: Engine, partner: Partner, flow: InboxFlow | PulledFlow | None, delivery: Delivery, receipt: Receipt) -> list[str]:
@@ -93,33 +88,8 @@ def mail(engine: Engine, address: str, receipt: Receipt, text: str, kind: str) -
     uri = f"mailto:{address}"
     if any((one.kind, one.uri) == (kind, uri) and one.sent_at for one in receipts.of(engine.ledger, receipt.delivery)):
         return [uri]
-    try:
-        server = engine.credentials.get(SMTP)
-    except MissingCredential as missing:
-        log.warning("%s: no mail was sent: %s", receipt.delivery, missing)
+    subject = say(receipt.language, "subject", file=receipt.file, summary=summary(receipt))
+    if not post(engine, address, subject, text, f"{receipt.delivery}.{kind.removeprefix('mail ').replace(' ', '.')}"):
         return []
-    message = EmailMessage()
-    message["Subject"] = say(receipt.language, "subject", file=receipt.file, summary=summary(receipt))
-    message["From"] = server.text("from_email") or f"bindery@{server.host}"
-    message["To"] = address
-    message["Message-ID"] = f"<{receipt.delivery}.{kind.removeprefix('mail ').replace(' ', '.')}@bindery>"
-    message.set_content(text)
-    try:
-        with _connect(server) as smtp:
-            if server.login:
-                smtp.login(server.login, server.password)
-            smtp.send_message(message)
-    except (OSError, smtplib.SMTPException) as error:
-        raise Unreachable(f"the mail server did not take the receipt: {type(error).__name__}.", where=f"connection {SMTP}") from error
     receipts.add(engine.ledger, receipt.delivery, kind, uri, receipt.language, sent_at=clock.now())
     return [uri]
-
-
-def _connect(server: Connection) -> smtplib.SMTP:
-    """As Airflow's own connections of type smtp say: TLS from the start, STARTTLS, or (extras disable_ssl, disable_tls) neither."""
-    if not server.flag("disable_ssl"):
-        return smtplib.SMTP_SSL(server.host, server.port or 465, timeout=30, context=ssl.create_default_context())
-    smtp = smtplib.SMTP(server.host, server.port or 25, timeout=30)
-    if not server.flag("disable_tls"):
-        smtp.starttls(context=ssl.create_default_context())
-    return smtp

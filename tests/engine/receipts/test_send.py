@@ -69,7 +69,7 @@ def test_a_mail_server_that_does_not_answer_is_told_and_the_next_try_sends(writt
     written_to.drop("hold_1.txt", "torn\n" + GOOD)
     [claimed] = written_to.claimed()
     written_to.engine = engine
-    with pytest.raises(Unreachable, match="mail server did not take the receipt"):
+    with pytest.raises(Unreachable, match="mail server did not take a mail"):
         written_to.run(claimed.id)
     written_to.engine = up
     acknowledge(up, claimed.id, written_to.connector)

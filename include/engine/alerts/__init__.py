@@ -1,0 +1,1 @@
+"""Mails to integration engineers about what needs them: once, with a link to the board. docs/flows/dispatch.md"""
