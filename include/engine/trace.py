@@ -32,7 +32,8 @@ Direction = Literal["in", "out"]
 MOST = 200
 """Deliveries and rows of a table that are followed; what has more is no single thing."""
 STEPS = 6
-"""Versions of a row that are followed back."""
+"""Versions of a row that are followed back; of what is long, or seldom changes by itself, fewer."""
+SHORTER = {"loan": 2, "item": 2, "hold": 2, "fee": 2}
 BY_CONTROL_NUMBER = ("bibliographic", "authority", "holding", "item", "loan", "hold", "oai_record")
 BY_PATRON = ("patron", "loan", "hold", "fee", "crm_activity")
 
@@ -153,7 +154,7 @@ def _rows(engine: Engine, partners: Partners, where: Mapping[str, ds.Expression]
         if not exists(engine.lake, table):
             continue
         version: int | None = None
-        for step in range(STEPS):
+        for step in range(SHORTER.get(table, STEPS)):
             rows = _read(engine, table, partners, condition, version)
             cut |= rows is not None and rows.num_rows == MOST
             fresh = [] if rows is None else _enter(engine, found, table, rows)

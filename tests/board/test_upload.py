@@ -12,7 +12,7 @@ import pytest
 from connectors import flow_models
 from connectors.ils import inbound as ils
 from include.engine.delivery import State
-from include.engine.ledger import audit
+from include.engine.ledger import audit, pauses
 from plugins.board import csrf
 from plugins.board.app import create
 from tests.board.house import ENGINEER, SECRET, STRANGER, BoardHouse, users
@@ -115,6 +115,12 @@ def test_a_form_with_a_file_in_it_is_not_even_read(house: House, board: BoardHou
 
 def test_what_was_never_dropped_cannot_be_watched(board: BoardHouse) -> None:
     assert board.browser().get(f"{TO}/{'0' * 64}").status_code == 404
+
+
+def test_a_paused_flow_is_said(house: House, board: BoardHouse) -> None:
+    pauses.pause(house.engine.ledger, "havnsund", "ils_import", "erik")
+    watched = send(board, "items_1.csv", GOOD).json()["to"]
+    assert "erik has paused this flow" in said(board.browser(STAFF).get(watched).text)
 
 
 def test_a_file_that_was_refused_says_why(house: House, board: BoardHouse) -> None:

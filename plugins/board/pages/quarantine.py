@@ -42,10 +42,11 @@ DONE = frozenset({"replayed", "mended", "discarded", "reported"})
 @router.get("/quarantine", response_class=HTMLResponse)
 def everything(
     request: Request, viewer: Looking, engine: Using, settled: Settled,
-    partner: str = "", flow: str = "", reason: str = "", delivery: str = "", state: str = "open",
+    partner: str = "", flow: str = "", reason: str = "", delivery: str = "", state: str = "",
     since: str = "", until: str = "", q: str = "", before: str = "",
 ) -> HTMLResponse:  # fmt: skip
-    """A page of records, newest first."""
+    """A page of records, newest first: those that are open, or of one delivery all of them, unless something else is asked."""
+    state = state or ("all" if delivery else Fate.OPEN)
     zone = ZoneInfo(settled.partners[partner].timezone if partner in settled.partners else "UTC")
     first, last = _day(since, zone), _day(until, zone)
     fate = state if state in set(Fate) else ""

@@ -15,6 +15,7 @@ from starlette.requests import ClientDisconnect
 from include.engine.delivery import FINISHED, State
 from include.engine.errors import BinderyError, Unreachable
 from include.engine.inbound.drop import drop, inboxes
+from include.engine.ledger import pauses
 from include.engine.partner.settings import InboxFlow, Partner
 from include.engine.reasons import advice, table, words
 from plugins.board.house import Settled, Using
@@ -74,11 +75,12 @@ def watch(request: Request, viewer: Looking, engine: Using, settled: Settled, pa
         if found is None:
             raise HTTPException(404)
         way = uploads.way(tx, found, settings.inbox)
+        paused = pauses.of(pauses.find(engine.ledger, tx=tx), partner, flow)
     one = way.delivery
     ended = one is not None and one.state in FINISHED
     reached = -1 if one is None or one.state not in _STEPS else _STEPS.index(one.state)
     return show(
-        request, "watch.html", one=one, dropped=found, way=way, ended=ended, settings=settings, partner=partner,
+        request, "watch.html", one=one, dropped=found, way=way, ended=ended, paused=paused, partner=partner,
         steps=[(state, number <= reached, number == reached + 1 and not ended and one is not None) for number, state in enumerate(_STEPS)],
     )  # fmt: skip
 
