@@ -7,7 +7,7 @@ from sqlalchemy import BigInteger, Boolean, Column, ForeignKey, Index, Integer, 
 
 from include.engine.ledger.types import UtcTime, json_column
 
-HEAD = "0007"
+HEAD = "0008"
 """The newest revision in migrations/versions/."""
 
 metadata = sa.MetaData(
@@ -147,6 +147,7 @@ quarantined = Table(
     Index(None, "state", "at", "id"),
     Index(None, "partner", "state", "at", "id"),
     Index(None, "reason", "state", "at", "id"),
+    Index(None, "flow", "state", "at", "id"),
     Index(None, "partner", "reason", "state", "at", "id"),
 )
 
