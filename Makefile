@@ -48,6 +48,10 @@ crash-oai: ## kill -9 in mid-harvest, many seeds (SEEDS=50)
 	@bin/setup dev
 	$(PY) -m tests.crash.harvests --seeds $(or $(SEEDS),50)
 
+crash-circulation: ## kill -9 of the kiosks' sidecar under load and of its journal's DAG, many seeds (SEEDS=50)
+	@bin/setup dev
+	$(PY) -m tests.crash.circulation --seeds $(or $(SEEDS),50)
+
 fuzz: ## MARC under random damage, the compiled reader against NumPy's (MINUTES=10; SANITIZED=yes: built with sanitizers); SIP2 under random bytes (INPUTS=10000000)
 	@bin/setup dev
 	$(PY) -m tests.marc.fuzz --minutes $(or $(MINUTES),10) $(if $(SANITIZED),--sanitized)

@@ -21,7 +21,11 @@ from include.engine.credentials import EnvironmentCredentials
 from include.engine.engine import Engine
 from include.engine.errors import BinderyError, Held, Refused, StaleToken
 
-CONNECTORS = {"ils_import": "connectors.ils.inbound", "oai_harvest": "connectors.oai_pmh.inbound"}
+CONNECTORS = {
+    "ils_import": "connectors.ils.inbound",
+    "oai_harvest": "connectors.oai_pmh.inbound",
+    "circulation_journal": "connectors.circulation.lake.inbound",
+}
 STEPS = ("receive", "gate", "publish", "acknowledge")
 DONE, TROUBLE, STOPPED, OVERTAKEN = 0, 1, 2, 3
 """How a process ends: well; in trouble that a retry may mend; refused or held, which no retry mends; by the fence."""

@@ -42,6 +42,8 @@ def barred(desk: Desk, patron: Row) -> str:
     """Why a patron may not borrow at all, or ''."""
     if patron["block"]:
         return str(patron["block"].split()[0])
+    if patron["pin"] is None and not desk.rules.card_alone:
+        return "PIN_NOT_KEPT"
     if patron["valid_until"] and patron["valid_until"] < desk.rules.today(desk.now).isoformat():
         return "CARD_EXPIRED"
     limit = desk.rules.of(patron["category"]).fees

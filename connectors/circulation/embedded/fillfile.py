@@ -47,10 +47,13 @@ def context_of(path: Path) -> str:
 @contextmanager
 def opened_fill(path: Path, keys: KeyStore) -> Iterator[Fill]:
     """The fill; its rows may be read once. Tampered when it is not what was sealed."""
-    with path.open("rb") as raw, open_sealed(cast(BinaryIO, raw), keys, context=context_of(path), where=path.name) as plain:
-        with pa.ipc.open_stream(plain) as stream:
-            about = json.loads((stream.schema.metadata or {})[b"fill"])
-            yield Fill(**about, rows=(row for batch in stream for row in batch.to_pylist()))
+    with (
+        path.open("rb") as raw,
+        open_sealed(cast(BinaryIO, raw), keys, context=context_of(path), where=path.name) as plain,
+        pa.ipc.open_stream(plain) as stream,
+    ):
+        about = json.loads((stream.schema.metadata or {})[b"fill"])
+        yield Fill(**about, rows=(row for batch in stream for row in batch.to_pylist()))
 
 
 def answer(path: Path, code: str, words: str, *, taken: bool) -> None:

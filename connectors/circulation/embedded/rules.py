@@ -50,7 +50,10 @@ _BASE = Limits(loan_days=28, renewals=3, loans=100, holds=50, fees=Decimal(200),
 
 
 class Rules(BaseModel):
-    """A library's rules. `closed` are days on which nothing falls due; `timezone` is the one in which days end."""
+    """A library's rules. `closed` are days on which nothing falls due; `timezone` is the one in which days end.
+
+    `card_alone`: whether a patron whose PIN is not kept here (an export has none) may borrow by the card alone.
+    """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -59,6 +62,7 @@ class Rules(BaseModel):
     defaults: Limits = Limits()
     rules: tuple[Line, ...] = ()
     closed: frozenset[date] = frozenset()
+    card_alone: bool = True
 
     @classmethod
     def load(cls, path: Path) -> Self:

@@ -158,7 +158,7 @@ class Store:
         """Change some columns of a row; of one that is not there nothing."""
         names = [name for name in _COLUMNS[table] if name in values]
         query = f"UPDATE {table} SET {', '.join(f'{name} = ?' for name in names)} WHERE {_COLUMNS[table][0]} = ?"  # noqa: S608 - names of our own
-        self._db.run(query, tuple(values[name] for name in names) + (key,))
+        self._db.run(query, (*(values[name] for name in names), key))
 
     def count(self, table: str) -> int:
         """How many rows there are."""

@@ -86,6 +86,7 @@ TYPES: dict[str, tuple[str, ...]] = {
     "OVERDUE": _BLOCKED,
     "OWES_TOO_MUCH": _BLOCKED,
     "PIN_LOCKED": ("User Authentication Failed", NOT_SO),
+    "PIN_NOT_KEPT": ("User Authentication Failed", NOT_SO),
     "PIN_WRONG": ("User Authentication Failed", NOT_SO),
     "TERMINAL_CANNOT": (SERVICE_REFUSED,),
     "TOO_MANY_HOLDS": _INELIGIBLE,

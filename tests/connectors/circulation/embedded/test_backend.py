@@ -126,6 +126,14 @@ def test_where_no_pin_is_kept_none_is_right_or_wrong(library: Embedded) -> None:
     assert patron is not None and patron.pin_right is None
 
 
+def test_a_library_may_say_that_a_card_alone_does_not_serve(library: Embedded, checkout: Checkout) -> None:
+    unknown, kept = replace(checkout, patron=Credentials("c2"), item="b2", key="k2"), replace(checkout, patron=Credentials("c1", "1234"))
+    library.rules = library.rules.model_copy(update={"card_alone": False})
+    assert [one.reason for one in _do(library, unknown, kept)] == ["PIN_NOT_KEPT", ""]
+    library.rules = library.rules.model_copy(update={"card_alone": True})
+    assert _do(library, unknown)[0].ok
+
+
 def test_koha_s_hash_is_taken_and_replaced_by_ours_at_the_first_use(library: Embedded, home: Path, keys: MemoryKeyStore) -> None:
     library.store.apply([["patron", library.store.get("patron", "p2") | {"pin": bcrypt.hashpw(b"99", bcrypt.gensalt(4)).decode()}]])
     for _ in range(2):
