@@ -22,13 +22,12 @@ from include.engine.contract.model import Contract, Rule
 from include.engine.credentials import EnvironmentCredentials
 from include.engine.delivery import Counts, Delivery, NewDelivery, State, delivery_id
 from include.engine.engine import ROOT, Engine
-from include.engine.ledger import claims, deliveries, gate_results, inbox, notices, quarantined, receipts
+from include.engine.ledger import Ledger, claims, deliveries, gate_results, inbox, notices, quarantined, receipts
 from include.engine.ledger.notices import Notice
 from include.engine.partner.loading import Partners, load_partners
 from include.engine.partner.settings import InboxFlow, ScheduledFlow
 from include.engine.partner.when import last_due
 from include.engine.quarantine.schema import SET_ASIDE
-from tests.conftest import sqlite_ledger
 
 NOW = datetime(2026, 11, 22, 7, 40, tzinfo=UTC)
 DAYS = 14
@@ -64,20 +63,20 @@ class Outcome:
     passed: bool
 
 
-def busy(base: Path, migrated: Path) -> Engine:
+def busy(base: Path, ledger: Ledger, days: int = DAYS) -> Engine:
     """The engine of such an installation in `base`; the last moment in it is NOW."""
     home, partners = base / "home", base / "partners"
-    home.mkdir(parents=True)
+    home.mkdir(parents=True, exist_ok=True)
     shutil.copytree(ROOT / "include" / "partners", partners, ignore=shutil.ignore_patterns("*.json"))
     (partners / "tavsby.yaml").write_text(SILENT)
     (partners / "sondervig.yaml").write_text(
         "name: Søndervig Bibliotek\ntimezone: Europe/Copenhagen\nlanguage: da\nflows:\n  ils_import:\n    profil: cicero\n"
     )
-    engine = Engine(home, sqlite_ledger(home / "ledger.db", migrated), EnvironmentCredentials({}), flow_models(), partners)
+    engine = Engine(home, ledger, EnvironmentCredentials({}), flow_models(), partners)
     chance = random.Random(7)
     found = load_partners(partners, engine.flows)
     with engine.ledger.kept_open():
-        for back in range(DAYS, -1, -1):
+        for back in range(days, -1, -1):
             for at, partner, flow, table, path in sorted(_of_day(found, NOW - timedelta(days=back))):
                 if at < NOW and _comes(partner, flow, back):
                     with time_machine.travel(at, tick=False) as clock:

@@ -24,6 +24,7 @@ from include.sandbox.servers.ports import free_port
 from plugins.board.app import create
 from plugins.board.viewer import Person
 from tests.board.busy import NOW, busy
+from tests.conftest import sqlite_ledger
 
 CHROMIUM = os.environ.get("BINDERY_CHROMIUM") or shutil.which("chromium") or shutil.which("chromium-browser")
 PICTURES = ROOT / "docs" / "pictures" if os.environ.get("BINDERY_PICTURES") else None
@@ -43,7 +44,8 @@ def chromium() -> Iterator[Browser]:
 
 @pytest.fixture(scope="session")
 def busy_engine(tmp_path_factory: pytest.TempPathFactory, migrated_file: Path) -> Engine:
-    return busy(tmp_path_factory.mktemp("busy") / "house", migrated_file)
+    base = tmp_path_factory.mktemp("busy")
+    return busy(base, sqlite_ledger(base / "ledger.db", migrated_file))
 
 
 @pytest.fixture(scope="module")
