@@ -8,7 +8,7 @@ import os
 from collections import Counter
 from datetime import timedelta
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 from connectors.circulation.backend import Away
 from connectors.circulation.embedded.backend import Embedded
@@ -44,7 +44,18 @@ async def keep(backend: Embedded, seconds: float) -> None:
                 continue
 
 
-async def take_fills(folder: Path, keys: KeyStore, backend: Embedded) -> None:
+class Filled(Protocol):
+    """What a fill goes into: the embedded back end, or the copy before another library system. While a fill is made, entries go to `tap`."""
+
+    tap: list[tuple[int, dict[str, Any]]] | None
+
+    @property
+    def store(self) -> Store: ...
+
+    def change_over(self, made: Store, fill: Fill) -> None: ...
+
+
+async def take_fills(folder: Path, keys: KeyStore, backend: Filled) -> None:
     """Take over each new fill of the store. One that cannot be used is answered so, and the store stays as it is."""
     while True:
         found = sorted(fills(folder).glob(f"*{SUFFIX}"), key=lambda path: path.stat().st_mtime_ns)
@@ -55,7 +66,7 @@ async def take_fills(folder: Path, keys: KeyStore, backend: Embedded) -> None:
         await asyncio.sleep(LOOK_SECONDS)
 
 
-async def _take(path: Path, folder: Path, keys: KeyStore, backend: Embedded) -> None:
+async def _take(path: Path, folder: Path, keys: KeyStore, backend: Filled) -> None:
     backend.tap = []
     try:
         fill, made, counts = await asyncio.to_thread(_built, path, folder, keys, backend.store)

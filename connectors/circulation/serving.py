@@ -100,9 +100,9 @@ async def serve(folder: Path, keys: KeyStore, ports: Ports, limits: Limits | Non
         tasks.append(loop.create_task(_reread(folder, house, backend)))
         if isinstance(backend, Embedded):
             tasks += [loop.create_task(_measure(backend, house)), loop.create_task(keep(backend, COMMIT_SECONDS))]
-            tasks.append(loop.create_task(take_fills(folder, keys, backend)))
         else:
             tasks.append(loop.create_task(keep_telling(backend, folder, house.metrics.registry)))
+        tasks.append(loop.create_task(take_fills(folder, keys, backend if isinstance(backend, Embedded) else backend.copy)))
         tasks.append(loop.create_task(retire_segments(folder, keys, backend)))
         print(json.dumps(found), flush=True)
         waiting = loop.create_task(stop.wait())

@@ -150,7 +150,7 @@ class Folio:
             return None
         item = await self._site.item(asked.item) if asked.item else None
         instance = await desk_work.instance_of(self._site, item) if item else asked.title
-        there = bool(instance) and await desk_work.request_of(self._site, user["id"], instance) is not None
+        there = bool(instance or asked.hold) and await desk_work.request_of(self._site, user["id"], instance, asked.hold) is not None
         return Outcome(True, patron=await self._site.shown(user, asked.patron.card)) if there == (asked.change != "delete") else None
 
     async def online(self) -> bool:

@@ -103,6 +103,7 @@ def hold_view(settings: FolioSettings, request: Json) -> Hold:
         ready=ready,
         item=((request.get("item") or {}).get("barcode") or "") if ready else "",
         position=request.get("position") or 0,
+        placed=moment(request["requestDate"]) if request.get("requestDate") else None,
     )
 
 
@@ -124,6 +125,7 @@ def item_view(settings: FolioSettings, item: Json, *, due: datetime | None = Non
         call_number=item.get("callNumber") or (item.get("effectiveCallNumberComponents") or {}).get("callNumber") or "",
         due=due,
         holds=holds,
+        title_id=item.get("instanceId") or "",
     )
 
 

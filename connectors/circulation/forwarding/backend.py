@@ -56,7 +56,7 @@ class Forwarding:
         now: Callable[[], datetime] = clock.now,
     ) -> None:
         self.remote, self.state, self.policy = remote, state, policy
-        self._journal, self._copy, self._folder, self._now = journal, copy, folder, now
+        self._journal, self.copy, self._folder, self._now = journal, copy, folder, now
         self._away = offline.Away(policy, copy, state)
         self._pins = RightPins(PIN_SECONDS)
         self._under_way: dict[str, asyncio.Task[Outcome]] = {}
@@ -225,11 +225,11 @@ class Forwarding:
     @property
     def rules(self) -> Rules:
         """The library's own rules, by which a loan is due while the library system is away."""
-        return self._copy.rules
+        return self.copy.rules
 
     @rules.setter
     def rules(self, rules: Rules) -> None:
-        self._copy.rules = rules
+        self.copy.rules = rules
 
     def conflicts(self) -> list[Conflict]:
         """What staff have to look at, in order."""
@@ -247,7 +247,7 @@ class Forwarding:
         await asyncio.gather(*self._tasks, return_exceptions=True)
         await self.checkpoint()
         await self.remote.close()
-        self._copy.close()
+        self.copy.close()
         self._journal.close()
 
     def _changes(self, request: Request, outcome: Outcome) -> Json:

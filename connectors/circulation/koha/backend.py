@@ -153,9 +153,9 @@ class Koha:
         patron = await self._site.patron(asked.patron.card)
         item = await self._site.item(asked.item) if asked.item else None
         title = item["biblio_id"] if item else int(asked.title) if asked.title.isdecimal() else None
-        if patron is None or title is None:
+        if patron is None or (title is None and not asked.hold):
             return None
-        there = await desk_work.hold_of(self._site, patron["patron_id"], title) is not None
+        there = await desk_work.hold_of(self._site, patron["patron_id"], title, asked.hold) is not None
         return Outcome(True, patron=patron_view(self.settings, patron, asked.patron.card)) if there == (asked.change != "delete") else None
 
     async def online(self) -> bool:

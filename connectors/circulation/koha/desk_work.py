@@ -21,7 +21,7 @@ async def reserve(site: Site, asked: Reserve) -> Outcome:
     if patron is None:
         return Outcome(False, "CARD_UNKNOWN")
     title = item["biblio_id"] if item else int(asked.title) if asked.title.isdecimal() else None
-    if title is None:
+    if title is None and not (asked.hold and asked.change != "add"):
         return Outcome(False, "ITEM_UNKNOWN")
     shown = patron_view(site.settings, patron, asked.patron.card)
     if asked.change == "add":
@@ -35,7 +35,7 @@ async def reserve(site: Site, asked: Reserve) -> Outcome:
         if reply.status in (400, 404):
             return Outcome(False, "ITEM_UNKNOWN", patron=shown)
     else:
-        own = await hold_of(site, patron["patron_id"], title)
+        own = await hold_of(site, patron["patron_id"], title, asked.hold)
         if own is None:
             return Outcome(False, "HOLD_UNKNOWN")
         path = f"/holds/{own['hold_id']}"
@@ -53,9 +53,10 @@ async def reserve(site: Site, asked: Reserve) -> Outcome:
     return Outcome(True, patron=shown, hold=hold)
 
 
-async def hold_of(site: Site, patron_id: int, title: int) -> Json | None:
-    """The patron's hold on a title."""
-    rows = await site.rows("/holds", {"patron_id": patron_id, "biblio_id": title})
+async def hold_of(site: Site, patron_id: int, title: int | None, number: str = "") -> Json | None:
+    """The patron's hold with a number, else the one on a title."""
+    wanted: Json = {"hold_id": int(number)} if number.isdecimal() else {"biblio_id": title}
+    rows = await site.rows("/holds", {"patron_id": patron_id} | wanted)
     return rows[0] if rows else None
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, time
 from decimal import Decimal
 from typing import Any
 
@@ -82,6 +82,7 @@ def hold_view(settings: KohaSettings, hold: Json, items: Mapping[int, Json]) -> 
         ready=hold.get("status") == "W",
         item=(item or {}).get("external_id") or "",
         position=hold.get("priority") or 0,
+        placed=_morning(settings, hold.get("hold_date")),
     )
 
 
@@ -132,6 +133,12 @@ def title_of(item: Json | None) -> str:
 def money(amount: float | str) -> Decimal:
     """An amount; JSON has it as a float."""
     return Decimal(str(amount)).quantize(Decimal("0.01"))
+
+
+def _morning(settings: KohaSettings, text: str | None) -> datetime | None:
+    """The beginning of a day: Koha says no more of when a hold was placed."""
+    day = _day(text)
+    return datetime.combine(day, time(), settings.zone).astimezone(UTC) if day else None
 
 
 def _day(text: str | None) -> date | None:

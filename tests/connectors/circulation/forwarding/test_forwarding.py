@@ -3,17 +3,23 @@
 from __future__ import annotations
 
 import asyncio
+from datetime import timedelta
 from decimal import Decimal
+from pathlib import Path
 
 import pytest
 
 from connectors.circulation.backend import Away
-from connectors.circulation.domain import Credentials, Pay, Reserve
+from connectors.circulation.domain import Checkout, Credentials, Pay, Reserve
+from connectors.circulation.embedded.rules import Limits, Line, Rules
 from connectors.circulation.forwarding import Forwarding
+from connectors.circulation.forwarding.copy import Copy
 from connectors.circulation.forwarding.report import as_csv, rows
 from connectors.circulation.forwarding.state import State
 from connectors.circulation.journal import read
-from include.sandbox.servers.ils.state import Copy, Debt, Loan, Patron
+from connectors.circulation.pins import hashed
+from include.sandbox.servers.ils.state import Copy as Book
+from include.sandbox.servers.ils.state import Debt, Loan, Patron
 from tests.connectors.circulation.forwarding.conftest import Place
 
 
@@ -168,7 +174,7 @@ def test_a_transaction_that_always_fails_does_not_hold_up_the_others(place: Plac
         place.on()
         lend = place.library.lend
 
-        def trips(patron: Patron, copy: Copy, *more: object) -> Loan:
+        def trips(patron: Patron, copy: Book, *more: object) -> Loan:
             if copy.barcode == "b1":
                 raise RuntimeError("the library system trips over this one copy")
             return lend(patron, copy, *more)  # type: ignore[arg-type]
@@ -305,3 +311,35 @@ def test_no_name_and_no_pin_is_in_the_journal(place: Place) -> None:
     place.do(request, place.lend("b2", key=""))
     text = str([entry.data for entry in read(place.home / "journal", place.keys)])
     assert "Reader" not in text and "1234" not in text
+
+
+def test_a_copy_says_who_may_borrow_what_until_when(place: Place, tmp_path: Path) -> None:
+    copy = Copy.at(tmp_path / "copy", Rules(defaults=Limits(loan_days=28, fees=Decimal(10)), rules=(Line(material="dvd", loan_days=7),)))
+    copy.store.fill(
+        "patron",
+        [
+            {"patron": "p1", "name": "Reader One", "pin": hashed("1234")},
+            {"patron": "p2", "name": "Reader Two", "block": "CARD_LOST"},
+            {"patron": "p3", "name": "Class 4B", "valid_until": "2026-11-19"},
+            {"patron": "p4", "name": "Reader Four"},
+        ],
+    )
+    copy.store.fill("card", [{"card": f"c{n}", "patron": f"p{n}"} for n in range(1, 5)])
+    copy.store.fill("item", [{"item": "d1", "title": "A film", "material": "dvd"}, {"item": "d2", "status": "lost"}])
+    copy.store.fill("fee", [{"fee": "f1", "patron": "p4", "outstanding": 1100}])
+    place.policy = place.policy.model_copy(update={"unknown_cards": "refuse", "unknown_items": "refuse"})
+
+    async def work(forwarding: Forwarding) -> None:
+        place.off()
+        tried = [("d1", "c1"), ("d1", "c2"), ("d1", "c3"), ("d1", "c4"), ("d2", "c1"), ("b9", "c1"), ("d1", "c9")]
+        told = [await forwarding.perform(place.lend(item, card)) for item, card in tried]
+        assert [one.reason for one in told] == [
+            "AWAY_ACCEPTED", "CARD_LOST", "CARD_EXPIRED", "OWES_TOO_MUCH", "ITEM_NOT_FOR_LOAN", "ITEM_UNKNOWN", "CARD_UNKNOWN",
+        ]  # fmt: skip
+        assert told[0].due is not None and told[0].due.date() == (place.clock() + timedelta(days=7)).date()
+        who = await forwarding.patron(Credentials("c1", "1234"))
+        assert who is not None and (who.name, who.pin_right, [loan.title for loan in who.loans]) == ("Reader One", True, ["A film"])
+        wrong = Checkout("k1", place.clock(), "main", "wrong", patron=Credentials("c1", "4321"), item="d1")
+        assert (await forwarding.perform(wrong)).reason == "PIN_WRONG"
+
+    place.run(work, copy)

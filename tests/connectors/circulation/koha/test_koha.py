@@ -142,6 +142,10 @@ def test_holds_are_placed_moved_and_cancelled(site: Site) -> None:
     )  # fmt: skip
     assert placed.hold is not None and (placed.hold.pickup, placed.hold.position) == ("north", 1)
     assert (again.reason, moved.hold and moved.hold.pickup, gone.ok, none.reason) == ("HELD_BY_YOU", "main", True, "HOLD_UNKNOWN")
+    number = _do(site, asked("add", "north"))[0].hold
+    assert number is not None and number.placed is not None
+    by_number = Reserve("k", site.clock(), patron=ME, change="delete", hold=number.hold)
+    assert [one.ok for one in _do(site, by_number, by_number)] == [True, False]
 
 
 def test_money_is_written_down_once_and_found_again(site: Site) -> None:
