@@ -22,7 +22,7 @@ from connectors.circulation.domain import Credentials
 from connectors.circulation.doors import Doors, within
 from connectors.circulation.lockout import Guarded
 from connectors.circulation.ncip.asking import plain_card
-from connectors.circulation.ncip.route import TooLong, received
+from connectors.circulation.ncip.route import TooLong, received, turned_away
 from connectors.circulation.sip2.session import House
 
 log = logging.getLogger("bindery.circulation")
@@ -40,7 +40,7 @@ def routes(house: House, path: str = "/netmusik/1") -> list[Route]:
         door = doors.netmusik if doors else None
         if doors is None or door is None or not within(request.client.host if request.client else "", door.addresses):
             house.metrics.asked("netmusik", "netmusik", "forbidden", perf_counter() - begun)
-            log.warning("a borrower check from an address that nobody may ask from")
+            turned_away(request.client.host if request.client else "")
             return _answer("borrowercheck_not_allowed", "", 403)
         try:
             given = request.url.query if request.method == "GET" else (await received(request, LARGEST)).decode("utf-8", "replace")
@@ -52,7 +52,7 @@ def routes(house: House, path: str = "/netmusik/1") -> list[Route]:
         user = said.get("userId", "")
         status = await _status(house, doors, said)
         house.metrics.asked("netmusik", "netmusik", status, perf_counter() - begun)
-        log.info("a borrower check of netmusik: %s", status)
+        log.log(logging.DEBUG if status == "ok" else logging.INFO, "a borrower check of netmusik: %s", status)
         return _answer(status, user)
 
     return [Route(path, ask, methods=["GET", "POST"])]

@@ -45,7 +45,8 @@ async def checkout(asking: Asking) -> Nodes:
 async def checkin(asking: Asking) -> Nodes:
     """CheckInItem: take an item back, and say where it goes next. The user is not told to whoever may know nothing of users."""
     item = _item(asking)
-    request = Checkin(**asking.said(item), item=item, returned=asking.moment("MandatedAction", "DateEventOccurred"))  # type: ignore[arg-type]
+    said = asking.said(item)
+    request = Checkin(**said, item=item, returned=said["at"] if said["no_block"] else None)  # type: ignore[arg-type]
 
     async def stands(outcome: Outcome) -> Outcome | None:
         found = await asking.backend.item(item)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from time import perf_counter
+from time import monotonic, perf_counter
 
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
@@ -54,7 +54,7 @@ def route(house: House, path: str = "/ncip") -> Route:
         callers = now.from_address(address) if now else {}
         if now is None or not callers:
             house.metrics.asked("nobody", "", "forbidden", perf_counter() - begun)
-            log.warning("a message from an address that nobody may ask from")
+            turned_away(address)
             return _xml(refusal(now or Doors(agency=""), None, Problem(AGENCY_REFUSED)), 403)
         message: Message | None = None
         name = "nobody"
@@ -73,10 +73,25 @@ def route(house: House, path: str = "/ncip") -> Route:
             answer = refusal(now, message, problem)
         service = message.service if message is not None and message.service in KNOWN else ""
         house.metrics.asked(name, service, status, perf_counter() - begun)
-        log.info("NCIP %s of %s: %s", service or "nothing known", name, status)
+        log.log(logging.DEBUG if status == "ok" else logging.INFO, "NCIP %s of %s: %s", service or "nothing known", name, status)
         return _xml(answer, code)
 
     return Route(path, post, methods=["POST"])
+
+
+_TOLD: dict[str, float] = {}
+_AGAIN_SECONDS, _MOST_TOLD = 600.0, 1000
+
+
+def turned_away(address: str) -> None:
+    """Log an address that nobody may ask from, once in ten minutes: whoever sets the doors up needs it, and a flood must not fill the log."""
+    now = monotonic()
+    if len(_TOLD) >= _MOST_TOLD:
+        for old in [old for old, at in _TOLD.items() if now - at >= _AGAIN_SECONDS]:
+            del _TOLD[old]
+    if now - _TOLD.get(address, -_AGAIN_SECONDS) >= _AGAIN_SECONDS and len(_TOLD) < _MOST_TOLD:
+        _TOLD[address] = now
+        log.warning("messages from %s are turned away: no caller of doors.yaml asks from there", address or "nowhere")
 
 
 def _failed(error: Exception) -> tuple[Problem, str, int]:
