@@ -144,6 +144,7 @@ def test_a_run_leads_to_its_delivery_also_one_that_a_person_started(house: Board
     started = create(lambda: house.engine, users, secret=SECRET, run_of=lambda dag, run: one.id if run == "manual__1" else None)
     own = BoardHouse(house.engine, started)
     assert one.id in read(own, "/run/people_import/manual__1")
+    assert "/dags/people_import/runs/manual__1/tasks/gate" in own.browser().get("/bindery/run/people_import/manual__1").text
     other = own.browser().get("/bindery/run/dispatch/scheduled__1")
     assert other.status_code == 404 and "This run is no delivery" in other.text
     assert own.browser("henrik").get("/bindery/run/people_import/manual__1").status_code == 404

@@ -59,7 +59,7 @@ def of_run(request: Request, viewer: Looking, engine: Using, dag_id: str, run_id
     except UnknownDelivery:
         started = board_of(request).run_of(dag_id, run_id)
         if started is not None:
-            return _life(request, viewer, engine, started)
+            return _life(request, viewer, engine, started, run=run_id)
         return show(request, "no_run.html", status=404, dag=dag_id)
 
 
@@ -92,7 +92,8 @@ def answered(request: Request, viewer: Looking, engine: Using, delivery: str, sa
     return RedirectResponse(url(request, f"/deliveries/{made.id}"), 303)
 
 
-def _life(request: Request, viewer: Viewer, engine: Using, id: str) -> HTMLResponse:
+def _life(request: Request, viewer: Viewer, engine: Using, id: str, run: str = "") -> HTMLResponse:
+    """`run` is the Airflow run that did it, where that is not called as the delivery is."""
     found = life(engine.ledger, id, viewer.partners)
     one = found.delivery
     counts = one.counts
@@ -102,6 +103,7 @@ def _life(request: Request, viewer: Viewer, engine: Using, id: str) -> HTMLRespo
         "delivery.html",
         life=found,
         one=one,
+        run=run or one.id,
         outbound="pins" in one.facts or bool(found.parts),
         bar=_bar(shares, counts.in_),
         shares=shares,
