@@ -22,8 +22,9 @@ from include.engine.contract.arrow import arrow_schema
 from include.engine.contract.loading import load
 from include.engine.delivery import Delivery
 from include.engine.errors import SettingsError
-from include.engine.inbound.connector import Binder, Bound, Read, Work
+from include.engine.inbound.connector import Binder, Read, Work
 from include.engine.inbound.pulled import Pull
+from include.engine.inbound.work import as_delivered
 from include.engine.lake.plan import Mode
 from include.engine.ledger import windows
 from include.engine.partner.settings import Partner
@@ -150,12 +151,7 @@ def incoming(table: str) -> str:
 
 def binder(work: Work) -> Binder:
     """The lake's rows are the incoming ones, with the partner's name on them."""
-
-    def bind(table: str, rows: pa.RecordBatch) -> Iterator[Bound]:
-        whose = pa.repeat(pa.scalar(work.partner.id), rows.num_rows)
-        yield Bound(table, pa.table(rows).append_column("partner", whose))
-
-    return bind
+    return as_delivered(work)
 
 
 def mode(_delivery: Delivery, _table: str) -> Mode:

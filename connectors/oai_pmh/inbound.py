@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-import pyarrow as pa
-
 from connectors.oai_pmh.harvest.jobs import fetch as fetch_windows
 from connectors.oai_pmh.harvest.reading import read as read_pages
 from include.engine.delivery import Delivery
-from include.engine.inbound.connector import Binder, Bound, Read, Work
+from include.engine.inbound.connector import Binder, Read, Work
 from include.engine.inbound.pulled import Pull
+from include.engine.inbound.work import as_delivered
 from include.engine.lake.plan import Mode
 
 
@@ -31,12 +30,7 @@ def incoming(table: str) -> str:
 
 def binder(work: Work) -> Binder:
     """The lake's rows are the incoming ones, with the partner's name on them."""
-
-    def bind(table: str, rows: pa.RecordBatch) -> Iterator[Bound]:
-        whose = pa.repeat(pa.scalar(work.partner.id), rows.num_rows)
-        yield Bound(table, pa.table(rows).append_column("partner", whose))
-
-    return bind
+    return as_delivered(work)
 
 
 def mode(_delivery: Delivery, _table: str) -> Mode:

@@ -34,7 +34,7 @@ def replay(
     """
     origin = deliveries.get(engine.ledger, origin_id)
     if is_outbound(origin):
-        return send_again(engine, origin, reason=reason, record=record, member=member, who=who, approved=approved)
+        return send_again(engine, origin, {"reason": reason, "record": record, "member": member}, who=who, approved=approved)
     if "landed" not in origin.facts:
         raise WrongState("nothing of this delivery was kept.", where=origin.id, do="Ask the partner to deliver it again.")
     if origin.state in {State.SEEN, State.CLAIMED, State.STAGED, State.GATED}:

@@ -120,7 +120,9 @@ def _put(engine: Any, table: str, rows: pa.Table, name: str) -> None:
 def measured() -> dict[str, float]:
     """One selection in this process; its delivery is dismissed."""
     from connectors.adhl import outbound
+    from include.engine.delivery import State
     from include.engine.dispatch.start import start
+    from include.engine.inbound.ending import stopped
     from include.engine.ledger import claims, deliveries
     from include.engine.outbound.select import select
 
@@ -131,9 +133,6 @@ def measured() -> dict[str, float]:
     seconds, core = time.perf_counter() - begin, time.process_time() - busy
     counts = deliveries.get(engine.ledger, made.id).counts
     token = claims.take(engine.ledger, made.id, "bench")
-    from include.engine.delivery import State
-    from include.engine.inbound.ending import stopped
-
     claims.advance(engine.ledger, token, State.FAILED, counts=stopped(counts))
     claims.dismiss(engine.ledger, made.id, "bench")
     return {"seconds": seconds, "core": core, "peak": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024, "sent": counts.published}

@@ -1,4 +1,6 @@
-"""Loans as lines, and files encrypted to somebody outside: python -m tests.bench.adhl_upload [--rows 1000000] [--mb 500]
+"""Loans selected, as lines, and files encrypted to outside: python -m tests.bench.adhl_upload [--rows 1000000] [--mb 500] [--loans 1000000]
+
+Selection: see adhl_select.py.
 
 Lines: both forms, beside Python's csv row by row. Encryption: each scheme, beside GnuPG and OpenSSL, in both directions: the independent tool
 opens what we made and we open what it made. Each is a process of its own; memory is its peak above what it has when everything is imported.
@@ -30,6 +32,7 @@ import pyarrow.compute as pc
 from connectors.adhl.upload import lines
 from connectors.adhl.upload.rendering import ordered
 from include.engine.crypto.envelope import decrypt, encrypting, recipient
+from tests.bench import adhl_select
 from tests.bench.row import row
 from tests.engine.crypto.envelope.keys import NOW, Key, certificate
 from tests.engine.crypto.envelope.peak import Children, peak
@@ -222,14 +225,19 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m tests.bench.adhl_upload", description=__doc__)
     parser.add_argument("--rows", type=int, default=1_000_000)
     parser.add_argument("--mb", type=int, default=500)
+    parser.add_argument("--loans", type=int, default=1_000_000)
     parser.add_argument("--child", nargs=2)
     asked = parser.parse_args()
     if asked.child:
         child(asked.child[0], json.loads(asked.child[1]))
         return
     print(f"load {os.getloadavg()[0]:.1f}")
-    bench_lines(asked.rows)
-    bench_encryption(asked.mb)
+    if asked.loans:
+        adhl_select.run(asked.loans)
+    if asked.rows:
+        bench_lines(asked.rows)
+    if asked.mb:
+        bench_encryption(asked.mb)
 
 
 if __name__ == "__main__":

@@ -29,11 +29,12 @@ from include.engine.inbound.aside import Aside
 from include.engine.inbound.connector import Inbound, Work
 from include.engine.inbound.ending import ending
 from include.engine.inbound.gather import Gather, gathered
+from include.engine.inbound.judging import judge
 from include.engine.inbound.originals import with_originals
 from include.engine.inbound.others import others
 from include.engine.inbound.spared import Spared
 from include.engine.inbound.stage import MANIFEST
-from include.engine.inbound.work import Outcome, json_counts, key_of, named_rows, nothing_to_do, staging, work_on
+from include.engine.inbound.work import Outcome, json_counts, key_of, nothing_to_do, staging, work_on
 from include.engine.lake.plan import Rows, brake, plan, would_delete
 from include.engine.lake.table import Lake
 from include.engine.ledger import claims, deliveries, gate_results
@@ -136,18 +137,18 @@ class _Run:
             self._decide("incoming", contract, self._judge(contract).verdict(set_aside_before=self.read_aside), own, self.read_aside)
         for table in self.rows:
             contract = self.engine.contract(self.connector.incoming(table))
-            judge = self._judge(contract)
+            gate = self._judge(contract)
             out, start = [np.empty(0, np.int64)], 0
             with open_spool(self.staged / f"{table}.staged", self.key) as reader, ahead(gathered(reader, CHUNK)) as batches:
                 for batch in batches:
-                    split = judge.split(batch)
+                    split = gate.split(batch)
                     out.append(start + split.positions)
                     start += batch.num_rows
                     self._set_aside(table, split.set_aside)
                     self.spared.came(table, batch, split.positions)
                     point("gate.split")
             before = self.read_aside if table == self.delivery.table else 0
-            late = self._decide("incoming", contract, judge.verdict(set_aside_before=before), table, before)
+            late = self._decide("incoming", contract, gate.verdict(set_aside_before=before), table, before)
             self.out[table] = _both(np.concatenate(out), late, start)
 
     def lake(self) -> None:
@@ -163,8 +164,8 @@ class _Run:
                 self.spared.bound(bound_table, pa.table(batch).take(pa.array(split.positions)))
                 gated.write(bound_table, split.accepted)
             self.tables = gated.rows
-        for table, (contract, judge) in judges.items():
-            positions = self._decide("lake", contract, judge.verdict(), table)
+        for table, (contract, gate) in judges.items():
+            positions = self._decide("lake", contract, gate.verdict(), table)
             self.late[table] = positions.tolist()
             if table in self.tables:
                 self.tables[table] -= len(positions)
@@ -215,10 +216,7 @@ class _Run:
                         yield table, bound.table, guard(bound.rows, self.engine.contract(bound.table)), dict(bound.warnings)
 
     def _judge(self, contract: Contract) -> Gate:
-        wanted = {name for rule in contract.rules for name in rule.references}
-        queries = " ".join(rule.query or "" for rule in contract.rules)
-        references = {name: named_rows(self.engine, self.delivery.partner, name, queries) for name in sorted(wanted)}
-        return Gate(contract, today=self.work.today, delivery=self.delivery.id, references=references)
+        return judge(self.engine, contract, self.delivery, self.work.today)
 
     def _set_aside(self, table: str, rows: pa.Table, *, own: bool = True) -> None:
         if not rows.num_rows:

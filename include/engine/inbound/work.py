@@ -17,7 +17,7 @@ from include.engine.crypto.keys import DataKey
 from include.engine.delivery import Delivery, State
 from include.engine.engine import Engine
 from include.engine.errors import SettingsError, WrongState
-from include.engine.inbound.connector import Work
+from include.engine.inbound.connector import Binder, Bound, Work
 from include.engine.lake import read as lake_read
 from include.engine.lake.table import exists, table_schema
 from include.engine.partner.settings import DeliverySpec, InboxFlow, Partner, PulledFlow, spec_for
@@ -116,6 +116,16 @@ def named_rows(engine: Engine, partner: str, table: str, queries: str) -> pa.Tab
     names = there or table_schema(engine.contract(table)).names
     words = set(re.findall(r"\w+", queries))
     return partner_rows(engine, partner, table, [name for name in names if name in words] or names[:1])
+
+
+def as_delivered(work: Work) -> Binder:
+    """For connectors whose incoming rows are the lake's: they get the partner's name, and no more."""
+
+    def bind(table: str, rows: pa.RecordBatch) -> Iterator[Bound]:
+        whose = pa.repeat(pa.scalar(work.partner.id), rows.num_rows)
+        yield Bound(table, pa.table(rows).append_column("partner", whose))
+
+    return bind
 
 
 def work_on(engine: Engine, delivery: Delivery) -> Work:

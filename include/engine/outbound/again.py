@@ -22,23 +22,14 @@ def is_outbound(delivery: Delivery) -> bool:
     return "pins" in delivery.facts
 
 
-def send_again(
-    engine: Engine,
-    origin: Delivery,
-    *,
-    reason: str | None = None,
-    record: int | None = None,
-    member: str = "",
-    who: str,
-    approved: bool = False,
-) -> Delivery:
+def send_again(engine: Engine, origin: Delivery, asked: Mapping[str, Any], *, who: str, approved: bool = False) -> Delivery:
     """Enter a new delivery, linked to `origin`, that dispatch starts at its next look. It sends the same records, as the lake has them now;
-    of an origin that never left, whatever is due. With `reason` or `record` only those that were set aside for it, by our contract or by the
-    receiver: a record's number is that on the receipt, `member` its name. WrongState while the origin is at work, and when nothing fits."""
+    of an origin that never left, whatever is due. `asked` (reason, record, member) leaves only those that were set aside for it, by our
+    contract or by the receiver: a record's number is that on the receipt, `member` its name. WrongState while the origin is at work, and when
+    nothing fits."""
     if origin.state in _AT_WORK:
         raise WrongState(f"this delivery is still {origin.state}.", where=origin.id, do="Wait until it has ended.")
-    named = {"reason": reason, "record": record, "member": member or None}
-    asked = {name: value for name, value in named.items() if value is not None}
+    asked = {name: value for name, value in asked.items() if value not in {None, ""}}
     if asked and origin.published_at is None:
         raise WrongState("nothing of this delivery was sent.", where=origin.id, do="Leave reason and record empty: whatever is due goes.")
     if asked and not chosen(engine, origin.id, asked):

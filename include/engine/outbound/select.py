@@ -18,11 +18,11 @@ from include.engine.delivery import Counts, Delivery, State, Token
 from include.engine.engine import Engine
 from include.engine.errors import Held, Refused
 from include.engine.failpoints import point
-from include.engine.gate.gate import Gate
 from include.engine.gate.result import Verdict
 from include.engine.inbound.aside import Aside
 from include.engine.inbound.ending import ending
-from include.engine.inbound.work import UNFINISHED, Outcome, json_counts, key_of, named_rows, nothing_to_do, staging
+from include.engine.inbound.judging import judge
+from include.engine.inbound.work import UNFINISHED, Outcome, json_counts, key_of, nothing_to_do, staging
 from include.engine.ledger import claims, gate_results, parts
 from include.engine.outbound.connector import DIGEST, LEFT, RECORD, Outbound, Selected, Work
 from include.engine.outbound.work import LATE, LEFT_OUT, ROWS, counts_of, work_on
@@ -136,7 +136,7 @@ class _Run:
 
     def stage(self) -> None:
         """Read what is due, judge it, and write it: the accepted rows, and the records that are left out."""
-        gate = self._gate()
+        gate = judge(self.engine, self.contract, self.work.delivery, self.work.today)
         late: list[int] = []
         kept_back = 0
         with ExitStack() as stack:
@@ -172,12 +172,6 @@ class _Run:
             values = {"count": bad, "value": seen, "limit": f"{self.contract.block_above:.0%}"}
             code = self.verdict.reason or "DELIVERY_REFUSED"
             raise Refused(self.verdict.message, where=self.work.delivery.id, code=code, values=values)
-
-    def _gate(self) -> Gate:
-        wanted = sorted({name for rule in self.contract.rules for name in rule.references})
-        queries = " ".join(rule.query or "" for rule in self.contract.rules)
-        references = {name: named_rows(self.engine, self.work.partner.id, name, queries) for name in wanted}
-        return Gate(self.contract, today=self.work.today, delivery=self.work.delivery.id, references=references)
 
     def _leave(self, found: Selected, left: SpoolWriter) -> None:
         if found.left is not None and found.left.num_rows:
