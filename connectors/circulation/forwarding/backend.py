@@ -201,7 +201,7 @@ class Forwarding:
                     return 0
                 log.warning("the library system is back; %d transactions wait for it", len(self.state.waiting))
                 self.breaker.answered()
-            told = await drain(self.remote, self.state, self.breaker, self._journaled, self._changes, self.policy.tries, self._now)
+            told = await drain(self.remote, self.state, self.breaker, self._journaled, self._changes, self.policy, self._now)
             self.state.forget(self._now() - KEPT)
             await self._checkpoint_now_and_then()
             return told

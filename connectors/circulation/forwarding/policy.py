@@ -56,4 +56,7 @@ class Policy(Shape):
     tries: Annotated[int, Field(ge=1, le=100)] = Field(
         5, description="after so many failures of one transaction at a library system that answers, staff get it"
     )
+    settle_seconds: Annotated[float, Field(ge=0, le=600)] = Field(
+        10.0, description="so long after a try that was not answered nothing is looked up: the library system may still be at it"
+    )
     breaker: Breaker = Breaker()

@@ -9,12 +9,13 @@ from __future__ import annotations
 import logging
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, TypeVar
 
 from connectors.circulation.backend import Away, Remote, Unsure
 from connectors.circulation.domain import Checkin, Outcome, Request
 from connectors.circulation.forwarding.breaker import Breaker
+from connectors.circulation.forwarding.policy import Policy
 from connectors.circulation.forwarding.report import FAILS, report_of
 from connectors.circulation.forwarding.state import Json, State, Waiting
 from connectors.circulation.plain import request_of, said
@@ -29,19 +30,21 @@ Changes = Callable[[Request, Outcome], Json]
 
 
 async def drain(
-    remote: Remote, state: State, breaker: Breaker, journaled: Journaled, changes: Changes, tries: int, now: Callable[[], datetime]
+    remote: Remote, state: State, breaker: Breaker, journaled: Journaled, changes: Changes, policy: Policy, now: Callable[[], datetime]
 ) -> int:
     """Replay what waits until nothing does, or the library system goes away again. Returns how many were told."""
     count = 0
     while state.waiting:
         waiting = next(iter(state.waiting.values()))
+        if waiting.last and now() - datetime.fromisoformat(waiting.last) < timedelta(seconds=policy.settle_seconds):
+            return count
         try:
             outcome = await _told(remote, waiting, _late(remote, state, waiting, now), journaled)
         except Away:
             waiting.tries += 1
             breaker.failed()
             # Fails by itself though the system answers: staff get it, so that it does not hold up the others.
-            if waiting.tries < tries or not await is_there(remote):
+            if waiting.tries < policy.tries or not await is_there(remote):
                 return count
             outcome = Outcome(False, FAILS)
         breaker.answered()

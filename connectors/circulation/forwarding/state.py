@@ -18,7 +18,8 @@ KEPT = timedelta(hours=26)
 
 @dataclass
 class Waiting:
-    """A transaction that was accepted while the library system was away. `tried` is since when it may have been done there."""
+    """A transaction that was accepted while the library system was away. `tried` is since when it may have been done there,
+    `last` when it was last sent."""
 
     number: int
     kind: str
@@ -26,6 +27,7 @@ class Waiting:
     said: Json
     at: str
     tried: str = ""
+    last: str = ""
     tries: int = 0
 
 
@@ -66,11 +68,13 @@ class State:
             case "asking":
                 self.asking[key] = at
             case "accepted":
-                self.waiting[number] = Waiting(number, entry["of"], entry["asked"], entry["said"], at, entry.get("tried", ""))
+                self.waiting[number] = Waiting(
+                    number, entry["of"], entry["asked"], entry["said"], at, entry.get("tried", ""), at if entry.get("tried") else ""
+                )
                 self._finished(key, at, entry["said"])
             case "sending":
                 waiting = self.waiting[entry["number"]]
-                waiting.tried = waiting.tried or at
+                waiting.tried, waiting.last = waiting.tried or at, at
             case "closed":
                 self.conflicts.pop(entry["number"], None)
             case _ if "said" in entry:

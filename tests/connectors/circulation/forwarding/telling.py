@@ -45,7 +45,7 @@ def remote_of(system: str, port: int) -> Koha | Folio:
 
 
 async def tell(system: str, folder: Path, secret: str, port: int) -> None:
-    forwarding = opened(folder, OneKey(secret), remote_of(system, port), Copy(Rules()), Policy())
+    forwarding = opened(folder, OneKey(secret), remote_of(system, port), Copy(Rules()), Policy(settle_seconds=0))
     while forwarding.state.waiting:
         await forwarding.turn()
     await forwarding.close()

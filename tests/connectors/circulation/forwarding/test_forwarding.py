@@ -17,6 +17,7 @@ from connectors.circulation.forwarding.copy import Copy
 from connectors.circulation.forwarding.report import as_csv, rows
 from connectors.circulation.forwarding.state import State
 from connectors.circulation.journal import read
+from connectors.circulation.lake.events import Event, events
 from connectors.circulation.pins import hashed
 from include.sandbox.servers.ils.state import Copy as Book
 from include.sandbox.servers.ils.state import Debt, Loan, Patron
@@ -343,3 +344,38 @@ def test_a_copy_says_who_may_borrow_what_until_when(place: Place, tmp_path: Path
         assert (await forwarding.perform(wrong)).reason == "PIN_WRONG"
 
     place.run(work, copy)
+
+
+def test_the_lake_hears_of_loans_once_the_library_system_has_them(place: Place) -> None:
+    async def work(forwarding: Forwarding) -> None:
+        await forwarding.perform(place.lend("b1"))
+        place.off()
+        place.clock.on(minutes=1)
+        for request in (place.lend("b2"), place.lend("d1", "c3"), place.back("b1")):
+            await forwarding.perform(request)
+        place.on()
+        place.clock.on(hours=1)
+        await forwarding.turn()
+
+    place.run(work)
+    found = [one for one in events(read(place.home / "journal", place.keys), place.library.zone) if isinstance(one, Event)]
+    assert [(one.event, one.item, one.branch) for one in found] == [("loan", "b1", "main"), ("loan", "b2", "main")]
+    assert len({one.patron for one in found}) == 1 and found[1].loaned_at < place.clock() - timedelta(minutes=30)
+
+
+def test_what_was_not_answered_is_left_alone_for_a_moment(place: Place) -> None:
+    async def work(forwarding: Forwarding) -> None:
+        place.off()
+        await forwarding.perform(place.lend("b1"))
+        place.on()
+        place.clock.on(minutes=1)
+        place.faults.set("change_error")
+        assert await forwarding.turn() == 0
+        forwarding.breaker.answered()
+        asked = len(place.faults.asked)
+        assert await forwarding.turn() == 0 and len(place.faults.asked) == asked
+        place.clock.on(seconds=11)
+        assert await forwarding.turn() == 1
+
+    place.run(work)
+    assert place.library.lent == [("c1", "b1")]
