@@ -8,6 +8,7 @@ says why; trouble with a system is tried again. Tasks pass nothing on: the ledge
 from __future__ import annotations
 
 import logging
+import os
 from importlib import import_module
 from typing import Any
 
@@ -78,6 +79,7 @@ def _publish(delivery: str, connector: str, *, outlet_events: Any = None) -> Non
 @task(task_id="acknowledge", retries=12)  # hours: a delivery that is not acknowledged holds up the next of its table
 def _acknowledge(delivery: str, connector: str) -> None:
     _run("acknowledge", delivery, connector)
+    _tell_lineage(delivery)
 
 
 @task(task_id="select")
@@ -98,6 +100,7 @@ def _send(delivery: str, connector: str) -> None:
 @task(task_id="confirm", retries=12)
 def _confirm(delivery: str, connector: str) -> None:
     _run("confirm", delivery, connector, "outbound")
+    _tell_lineage(delivery)
 
 
 def _run(step: str, delivery: str, connector: str, way: str = "inbound") -> Any:
@@ -111,3 +114,12 @@ def _run(step: str, delivery: str, connector: str, way: str = "inbound") -> Any:
         raise AirflowFailException(str(stop)) from None
     log.info("%s: %s", delivery, outcome)
     return outcome
+
+
+def _tell_lineage(delivery: str) -> None:
+    """OpenLineage's client takes half a second to import: only where a receiver is named."""
+    if any(name.startswith("OPENLINEAGE_") for name in os.environ):
+        from dags.house.engine import engine
+        from include.engine import lineage
+
+        lineage.tell(engine(), delivery)

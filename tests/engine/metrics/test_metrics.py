@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import re
 import urllib.request
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, HTTPServer
@@ -13,6 +15,7 @@ from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import ExportM
 from prometheus_client.parser import text_string_to_metric_families
 
 from include.engine.delivery import State
+from include.engine.engine import ROOT
 from include.engine.ledger import Ledger
 from include.engine.metrics.read import read
 from include.engine.metrics.serve import push, serve
@@ -129,3 +132,11 @@ def test_nothing_is_pushed_where_no_receiver_is_named(house: House) -> None:
 
 def test_an_empty_ledger_has_every_metric_and_no_value(ledger: Ledger) -> None:
     assert all(one.values == {} for one in read(ledger)) and len(read(ledger)) == 9
+
+
+def test_the_dashboard_and_the_docs_name_what_is_measured(ledger: Ledger) -> None:
+    known = {one.name for one in read(ledger)}
+    dashboard = json.loads((ROOT / "docs" / "production" / "grafana.json").read_text())
+    asked = set(re.findall(r"bindery_\w+", " ".join(target["expr"] for panel in dashboard["panels"] for target in panel["targets"])))
+    assert len(asked) > 5 and asked <= known
+    assert set(re.findall(r"`(bindery_\w+)`", (ROOT / "docs" / "metrics.md").read_text())) == known
