@@ -11,6 +11,7 @@ from pathlib import Path
 
 import yaml
 
+from connectors.circulation.doors import SERVICES
 from connectors.circulation.embedded.backend import opened
 from connectors.circulation.embedded.rules import Rules
 from connectors.circulation.loading import load
@@ -23,6 +24,11 @@ _SETTINGS = {
         "terminals": {"selfcheck1": {"password": "secret", "branch": "main", "connections": 5000}},
     },
     "rules": {"defaults": {"loan_days": 28, "loans": 100_000}},
+    "doors": {
+        "agency": "DK-710100", "branch": "main",
+        "callers": {"anybody_here": {"addresses": ["127.0.0.0/8"], "services": list(SERVICES), "tells": ["name", "loans", "holds"]}},
+        "netmusik": {"addresses": ["127.0.0.0/8"]},
+    },
 }  # fmt: skip
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import random
 import signal
 import socket
@@ -16,9 +17,11 @@ import httpx
 import pytest
 import yaml
 
+from include.engine.engine import ROOT
 from tests.connectors.circulation.ncip.asking import item, lines, message, user, valid
 from tests.connectors.circulation.sip2.certificates import certificate
 from tests.connectors.circulation.test_serving import LIBRARY, Serving, environment, run
+from tests.docs.pages import blocks
 
 OWN = {"agencies": ["DK-999999"], "password": "secret", "services": ["LookupUser", "CheckOutItem", "CheckInItem"], "tells": ["loans"]}
 DOORS = {"agency": "DK-710100", "callers": {"own": OWN}, "netmusik": {"addresses": ["127.0.0.1/32"]}}
@@ -88,8 +91,19 @@ def test_it_is_asked_over_tls_beside_sip2(env: dict[str, str], tmp_path: Path) -
         assert serving.end() == 0
 
 
+def test_the_demo_can_be_asked_the_examples_of_the_page(tmp_path: Path) -> None:
+    [_, _, loan] = (block.text for block in blocks(ROOT / "docs" / "flows" / "ncip.md", "xml"))
+    serving = Serving(environment(tmp_path), "--demo", "--ncip-port", "0")
+    try:
+        assert "CheckOutItemResponse/DateDue" in _ask(serving, loan.encode())[-1]
+        desired = message(f"<LookupUser>{user('1000001')}<LoanedItemsDesired/></LookupUser>")
+        assert "LookupUserResponse/LoanedItem/ItemId/ItemIdentifierValue 3000001" in _ask(serving, desired)
+    finally:
+        assert serving.end() == 0
+
+
 @pytest.mark.crash
-@pytest.mark.parametrize("seed", range(2))
+@pytest.mark.parametrize("seed", range(int(os.environ.get("CRASH_SEEDS", "1"))))
 def test_a_kill_under_load_loses_no_answer_and_what_is_sent_again_is_done_once(env: dict[str, str], seed: int) -> None:
     """Every loan that was answered is there after a kill; every message sent again, answered or not, leaves one loan each."""
     chance, said, asked = random.Random(seed), set[int](), set[int]()
