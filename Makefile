@@ -44,6 +44,10 @@ crash-circulation: ## kill -9 while a library system is told what kiosks did, ma
 	@bin/setup dev
 	BINDERY_SEEDS=$(or $(SEEDS),50) $(PY) -m pytest -q tests/connectors/circulation/forwarding/test_kill.py
 
+crash-ncip: ## kill -9 under load of NCIP, many seeds (SEEDS=50)
+	@bin/setup dev
+	BINDERY_SEEDS=$(or $(SEEDS),50) $(PY) -m pytest -q tests/connectors/circulation/ncip/test_process.py -k kill
+
 crash-oai: ## kill -9 in mid-harvest, many seeds (SEEDS=50)
 	@bin/setup dev
 	$(PY) -m tests.crash.harvests --seeds $(or $(SEEDS),50)

@@ -103,7 +103,7 @@ def test_the_demo_can_be_asked_the_examples_of_the_page(tmp_path: Path) -> None:
 
 
 @pytest.mark.crash
-@pytest.mark.parametrize("seed", range(int(os.environ.get("CRASH_SEEDS", "1"))))
+@pytest.mark.parametrize("seed", range(max(int(os.environ.get("BINDERY_SEEDS", "0")), 1)))
 def test_a_kill_under_load_loses_no_answer_and_what_is_sent_again_is_done_once(env: dict[str, str], seed: int) -> None:
     """Every loan that was answered is there after a kill; every message sent again, answered or not, leaves one loan each."""
     chance, said, asked = random.Random(seed), set[int](), set[int]()
