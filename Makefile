@@ -59,6 +59,7 @@ crash-circulation: ## kill -9 of the kiosks' sidecar under load and of its journ
 fuzz: ## MARC under random damage, the compiled reader against NumPy's (MINUTES=10; SANITIZED=yes: built with sanitizers); SIP2 under random bytes (INPUTS=10000000)
 	@bin/setup dev
 	$(PY) -m tests.marc.fuzz --minutes $(or $(MINUTES),10) $(if $(SANITIZED),--sanitized)
+	$(PY) -m tests.connectors.oai_pmh.harvest.fuzz --minutes 1 $(if $(SANITIZED),--sanitized)
 	$(PY) -m tests.connectors.circulation.sip2.fuzz --inputs $(or $(INPUTS),10000000)
 
 marc: ## 200,000 generated MARC records, row by row as pymarc reads them (RECORDS=200000)

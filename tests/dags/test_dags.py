@@ -45,6 +45,13 @@ def test_a_flow_is_receive_gate_publish_acknowledge_and_the_last_always_runs(dag
     assert flow.schedule is None
 
 
+def test_a_harvest_is_tried_for_hours_and_holds_no_worker_between_its_tries(dags) -> None:
+    receive = dags["oai_harvest"].get_task("receive")
+    assert receive.retries == 12
+    assert sum(min(2**n, 30) for n in range(receive.retries)) > 4 * 60, "minutes, as long as BINDERY_RETRY_SECONDS is what it is"
+    assert dags["ils_import"].get_task("receive").retries == 3
+
+
 def test_a_flow_that_sends_is_select_render_send_confirm_and_the_last_always_runs(dags) -> None:
     flow = dags["adhl_upload"]
     assert [task.task_id for task in flow.topological_sort()] == ["select", "render", "send", "confirm"]

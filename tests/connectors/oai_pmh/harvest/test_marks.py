@@ -96,7 +96,7 @@ def test_a_plain_page_is_told_as_a_parser_tells_it(content: bytes) -> None:
     assert found is not None
     assert fault_of(content) is None
     assert list(zip(found.start.tolist(), found.end.tolist(), strict=True)) == [(one.start, one.end) for one in spans(content, "record")]
-    _same_columns(content)
+    same_columns(content)
 
 
 @pytest.mark.parametrize("content", PLAIN.values(), ids=PLAIN)
@@ -130,7 +130,7 @@ def test_headers_of_a_list_of_identifiers_are_found() -> None:
     found = marks(content, "header")
     assert found is not None
     assert list(found.texts(content, 2)) == [b"oai:x:1", b"oai:x:2", b"oai:x:3"]
-    _same_columns(content, "ListIdentifiers")
+    same_columns(content, "ListIdentifiers")
 
 
 @pytest.mark.parametrize("records", CASES.values(), ids=CASES)
@@ -207,7 +207,7 @@ def test_whatever_is_put_together_is_taken_only_if_a_parser_takes_it(pieces: lis
     content = page("".join(pieces)).rstrip()
     if marks(content, "record") is not None:
         assert fault_of(content) is None
-        _same_columns(content)
+        same_columns(content)
 
 
 @settings(max_examples=600, deadline=None)
@@ -260,7 +260,7 @@ def test_a_page_of_which_more_is_wanted_than_there_was_room_for_is_read_again() 
     assert len(found) == 5_000
 
 
-def _same_columns(content: bytes, verb: str = "ListRecords") -> None:
+def same_columns(content: bytes, verb: str = "ListRecords") -> None:
     try:
         found = page_of(content, verb)
     except BadPage:  # well-formed, and no answer to what was asked
