@@ -144,6 +144,20 @@ def test_a_discarded_record_keeps_who_said_so_and_a_second_click_changes_nothing
         note_of("  ")
 
 
+def test_a_record_on_its_way_again_is_not_discarded_meanwhile(library: House) -> None:
+    delivery = delivered(library)
+    one, other, ragged = aside(library, delivery)
+    replay_reason(library.engine, one.id, who="ida")
+    mend(library.engine, ragged.id, csv(ITEMS, ["5,15,3000000000005,MAIN,BK,2026-01-02,100"]), who="ida")
+    for row in (one, other, ragged):
+        with pytest.raises(WrongState, match="RECORD_UNDER_WAY"):
+            discard(library.engine, row.id, who="ida", note="never")
+    while claimed := library.claimed():
+        library.run(claimed[0].id)
+    assert discard(library.engine, other.id, who="ida", note="never").state == Fate.DISCARDED
+    assert aside(library, delivery)[2].state == Fate.REPLAYED
+
+
 def test_a_look_at_what_is_masked_is_audited_with_its_reason(library: House) -> None:
     delivery = delivered(library)
     row = aside(library, delivery)[0]

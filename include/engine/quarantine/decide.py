@@ -7,10 +7,10 @@ from __future__ import annotations
 
 import sqlalchemy as sa
 
-from include.engine.delivery import Delivery
+from include.engine.delivery import IN_FLIGHT, Delivery, State
 from include.engine.engine import Engine
 from include.engine.errors import WrongState
-from include.engine.ledger import audit, quarantined
+from include.engine.ledger import audit, deliveries, quarantined
 from include.engine.ledger.quarantined import Fate, Quarantined
 from include.engine.privacy.mask import mask
 from include.engine.replay import replay
@@ -34,13 +34,21 @@ def reveal(engine: Engine, id: int, *, who: str, why: str) -> Quarantined:
 
 
 def discard(engine: Engine, id: int, *, who: str, note: str) -> Quarantined:
-    """Leave the record out for good. Its bytes stay as long as its delivery's, so that the partner can be answered."""
+    """Leave the record out for good. Its bytes stay as long as its delivery's, so that the partner can be answered.
+
+    WrongState RECORD_UNDER_WAY while it is being replayed or was mended: what comes of that is not known yet.
+    """
     said = note_of(note)
     with engine.ledger.begin() as tx:
         row = _locked(engine, id, tx)
         if row.state == Fate.DISCARDED:
             return row
         _open(row)
+        on_its_way = deliveries.find(engine.ledger, origin=row.delivery_id, states={State.SEEN, *IN_FLIGHT}, tx=tx)
+        if made := next((one for one in on_its_way if concerns(one, row)), None):
+            raise WrongState(
+                f"this record is on its way in {made.id}.", where=row.delivery_id, do="Wait until that has ended.", code="RECORD_UNDER_WAY"
+            )
         quarantined.set_state(engine.ledger, [row.id], Fate.DISCARDED, note=f"{who}: {said}", tx=tx)
         audit.record(engine.ledger, who, "discard", row.delivery_id, {"quarantined": row.id, "note": said}, tx=tx)
         return quarantined.get(engine.ledger, row.id, tx=tx)
@@ -58,6 +66,16 @@ def replay_reason(engine: Engine, id: int, *, who: str) -> Delivery:
     row = quarantined.get(engine.ledger, id)
     _open(row)
     return replay(engine, row.delivery_id, reason=row.reason, who=who)
+
+
+def concerns(made: Delivery, row: Quarantined) -> bool:
+    """Whether a delivery that does `row`'s delivery again, whole or in part, takes the record itself up again."""
+    if "mended" in made.facts:
+        return bool(made.facts["mended"]["quarantined"] == row.id)
+    asked = made.origin_filter or {}
+    if "record" in asked and (asked["record"], asked.get("member", "")) != (row.record, row.member):
+        return False
+    return bool(asked.get("reason", row.reason) == row.reason)
 
 
 def _locked(engine: Engine, id: int, tx: sa.Connection) -> Quarantined:

@@ -22,6 +22,7 @@ from include.engine.ledger.quarantined import Fate, Quarantined
 from include.engine.ledger.quarantined import from_row as record_of
 from include.engine.ledger.schema import audit, delivery, quarantined
 from include.engine.ledger.types import UtcTime
+from include.engine.quarantine.decide import concerns
 from plugins.board.reads.scope import Partners, within
 
 q = quarantined.c
@@ -163,16 +164,7 @@ def around(tx: sa.Connection, record: Quarantined) -> tuple[int | None, int | No
 def again(tx: sa.Connection, record: Quarantined) -> list[Delivery]:
     """Deliveries in which the record was taken in again, or mended, or is on its way; newest first."""
     query = sa.select(delivery).where(delivery.c.origin == record.delivery_id).order_by(delivery.c.arrival.desc()).limit(500)
-    return [made for made in map(delivery_of, tx.execute(query)) if _concerns(made, record)]
-
-
-def _concerns(made: Delivery, record: Quarantined) -> bool:
-    if "mended" in made.facts:
-        return bool(made.facts["mended"]["quarantined"] == record.id)
-    asked = made.origin_filter or {}
-    if "record" in asked and (asked["record"], asked.get("member", "")) != (record.record, record.member):
-        return False
-    return asked.get("reason", record.reason) == record.reason
+    return [made for made in map(delivery_of, tx.execute(query)) if concerns(made, record)]
 
 
 def done_to(tx: sa.Connection, record: Quarantined) -> list[AuditEntry]:
