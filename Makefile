@@ -1,6 +1,6 @@
 # `make demo` and `make test` do everything on a fresh machine; `make help` lists the rest.
 .DEFAULT_GOAL := help
-.PHONY: crash-circulation pictures crash-crm help demo test check lint types format bench crash crash-oai fuzz marc check-partners lock clean schema
+.PHONY: deeds crash-circulation pictures crash-crm help demo test check lint types format bench crash crash-oai fuzz marc check-partners lock clean schema
 PY := .venv/bin/python
 export PYTHONPATH := $(CURDIR)
 
@@ -65,6 +65,10 @@ fuzz: ## MARC under random damage, the compiled reader against NumPy's (MINUTES=
 marc: ## 200,000 generated MARC records, row by row as pymarc reads them (RECORDS=200000)
 	@bin/setup dev
 	$(PY) -m tests.marc.against_pymarc $(or $(RECORDS),200000)
+
+deeds: ## every deed of the board's records by hand in a running Airflow: drop, mend, replay, discard, tell, trace
+	@bin/setup dev
+	$(PY) -m tests.browser.deeds_in_airflow
 
 pictures: ## the documentation's pictures of the board, taken anew
 	@bin/setup dev
