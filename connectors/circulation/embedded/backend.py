@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import Callable
-from dataclasses import fields
 from datetime import datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
@@ -37,6 +36,7 @@ from connectors.circulation.embedded.store import Change, Row, Store, store_of
 from connectors.circulation.embedded.views import item_view, patron_view, seconds
 from connectors.circulation.journal import Journal, before, read
 from connectors.circulation.pins import Pins, hashed, outdated
+from connectors.circulation.plain import KINDS, plain
 from include.engine import clock
 from include.engine.crypto.keys import KeyStore
 
@@ -53,11 +53,6 @@ _DECIDE: dict[type, Callable[[Desk, Any], Decision]] = {
     Note: desk_work.note,
 }
 _JSON = msgspec.json.Encoder()
-KINDS = {
-    Checkout: "checkout", Checkin: "checkin", Renew: "renew", Reserve: "hold", Pay: "fee", Block: "block", Note: "note",
-}  # fmt: skip
-
-_NAMES = {kind: tuple(one.name for one in fields(kind)) for kind in KINDS}
 
 
 class Embedded:
@@ -132,7 +127,7 @@ class Embedded:
     async def _keep(self, request: Request, decision: Decision) -> None:
         at = seconds(self._now())
         changes = list(decision.changes)
-        entry = {"kind": KINDS[type(request)], "asked": _plain(request), "ok": decision.outcome.ok, "reason": decision.outcome.reason}
+        entry = {"kind": KINDS[type(request)], "asked": plain(request), "ok": decision.outcome.ok, "reason": decision.outcome.reason}
         if before := [loan for name, key in changes if name == "-loan" and (loan := self.store.get("loan", key))]:
             entry["before"] = before  # which loan it was that ends here: journal's readers have no store
         if decision.outcome.patron is not None:
@@ -229,22 +224,6 @@ def _catch_up(store: Store, folder: Path, keys: KeyStore) -> None:
     for number, entry in read(folder / "journal", keys, after=store.applied or before(folder / "journal")):
         apply(store, number, entry)
     store.commit()
-
-
-def _plain(request: Request) -> dict[str, Any]:
-    """A request as the journal has it: without its PIN."""
-    found: dict[str, Any] = {}
-    for name in _NAMES[type(request)]:
-        value = getattr(request, name)
-        if isinstance(value, Credentials):
-            value = value.card
-        elif isinstance(value, datetime):
-            value = value.isoformat()
-        elif isinstance(value, Decimal):
-            value = str(value)
-        if value not in (None, "", False):
-            found[name] = value
-    return found
 
 
 def _remembered(outcome: Outcome) -> str:

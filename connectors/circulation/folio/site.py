@@ -128,8 +128,7 @@ class Site:
         return list(reply.data.get(name) or ())
 
     def changed(self, card: str) -> None:
-        """What is known of this card's patron is out of date."""
-        self._users.drop(card)
+        """What is known of this card's patron is out of date: what they have and owe, not who they are."""
         self._wholes.drop(card)
 
     def everyone_changed(self) -> None:

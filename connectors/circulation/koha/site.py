@@ -129,10 +129,9 @@ class Site:
         """POST, PUT, DELETE."""
         return await self.calls.change(method, BASE + path, body, params=params or None, headers=self.at(branch))
 
-    def changed(self, *, card: str = "", patron_id: int = 0, barcode: str = "", item_id: int = 0) -> None:
-        """What is known of these is out of date."""
+    def changed(self, *, card: str = "", barcode: str = "", item_id: int = 0) -> None:
+        """What is known of these is out of date: of a patron what they have and owe, not who they are."""
         if card:
-            self._patrons.drop(card)
             self._wholes.drop(card)
         if barcode:
             self._items.drop(barcode)
