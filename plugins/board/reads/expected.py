@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import lru_cache
 
 import sqlalchemy as sa
 
@@ -54,8 +55,7 @@ def missing(tx: sa.Connection, partners: Iterable[Partner], now: datetime, newes
             for spec in flow.deliveries:
                 if spec.expected is None:
                     continue
-                due = last_due(spec.expected, partner.timezone, now - GRACE)
-                since = last_due(spec.expected, partner.timezone, due - timedelta(minutes=1)) + GRACE
+                due, since = _moments(spec.expected, partner.timezone, now.replace(second=0, microsecond=0))
                 line = known.get((partner.id, name, spec.table))
                 if line is not None and line.seen_at >= since and not line.replay and _is(flow, spec, line.path):
                     continue
@@ -63,6 +63,13 @@ def missing(tx: sa.Connection, partners: Iterable[Partner], now: datetime, newes
                 if last is None or last < since:
                     found.append(Missing(partner.id, name, spec.table, spec.files, due, last))
     return found
+
+
+@lru_cache(maxsize=4096)
+def _moments(cron: str, zone: str, minute: datetime) -> tuple[datetime, datetime]:
+    """When it was last due, a quarter of an hour's grace given, and since when its file may have come. Many partners share a calendar."""
+    due = last_due(cron, zone, minute - GRACE)
+    return due, last_due(cron, zone, due - timedelta(minutes=1)) + GRACE
 
 
 def _last(tx: sa.Connection, partner: Partner, name: str, flow: InboxFlow, spec: DeliverySpec) -> datetime | None:
