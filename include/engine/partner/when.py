@@ -7,7 +7,8 @@ jumps over in spring is due right after the jump, one that comes twice in autumn
 from __future__ import annotations
 
 import re
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 from typing import Annotated, Any
 from zoneinfo import ZoneInfo
 
@@ -71,12 +72,28 @@ def parse_schedule(value: Any) -> str:
 
 def next_due(cron: str, zone: str, after: datetime) -> datetime:
     """The first moment (aware, in the zone) strictly after `after` (aware) at which `cron` is due on the wall clock of `zone`."""
-    return next(CronSim(cron, after.astimezone(ZoneInfo(zone))))
+    return _next(cron, zone, _minute(after))
 
 
 def last_due(cron: str, zone: str, at: datetime) -> datetime:
     """The last moment (aware, in the zone) at or before `at` (aware) at which `cron` was due."""
-    return next(CronSim(cron, (at + timedelta(minutes=1)).astimezone(ZoneInfo(zone)), reverse=True))
+    return _last(cron, zone, _minute(at))
+
+
+# A calendar is by the minute, and hundreds of partners have the same few schedules: what is asked again within the minute is known.
+@lru_cache(4096)
+def _next(cron: str, zone: str, minute: datetime) -> datetime:
+    return next(CronSim(cron, minute.astimezone(ZoneInfo(zone))))
+
+
+@lru_cache(4096)
+def _last(cron: str, zone: str, minute: datetime) -> datetime:
+    return next(CronSim(cron, (minute + timedelta(minutes=1)).astimezone(ZoneInfo(zone)), reverse=True))
+
+
+def _minute(at: datetime) -> datetime:
+    """Without seconds, in UTC: as a key, the same moment written with another offset must be the same."""
+    return at.astimezone(UTC).replace(second=0, microsecond=0)
 
 
 Duration = Annotated[
