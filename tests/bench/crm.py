@@ -173,9 +173,7 @@ def main() -> None:
     _child("prepare", given.patrons)
     runs = [json.loads(_child("measure", given.patrons).splitlines()[-1]) for _ in range(given.repeats)]
     middle = {name: statistics.median(run[name] for run in runs) for name in runs[0]}
-    print(
-        f"{middle['due']:,.0f} changes among {given.patrons:,} patrons: {middle['seconds']:.1f} s, {middle['core']:.1f} s of processors,"
-    )
+    print(f"{middle['due']:,.0f} changes among {given.patrons:,} patrons: {middle['seconds']:.1f} s, {middle['core']:.1f} s of processors,")
     print(f"peak {middle['peak']:.0f} MiB (goals: 10 s, 1 GB), median of {given.repeats}")
     row("crm", f"changes among {given.patrons:,} patrons", middle["seconds"], "s", "under 10 s for 1M")
     row("crm", f"changes among {given.patrons:,} patrons, processors", middle["core"], "s")
