@@ -40,21 +40,15 @@ crash-crm: ## kill -9 in mid-sync with a CRM, many seeds (SEEDS=50)
 	@bin/setup dev
 	$(PY) -m tests.crash.crm --seeds $(or $(SEEDS),50)
 
-crash-circulation: ## kill -9 while a library system is told what kiosks did, many seeds (SEEDS=50)
-	@bin/setup dev
-	BINDERY_SEEDS=$(or $(SEEDS),50) $(PY) -m pytest -q tests/connectors/circulation/forwarding/test_kill.py
-
-crash-ncip: ## kill -9 under load of NCIP, many seeds (SEEDS=50)
-	@bin/setup dev
-	BINDERY_SEEDS=$(or $(SEEDS),50) $(PY) -m pytest -q tests/connectors/circulation/ncip/test_process.py -k kill
-
 crash-oai: ## kill -9 in mid-harvest, many seeds (SEEDS=50)
 	@bin/setup dev
 	$(PY) -m tests.crash.harvests --seeds $(or $(SEEDS),50)
 
-crash-circulation: ## kill -9 of the kiosks' sidecar under load and of its journal's DAG, many seeds (SEEDS=50)
+crash-circulation: ## kill -9 of the sidecar: kiosks under load, its journal's DAG, NCIP, and while a library system is told (SEEDS=50)
 	@bin/setup dev
 	$(PY) -m tests.crash.circulation --seeds $(or $(SEEDS),50)
+	BINDERY_SEEDS=$(or $(SEEDS),50) $(PY) -m pytest -q tests/connectors/circulation/forwarding/test_kill.py
+	BINDERY_SEEDS=$(or $(SEEDS),50) $(PY) -m pytest -q tests/connectors/circulation/ncip/test_process.py -k kill
 
 fuzz: ## MARC under random damage, the compiled reader against NumPy's (MINUTES=10; SANITIZED=yes: built with sanitizers); SIP2 under random bytes (INPUTS=10000000)
 	@bin/setup dev
