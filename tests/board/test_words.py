@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 import yaml
 
+from connectors import flow_models
 from include.engine.reasons import LANGUAGES
 from plugins.board import say as words
 from plugins.board.render import _environment
@@ -34,6 +35,10 @@ def test_every_word_that_a_template_or_a_page_says_is_there() -> None:
             assert key in words.table(), f"{file.name} says {key}"
             said += 1
     assert said > 20
+
+
+def test_every_flow_of_a_connector_has_a_name() -> None:
+    assert [flow for flow in flow_models() if f"flows.{flow}" not in words.table()] == []
 
 
 def test_every_template_can_be_read() -> None:
