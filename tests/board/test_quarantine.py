@@ -136,6 +136,14 @@ def test_what_cannot_be_taken_is_shown_again_as_it_was_written(library: Library)
     assert "a2" in {one["control_number"] for one in library.house.rows("bibliographic", "control_number")}
 
 
+def test_a_ragged_row_is_mended_below_the_names_of_its_columns(library: Library) -> None:
+    [row] = library.aside("items_1.csv", csv(ITEMS, [*GOOD_ITEMS, "9,9,x"]))
+    page = library.page(f"/quarantine/{row.id}")
+    assert f"<code>{ITEMS}</code>" in page and ">\n9,9,x</textarea>" in page
+    assert library.post(f"/quarantine/{row.id}/mend", text=GOOD_ITEMS[0].replace("1,1,", "9,9,")).status_code == 303
+    assert library.house.run(library.house.claimed()[0].id).counts.published == 1
+
+
 def test_one_or_all_of_a_reason_go_again_and_a_double_click_makes_one(library: Library) -> None:
     bad = [BAD_ITEM.replace("9,9", f"{n},{n}") for n in (7, 8)]
     one, _ = library.aside("items_1.csv", csv(ITEMS, [*GOOD_ITEMS, *bad]))

@@ -23,7 +23,7 @@ from tests.flows.files import GOOD, ITEMS, PATRONS, csv
 
 LOOKED = os.environ.get("BINDERY_LOOK")
 """A folder for a picture of every page, for who wants to look at them all."""
-KEPT = {"list": "board_quarantine", "marc": "board_record", "upload": "board_upload", "traced": "board_trace"}
+KEPT = {"marc": "board_record"}
 FIELDS = [("020", b"  \x1fa978-87-00-00000-2"), ("100", b"1 \x1faHolm, Anne"), ("650", b" 0\x1fa\xc3\x86bler\x1fxDyrkning\x1fzDanmark")]
 
 

@@ -159,6 +159,7 @@ class Mending:
 
     text: str
     cells: tuple[tuple[str, str], ...] = ()
+    header: str = ""  # the line of names above a record that is written as one line
 
 
 def _page(
@@ -214,6 +215,7 @@ def _form(bytes_: bytes, writing: Writing, start: bytes | None, text: str | None
         fields, closed = delimited.fields_of(written, writing.delimiter, writing.quote)
         if closed and len(fields) == len(names) and "\n" not in written:
             return Mending(written, tuple(zip(names, fields, strict=True)))
+        return Mending(written, header=delimited.written(names, writing.delimiter, writing.quote))
     return Mending(written)
 
 
