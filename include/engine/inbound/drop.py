@@ -13,7 +13,6 @@ from dataclasses import dataclass
 
 from include.engine.engine import Engine
 from include.engine.errors import Refused, SettingsError, Unreachable
-from include.engine.failpoints import point
 from include.engine.ledger import audit
 from include.engine.partner.settings import DeliverySpec, InboxFlow, Partner, spec_for
 from include.engine.storage.filesystem import Store
@@ -58,7 +57,6 @@ def drop(
         if store.exists(path):
             raise _taken(path)
         written = _write(store, path, _counted(blocks, flow.largest, size, digest))
-        point("drop.written")
         if done := marker(path, flow.ready_for(spec)):
             store.put(done, b"")
     dropped = Dropped(flow_name, path, written, digest.hexdigest())
