@@ -1,7 +1,7 @@
 """A harvest beside its peers, one server and the same records for all: python -m tests.bench.oai [--records 100000] [--repeats 3]
 
 Each client runs in a process of its own against a server in another (loopback, pages ready made): what is measured is the client. Ours takes pages
-strictly and gives each record's identifier, datestamp, sets and metadata; sickle and oaipmh-scythe give their record objects; httpx with lxml
+strictly and gives identifiers, datestamps, sets and metadata as columns; sickle and oaipmh-scythe give their record objects; httpx with lxml
 parses each page and reads identifier and datestamp. The flow is receive, gate and publish of the same list: oai_record and bibliographic.
 """
 
@@ -124,15 +124,16 @@ def serve(records: int) -> None:
 
 def bindery(url: str) -> int:
     from connectors.oai_pmh.harvest.client import Client
+    from connectors.oai_pmh.harvest.columns import columns
     from connectors.oai_pmh.harvest.connection import session
     from connectors.oai_pmh.harvest.lists import Pages
-    from connectors.oai_pmh.harvest.record import items
     from include.engine.ahead import ahead
 
     count = 0
     with session(None) as opened, ahead(Client(url, opened, Pages).ListRecords(metadataPrefix="marcxml")) as answers:
         for answer in answers:
-            count += sum(1 for item in items(answer.page) if item.xml)
+            found = columns(answer.page)
+            count += len(found) - found.xml.null_count
     return count
 
 
