@@ -4,15 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
-import sqlalchemy as sa
-
 from include.engine import clock
 from include.engine.approval import approved_as
 from include.engine.delivery import IN_FLIGHT, Delivery, NewDelivery, State, delivery_id
 from include.engine.engine import Engine
 from include.engine.errors import WrongState
 from include.engine.ledger import audit, claims, deliveries, quarantined
-from include.engine.outbound.again import is_outbound, send_again
+from include.engine.outbound.again import is_outbound, send_again, under_way
 from include.engine.storage.landing import Landed, open_landed
 
 
@@ -67,19 +65,11 @@ def replay(
         facts={"landed": origin.facts["landed"], **({"approved": who} if approved else {})},
     )
     with engine.ledger.begin() as tx:
-        engine.ledger.lock(tx, f"replay {origin.id}")
-        if (under_way := _under_way(engine, new, tx)) is not None:
-            return under_way
+        if (before := under_way(engine, new, tx)) is not None:
+            return before
         made = deliveries.see(engine.ledger, new, tx=tx)
         audit.record(engine.ledger, who, "approve" if approved else "replay", origin.id, {"delivery": made.id, **asked}, tx=tx)
     return made
-
-
-def _under_way(engine: Engine, new: NewDelivery, tx: sa.Connection) -> Delivery | None:
-    """The replay of the same records that was asked for before and has not ended."""
-    found = deliveries.find(engine.ledger, origin=new.origin, states={State.SEEN, *IN_FLIGHT}, tx=tx)
-    same = (one for one in found if one.origin_filter == new.origin_filter and one.facts.get("landed") == new.facts["landed"])
-    return next((one for one in same if ("approved" in one.facts) == ("approved" in new.facts)), None)
 
 
 def answer(engine: Engine, stopped_id: str, *, yes: bool, who: str) -> Delivery:

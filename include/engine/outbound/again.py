@@ -8,7 +8,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from include.engine import clock
-from include.engine.delivery import Delivery, NewDelivery, State, delivery_id
+from include.engine.delivery import IN_FLIGHT, Delivery, NewDelivery, State, delivery_id
 from include.engine.engine import Engine
 from include.engine.errors import WrongState
 from include.engine.ledger import audit, deliveries, quarantined
@@ -50,9 +50,20 @@ def send_again(engine: Engine, origin: Delivery, asked: Mapping[str, Any], *, wh
         facts={"approved": who} if approved else {},
     )
     with engine.ledger.begin() as tx:
+        if (before := under_way(engine, new, tx)) is not None:
+            return before
         made = deliveries.see(engine.ledger, new, tx=tx)
         audit.record(engine.ledger, who, "approve" if approved else "send again", origin.id, {"delivery": made.id, **asked}, tx=tx)
     return made
+
+
+def under_way(engine: Engine, new: NewDelivery, tx: sa.Connection) -> Delivery | None:
+    """The delivery of the same records of the same origin that was asked for before and has not ended: until the end of `tx` nobody else
+    enters one."""
+    engine.ledger.lock(tx, f"replay {new.origin}")
+    found = deliveries.find(engine.ledger, origin=new.origin, states={State.SEEN, *IN_FLIGHT}, tx=tx)
+    same = (one for one in found if one.origin_filter == new.origin_filter and one.facts.get("landed") == new.facts.get("landed"))
+    return next((one for one in same if ("approved" in one.facts) == ("approved" in new.facts)), None)
 
 
 def chosen(engine: Engine, origin: str, asked: Mapping[str, Any]) -> list[Quarantined]:

@@ -77,3 +77,11 @@ def test_rejected_rows_are_replayed_by_reason_once_the_crm_is_mended_and_no_othe
     fates = {row.reason: row.state for row in quarantined.find(library.engine.ledger, delivery_id=first.id)}
     assert fates == {"CRM_VALUE_INVALID": Fate.REPLAYED, "CRM_VALUE_TOO_LONG": Fate.OPEN}
     assert library.figures(library.sync()) == {"created": 1}
+
+
+def test_a_replay_that_is_asked_for_twice_goes_once(library, org) -> None:
+    library.has(p1={"email": "no address"}, p2=ANA)
+    first = library.sync()
+    made = [replay(library.engine, first.id, reason="CRM_VALUE_INVALID", who=who).id for who in ("kirsten", "bo")]
+    assert made[0] == made[1]
+    assert [one.id for one in library.claimed()] == made[:1]
