@@ -77,7 +77,8 @@ def fill(ledger: Ledger, deliveries: int, quarantined: int) -> None:
             (VALUES ('seen'), ('claimed'), ('staged'), ('gated'), ('acknowledged')) s(state)
             WHERE d.arrival > {deliveries * 9 // 10}""",
         f"""INSERT INTO gate_result (delivery_id, gate, contract, rank, version, rule, severity, checked, failed, passed)
-            SELECT d.id, 'incoming', 'ils_' || d."table", r, '1.0.0', 'rule ' || r, 'quarantine', 1000, CASE WHEN d.arrival % 50 = r THEN 10 ELSE 0 END, d.arrival % 50 <> r
+            SELECT d.id, 'incoming', 'ils_' || d."table", r, '1.0.0', 'rule ' || r, 'quarantine', 1000, 
+            CASE WHEN d.arrival % 50 = r THEN 10 ELSE 0 END, d.arrival % 50 <> r
             FROM delivery d, generate_series(1, 8) r WHERE d.arrival > {deliveries * 9 // 10}""",
         f"""INSERT INTO quarantined (delivery_id, partner, flow, step, member, record, "offset", length, reason, "column", blob_uri, blob_row,
             state, at)

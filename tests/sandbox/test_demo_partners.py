@@ -25,7 +25,9 @@ def test_no_moment_of_a_calendar_comes_within_an_hour(tmp_path: Path, now: datet
         for partner in found.partners.values()
         for flow in partner.flows.values()
         for cron in (
-            *(flow.moments().values() if isinstance(flow, ScheduledFlow) else ()),
+            *(
+                flow.moments().values() if isinstance(flow, ScheduledFlow) and not flow.idle(tmp_path) else ()
+            ),  # with nothing to do it starts nothing
             *(one.expected for one in getattr(flow, "deliveries", ()) if one.expected),
         )
     ]
