@@ -22,9 +22,13 @@ from starlette.routing import Mount
 from include.engine.engine import ROOT, Engine
 from include.sandbox.servers.ports import free_port
 from plugins.board.app import create
+from plugins.board.reads import costly
 from plugins.board.viewer import Person
 from tests.board.busy import NOW, busy
 from tests.conftest import sqlite_ledger
+
+costly.FACTOR = 0.0  # what a test has changed is seen at once, however busy the machine is
+
 
 CHROMIUM = os.environ.get("BINDERY_CHROMIUM") or shutil.which("chromium") or shutil.which("chromium-browser")
 PICTURES = ROOT / "docs" / "pictures" if os.environ.get("BINDERY_PICTURES") else None

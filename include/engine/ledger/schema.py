@@ -7,7 +7,7 @@ from sqlalchemy import BigInteger, Boolean, Column, ForeignKey, Index, Integer, 
 
 from include.engine.ledger.types import UtcTime, json_column
 
-HEAD = "0008"
+HEAD = "0009"
 """The newest revision in migrations/versions/."""
 
 metadata = sa.MetaData(
@@ -76,6 +76,7 @@ delivery = Table(
     Column("count_placeholders", BigInteger, nullable=False),
     Column("count_warnings", BigInteger, nullable=False),
     Index(None, "partner", "lane", "state", "arrival"),
+    Index(None, "partner", "flow", "lane", "arrival"),
     Index(None, "state", "touched_at"),
     Index(None, "content_hash"),
     Index(None, "origin"),
@@ -149,6 +150,9 @@ quarantined = Table(
     Index(None, "reason", "state", "at", "id"),
     Index(None, "flow", "state", "at", "id"),
     Index(None, "partner", "reason", "state", "at", "id"),
+    Index(
+        "ix_quarantined_open", "partner", "flow", "at", sqlite_where=sa.text("state = 'open'"), postgresql_where=sa.text("state = 'open'")
+    ),
 )
 
 gate_result = Table(

@@ -48,6 +48,7 @@ def installed(home: Path = HOME) -> Iterator[Installation]:
         "BINDERY_PARTNERS": str(home / "partners"),
         "BINDERY_DISPATCH_SECONDS": "5",
         "BINDERY_RETRY_SECONDS": "3",
+        "BINDERY_BOARD_KEPT": "0",
         "AIRFLOW_CONN_BINDERY_MASTER": json.dumps({"conn_type": "generic", "password": master.read_text()}),
     }
     inboxes = {"lindeby": home / "inbox" / "lindeby", "havnsund": home / "inbox" / "havnsund"}

@@ -10,6 +10,7 @@ import sqlalchemy as sa
 
 from include.engine import clock
 from include.engine.ledger.schema import delivery, gate_result
+from plugins.board.reads.costly import costly
 from plugins.board.reads.scope import Partners, within
 
 c, g = delivery.c, gate_result.c
@@ -69,6 +70,7 @@ _EACH = (
 )
 
 
+@costly
 def fares(tx: sa.Connection, partners: Partners, *, span: timedelta = SPAN) -> dict[str, Fare]:
     """Each contract's last days."""
     each = (
@@ -83,6 +85,7 @@ def fares(tx: sa.Connection, partners: Partners, *, span: timedelta = SPAN) -> d
     return {row[0]: Fare(row[1], int(row[2]), int(row[3]), last=row[4]) for row in rows}
 
 
+@costly
 def rules(tx: sa.Connection, contract: str, partners: Partners, *, span: timedelta = SPAN) -> dict[str, Fare]:
     """Each rule of a contract in its last days."""
     columns = (
@@ -101,6 +104,7 @@ def rules(tx: sa.Connection, contract: str, partners: Partners, *, span: timedel
     return found
 
 
+@costly
 def versions(tx: sa.Connection, contract: str, partners: Partners) -> list[Version]:
     """Every version that ever judged a delivery, the newest first."""
     query = sa.select(g.version, sa.func.min(c.seen_at), sa.func.max(c.seen_at), sa.func.count(sa.distinct(c.id)))
@@ -109,6 +113,7 @@ def versions(tx: sa.Connection, contract: str, partners: Partners) -> list[Versi
     return sorted(found, key=lambda one: one.until, reverse=True)
 
 
+@costly
 def broken(tx: sa.Connection, contract: str, partners: Partners, *, limit: int = 20) -> list[Broken]:
     """The newest deliveries in which it was broken."""
     query = sa.select(c.id, c.partner, c.seen_at, sa.func.count(), sa.func.max(sa.case((g.passed, 0), else_=1))).select_from(_JOINED)
@@ -117,6 +122,7 @@ def broken(tx: sa.Connection, contract: str, partners: Partners, *, limit: int =
     return [Broken(row[0], row[1], row[2], row[3], bool(row[4])) for row in tx.execute(query)]
 
 
+@costly
 def daily(tx: sa.Connection, contract: str, partners: Partners) -> Sequence[tuple[date, int, int]]:
     """Day by day (UTC), the deliveries it judged and those in which it was broken; the last 30 days, oldest first."""
     each = sa.select(*_EACH).select_from(_JOINED).where(within(partners), g.contract == contract, c.seen_at >= clock.now() - SPAN)

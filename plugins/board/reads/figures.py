@@ -11,6 +11,7 @@ from include.engine import clock
 from include.engine.delivery import State
 from include.engine.ledger.quarantined import Fate
 from include.engine.ledger.schema import delivery, gate_result, quarantined
+from plugins.board.reads.costly import costly
 from plugins.board.reads.lanes import OVERDUE
 from plugins.board.reads.scope import Partners, within
 
@@ -36,6 +37,7 @@ class Aside:
     since: datetime | None = None
 
 
+@costly
 def days(tx: sa.Connection, partners: Partners, *, last: int = DAYS) -> dict[tuple[str, str], list[Day]]:
     """The last days of each (partner, flow), oldest first, with a Day for those on which nothing came."""
     today = clock.now().date()
@@ -52,12 +54,14 @@ def days(tx: sa.Connection, partners: Partners, *, last: int = DAYS) -> dict[tup
     return {key: [by_day.get(day, Day(day)) for day in wanted] for key, by_day in found.items()}
 
 
+@costly
 def aside(tx: sa.Connection, partners: Partners) -> dict[tuple[str, str], Aside]:
     """What waits in quarantine, by (partner, flow)."""
     query = sa.select(q.partner, q.flow, sa.func.count(), sa.func.min(q.at)).where(within(partners, q.partner), q.state == Fate.OPEN)
     return {(row[0], row[1]): Aside(int(row[2]), row[3]) for row in tx.execute(query.group_by(q.partner, q.flow))}
 
 
+@costly
 def broken_rules(tx: sa.Connection, partners: Partners, *, last: timedelta = timedelta(days=7)) -> dict[tuple[str, str], int]:
     """How many times a rule stopped a delivery in the last days, by (partner, flow)."""
     query = sa.select(c.partner, c.flow, sa.func.count()).select_from(delivery.join(gate_result, g.delivery_id == c.id))

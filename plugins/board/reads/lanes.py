@@ -9,6 +9,7 @@ import sqlalchemy as sa
 
 from include.engine.delivery import IN_FLIGHT, State
 from include.engine.ledger.schema import delivery
+from plugins.board.reads.costly import costly
 from plugins.board.reads.scope import Partners, within
 
 c = delivery.c
@@ -49,6 +50,7 @@ class Queue:
     silent_since: datetime | None = None
 
 
+@costly
 def newest(tx: sa.Connection, partners: Partners) -> list[Newest]:
     """One row a line; word of files that did not come is no line of its own."""
     last = sa.select(sa.func.max(c.arrival)).where(within(partners), c.table != OVERDUE).group_by(c.partner, c.flow, c.lane)
