@@ -35,7 +35,7 @@ PICTURES = ROOT / "docs" / "pictures" if os.environ.get("BINDERY_PICTURES") else
 """Where `make pictures` keeps them; a test run looks and keeps none."""
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")  # no longer: while Playwright is there, an event loop runs in this thread, and no other test can have one
 def chromium() -> Iterator[Browser]:
     if CHROMIUM is None:
         pytest.skip("Debian's chromium is not installed: apt-get install chromium, or `make test` as a user who may")
