@@ -34,6 +34,8 @@ FULL: list[list[str]] = [
     ["adhl_service"],
     ["adhl_upload"],
     ["oai_provider"],
+    ["sip2"],
+    ["board"],
     ["marc"],
 ]
 QUICK: list[list[str]] = [
@@ -49,6 +51,8 @@ QUICK: list[list[str]] = [
     ["adhl_service", "--titles", "10000", "--rate", "200", "--seconds", "3"],
     ["adhl_upload", "--rows", "100000", "--mb", "20"],
     ["oai_provider", "--records", "50000"],
+    ["sip2", "--seconds", "2", "--connections", "50", "--idle", "500"],
+    ["board", "--deliveries", "20000", "--quarantined", "100000", "--repeats", "10"],
     ["marc", "20000", "--peers-records", "2000", "--repeats", "1"],
 ]
 

@@ -15,7 +15,7 @@ from typing import Concatenate, ParamSpec, TypeVar
 
 import sqlalchemy as sa
 
-LEAST = 0.25
+LEAST = 0.05
 LONGEST = 120.0
 """Seconds."""
 FACTOR = float(os.environ.get("BINDERY_BOARD_KEPT", "40"))
