@@ -13,13 +13,12 @@ down_revision = "0008"
 branch_labels = None
 depends_on = None
 
-_OPEN = "state = 'open'"
+_OPEN = sa.text("state = 'open'")
 
 
 def upgrade() -> None:
     op.create_index("ix_delivery_partner_flow_lane_arrival", "delivery", ["partner", "flow", "lane", "arrival"])
-    where = {"sqlite_where": sa.text(_OPEN), "postgresql_where": sa.text(_OPEN)}
-    op.create_index("ix_quarantined_open", "quarantined", ["partner", "flow", "at"], **where)
+    op.create_index("ix_quarantined_open", "quarantined", ["partner", "flow", "at"], sqlite_where=_OPEN, postgresql_where=_OPEN)
 
 
 def downgrade() -> None:
