@@ -17,21 +17,8 @@ from include.engine.ledger import Ledger
 from include.engine.partner.settings import InboxFlow
 from include.sandbox.servers.ports import free_port
 from tests.engine.inbound import paper
+from tests.engine.inbound.paper import GOOD, PARTNER
 from tests.house import House
-
-PARTNER = """\
-name: Lindeby Biblioteker
-isil: DK-799001
-timezone: Europe/Copenhagen
-status: live
-flows:
-  paper_import:
-    inbox: file:inbox/lindeby
-    every: 0s
-    ready: {stable_for: 0s}
-    deliveries: [{table: holding, files: "hold_*", mode: delta}]
-"""
-GOOD = "".join(f"h{n};c{n};main;v.{n}\n" for n in range(1, 6))
 
 
 @pytest.fixture

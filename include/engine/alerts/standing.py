@@ -9,6 +9,7 @@ from urllib.parse import quote
 
 from include.engine import clock
 from include.engine.delivery import Delivery, State
+from include.engine.dispatch.calendar import CODE as EXPECTED
 from include.engine.engine import Engine
 from include.engine.ledger import deliveries, inbox, notices
 from include.engine.ledger.alerts import Told
@@ -68,7 +69,7 @@ def standing(engine: Engine) -> list[Standing]:
 
 
 def _stopped(one: Delivery) -> Standing:
-    kind = "missing" if one.reason == "FILE_EXPECTED" else str(one.state)
+    kind = "missing" if one.reason == EXPECTED else str(one.state)
     name = (one.path or one.flow).rpartition("/")[2]
     values = {"name": name, "flow": one.flow, "id": one.id}
     return Standing(

@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 from typing import Any, Literal
 
 from include.engine import clock
+from include.engine.alerts.standing import UNREACHABLE_AFTER
 from include.engine.delivery import Delivery, State
 from include.engine.dispatch.look import SILENT_AFTER
 from include.engine.ledger import Ledger, deliveries, inbox, notices, pauses
@@ -21,8 +22,6 @@ RANK: Mapping[str, int] = {"stop": 0, "late": 1, "wait": 2, "flight": 3, "done":
 OLD_ASIDE = timedelta(days=7)
 """Records that are set aside are normal; when nobody has seen to them for a week they are not."""
 LONG_WAIT = timedelta(hours=1)
-UNREACHABLE_AFTER = 3
-"""Looks into an inbox that failed one after the other before the board speaks of it."""
 
 
 @dataclass(frozen=True)

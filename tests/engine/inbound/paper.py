@@ -14,6 +14,22 @@ from include.engine.quarantine.schema import set_aside
 COLUMNS = ["holding_id", "control_number", "agency", "branch", "location", "call_number", "statement", "deleted"]
 SCHEMA = pa.schema([*SOURCE_COLUMNS, *((name, pa.bool_() if name == "deleted" else pa.string()) for name in COLUMNS)])
 
+PARTNER = """\
+name: Lindeby Biblioteker
+isil: DK-799001
+timezone: Europe/Copenhagen
+status: live
+flows:
+  paper_import:
+    inbox: file:inbox/lindeby
+    every: 0s
+    ready: {stable_for: 0s}
+    deliveries: [{table: holding, files: "hold_*", mode: delta}]
+"""
+"""A library that delivers holdings this way."""
+GOOD = "".join(f"h{n};c{n};main;v.{n}\n" for n in range(1, 6))
+"""Five lines with nothing wrong."""
+
 
 def read(work: Work) -> Iterator[Read]:
     """Lines of four fields; others are set aside, and lines that begin with # are filtered."""

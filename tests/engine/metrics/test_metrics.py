@@ -21,21 +21,9 @@ from include.engine.metrics.read import read
 from include.engine.metrics.serve import push, serve
 from include.engine.partner.settings import InboxFlow
 from tests.engine.inbound import paper
+from tests.engine.inbound.paper import GOOD, PARTNER
 from tests.house import House
 
-PARTNER = """\
-name: Lindeby Biblioteker
-isil: DK-799001
-timezone: Europe/Copenhagen
-status: live
-flows:
-  paper_import:
-    inbox: file:inbox/lindeby
-    every: 0s
-    ready: {stable_for: 0s}
-    deliveries: [{table: holding, files: "hold_*", mode: delta}]
-"""
-GOOD = "".join(f"h{n};c{n};main;v.{n}\n" for n in range(1, 6))
 EXPECTED = {
     ("bindery_deliveries", "lindeby", "paper_import", "acknowledged"): 1,
     ("bindery_deliveries", "lindeby", "paper_import", "blocked"): 1,
