@@ -15,7 +15,7 @@ from include.engine import memory
 memory.LARGE = int({large})
 kept = []
 for _ in range(3000):
-    held = [bytes(60_000), bytes(200)]  # large ones that go, each before a small one that stays
+    held = [bytes(60_000), bytes(2_000)]  # large ones that go, each before one that stays; none small enough for Python's own heap
     kept.append(held[1])
     kept.append(held)
 del held

@@ -38,8 +38,8 @@ from tests.crash.house import _partners
 from tests.house import MASTER
 
 FLOWS = {
-    "circulation_journal": {"schedule": "*/5 * * * *", "wait": "2 min"},
-    "circulation_fill": {"schedule": "daily 05:30"},
+    "circulation_journal": {"schedule": "0 3 29 2 *", "wait": "2 min"},
+    "circulation_fill": {"schedule": "0 3 29 2 *"},
 }
 
 

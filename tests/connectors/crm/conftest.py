@@ -39,7 +39,7 @@ language: {language}
 status: {status}
 flows:
   crm_sync:
-    schedule: "daily 05:30"
+    schedule: "0 3 29 2 *"
     connection: lindeby_crm
     deep_link: "https://vsmart.lindeby.example/borrower/{{patron_id}}"
 """

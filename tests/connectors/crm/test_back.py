@@ -21,14 +21,14 @@ from tests.connectors.crm.conftest import DYNAMICS, Library
 ANA = {"email": "ana@lindeby.example", "phone": "+45 00123456"}
 BACK = """\
   crm_proposals:
-    schedule: "daily 04:30"
+    schedule: "0 3 29 2 *"
     overlap: 1h
     fields:
       email: {wins: crm}
       phone: {wins: ask}
       consent: {field: HasOptedOutOfEmail, values: {"true": false, "false": true}, wins: ils}
   crm_ils_update:
-    schedule: "daily 04:50"
+    schedule: "0 3 29 2 *"
     outbox: file:to_ils
     columns: {Lånernr: patron_id, Email: email, Telefon: phone, Samtykke: consent}
 """

@@ -16,7 +16,7 @@ from tests.connectors.crm.conftest import SALESFORCE, Library
 ANA = {"email": "ana@lindeby.example"}
 MAILING = """\
   crm_mailing:
-    schedule: "monday 05:00"
+    schedule: "0 3 29 2 *"
     outbox: sftp://mailing/in
     bom: true
     segments:

@@ -27,7 +27,7 @@ language: nl
 status: live
 flows:
   oai_harvest:
-    schedule: daily 02:00
+    schedule: "0 3 29 2 *"
     url: http://127.0.0.1:{port}/oai
     prefix: marcxml
     sets: ["library:almvik"]

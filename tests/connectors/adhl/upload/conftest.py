@@ -41,7 +41,7 @@ language: {language}
 status: {status}
 flows:
   adhl_upload:
-    schedule: "monthly 1 02:00"
+    schedule: "0 3 29 2 *"
     encryption: {encryption}
     keys: {keys}
     posthus: {{connection: posthus{posthus}}}

@@ -42,11 +42,11 @@ flows:
       - {{table: patron, files: "patrons_*", mode: delta}}
       - {{table: loan, files: "loans_*.csv", mode: delta, loans: {loans}}}
   circulation_journal:
-    schedule: "*/5 * * * *"
+    schedule: "{schedule}"
     wait: {wait}
     after_block: continue
   circulation_fill:
-    schedule: daily 04:00
+    schedule: "0 3 29 2 *"
     patience: 0s
 """
 LOANS = "issue_id,borrowernumber,itemnumber,issuedate,date_due,returndate,renewals_count,branchcode"
@@ -66,8 +66,9 @@ class House(building.House):
     def folder(self) -> Path:
         return self.engine.home / "circulation"
 
-    def settle(self, *, status: str = "live", loans: str = "history", wait: str = "0s") -> None:
-        self.write(YAML.format(status=status, loans=loans, wait=wait))
+    def settle(self, *, status: str = "live", loans: str = "history", wait: str = "0s", schedule: str = "0 3 29 2 *") -> None:
+        """Write the partner's file. Its schedules fall due in leap years alone: not while a test runs, whatever the hour."""
+        self.write(YAML.format(status=status, loans=loans, wait=wait, schedule=schedule))
 
     def open(self) -> Embedded:
         """Start the sidecar's back end; it knows two patrons and five items."""

@@ -32,7 +32,7 @@ flows:
       - {{table: bibliographic, files: "bib_*.mrc", mode: full}}
 """
 HARVEST = """\
-  oai_harvest: {{schedule: daily 02:00, url: {url}, prefix: marcxml, bind: {bind}}}
+  oai_harvest: {{schedule: "0 3 29 2 *", url: {url}, prefix: marcxml, bind: {bind}}}
 """
 
 

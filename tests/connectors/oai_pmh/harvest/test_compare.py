@@ -62,7 +62,7 @@ def test_a_comparison_that_finds_nothing_changes_nothing_and_fetches_no_record(h
 
 def test_the_comparison_has_a_schedule_of_its_own(house, serve) -> None:
     repository = serve(made(3))
-    house.settle(repository.url, 'compare: "monthly 1 03:00"')
+    house.settle(repository.url, 'compare: "monthly 1 03:00"', schedule="monthly 2 02:00")
     assert house.claimed() == []
     house.ahead = timedelta(days=32)
     [first] = house.claimed()
