@@ -2,6 +2,8 @@
 
 atheris (libFuzzer) looks for bytes that reach code it has not seen, from the golden lines on; every fiftieth input is talked by two machines
 at once to a server with a store and a journal, the others go through framing and codec. What must always be so is in `lines` and `Talk`.
+It runs in lots, each a process with a seed of its own, and says a line of each: most try inputs of a few lines, every tenth ones that are
+longer than any line may be.
 """
 
 from __future__ import annotations
@@ -11,11 +13,13 @@ import asyncio
 import base64
 import hashlib
 import logging
+import re
 import selectors
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
+import time
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, cast
@@ -36,6 +40,9 @@ from include.engine.crypto.keys import MemoryKeyStore
 TALKED = 50
 """Every so many inputs is a conversation."""
 MEMORY_MB = 1024
+LOT = 250_000
+LONG_EVERY, SHORT, LONG = 10, 600, 20_000
+"""Of so many lots one has inputs of up to LONG bytes, the others of up to SHORT."""
 _SALT = b"0123456789abcdef"
 _PASSWORD = "$".join(  # of "secret", and quick to check
     (
@@ -50,8 +57,8 @@ _PASSWORD = "$".join(  # of "secret", and quick to check
 
 def lines(data: bytes) -> None:
     """What must be so of any bytes. Cut anywhere, they are the same lines; a line that is read can be written, and is then read the same."""
-    found = _cut(data, len(data) or 1)
-    assert found == _cut(data, 7)
+    found = _cut(data, (len(data),))
+    assert found == _cut(data, (*(size for byte in data[-12:] for size in (1 + byte % 5, len(data) // 16)), len(data)))
     for raw in found or ():
         framed = unsealed(raw)
         try:
@@ -64,12 +71,14 @@ def lines(data: bytes) -> None:
         assert unsealed(sealed(framed.body.decode("latin-1"), encoding="latin-1", sequence="3", terminator=b"")).intact
 
 
-def _cut(data: bytes, size: int) -> list[bytes] | None:
-    """The lines of `data` when it comes in pieces of `size`; None when a line was longer than any may be."""
-    reader, found = Lines(), []
+def _cut(data: bytes, sizes: Iterable[int]) -> list[bytes] | None:
+    """The lines of `data` when it comes in pieces of these sizes; None when a line was longer than any may be."""
+    reader, found, at = Lines(), [], 0
     try:
-        for at in range(0, len(data), size):
+        for size in sizes:
             found += reader.feed(data[at : at + size])
+            at += size
+            assert len(reader._rest) <= LONGEST, "what has no end is kept"
     except TooLong:
         assert len(data) > LONGEST
         return None
@@ -141,28 +150,37 @@ class Talk:
 
     async def _hold(self, data: bytes) -> None:
         server = Server(self._house)
-        machines = []
+        machines: list[tuple[str, _Wire, Connection, set[str]]] = []
         for login in INSTITUTIONS:
             wire, connection = _Wire(), Connection(server, self._house)
             connection.connection_made(cast(asyncio.BaseTransport, wire))
             connection.data_received(f"9300CN{login}|COsecret|\r".encode())
             await _quiet(connection)
             assert wire.said == [b"941\r"], wire.said
-            machines.append((login, wire, connection))
+            machines.append((login, wire, connection, {"93"}))
         for number, piece in enumerate(data.split(b"\xff")):
-            login, wire, connection = machines[number % 2]
+            login, wire, connection, asked = machines[number % 2]
             if wire.closed:
                 continue
-            asked, before = piece.count(b"\r") + piece.count(b"\n") + 1, len(wire.said)
+            lines, before = _codes(piece), len(wire.said)
+            asked |= set(lines)
             connection.data_received(piece + b"\r")
             await _quiet(connection)
-            assert len(wire.said) - before <= asked, "more answers than questions"
-            if b"9300CN" not in data:
+            said = wire.said[before:]
+            assert len(said) <= len(lines), "more answers than questions"
+            own = {"96"} | {MESSAGES[code].answer for code in asked if code in MESSAGES}
+            assert {one[:2].decode() for one in said} <= own, "an answer to what this machine never asked"
+            if lines.count("93") == 0 and connection._session is not None and connection._session.login == login:
                 other = next(name for known, name in INSTITUTIONS.items() if known != login)
-                assert not any(b"AO" + other + b"|" in said for said in wire.said), "an answer of the other machine"
-        for _, _, connection in machines:
+                assert not any(b"AO" + other + b"|" in one for one in said), "an answer of the other machine"
+        for _, _, connection, _ in machines:
             connection.connection_lost(None)
         assert not any(self._house.present.values()), "a terminal is still counted as here"
+
+
+def _codes(piece: bytes) -> list[str]:
+    """What the lines of a piece ask, as far as that can be seen without the codec."""
+    return [line.strip(b" \x00")[:2].decode("latin-1") for line in re.split(rb"[\r\n]", piece) if line.strip(b" \x00")]
 
 
 async def _quiet(connection: Connection) -> None:
@@ -236,6 +254,7 @@ fuzz(sys.argv[1:])
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--inputs", type=int, default=10_000_000)
+    parser.add_argument("--seed", type=int, default=1, help="of the first lot; each next one has the next")
     parser.add_argument("--folder", type=Path, default=Path(".bench/fuzz_sip2"), help="what it found so far, to go on from")
     asked = parser.parse_args()
     try:
@@ -244,9 +263,36 @@ def main() -> None:
         raise SystemExit("atheris is not installed (it is for Linux alone); the suite's short version uses hypothesis") from None
     asked.folder.mkdir(parents=True, exist_ok=True)
     seeds(asked.folder)
-    limits = [f"-runs={asked.inputs}", f"-rss_limit_mb={MEMORY_MB}", "-timeout=10", "-max_len=20000", f"-dict={asked.folder / 'words'}"]
-    told = [*limits, f"-artifact_prefix={asked.folder}/", "-print_final_stats=1", str(asked.folder / "corpus")]
-    raise SystemExit(subprocess.run([sys.executable, "-c", _START, *told], check=False).returncode)
+    done = 0
+    while done < asked.inputs:
+        seed = asked.seed + done // LOT
+        inputs = min(LOT, asked.inputs - done)
+        code = lot(asked.folder, seed, inputs, LONG if seed % LONG_EVERY == 0 else SHORT)
+        if code:
+            raise SystemExit(code)
+        done += inputs
+
+
+def lot(folder: Path, seed: int, inputs: int, longest: int) -> int:
+    """One process that tries so many inputs; 0 when nothing was found, and else what it found lies in the folder."""
+    limits = [f"-runs={inputs}", f"-seed={seed}", f"-max_len={longest}", "-len_control=20", f"-rss_limit_mb={MEMORY_MB}", "-timeout=10"]
+    told = [*limits, f"-dict={folder / 'words'}", f"-artifact_prefix={folder}/", "-print_final_stats=1", str(folder / "corpus")]
+    began = time.monotonic()
+    with (folder / "lot.log").open("w+") as log:
+        code = subprocess.run([sys.executable, "-c", _START, *told], stdout=log, stderr=log, check=False).returncode
+        log.seek(0)
+        text = log.read()
+    stats = dict(re.findall(r"stat::(\w+):\s+(\d+)", text))
+    covered = re.findall(r"cov: (\d+) ft: (\d+)", text) or [("?", "?")]
+    words = "right" if code == 0 else f"ended with {code}: see {folder}"
+    print(
+        f"seed {seed}: {stats.get('number_of_executed_units', '?')} inputs of up to {longest} bytes in {time.monotonic() - began:.0f} s, "
+        f"{stats.get('peak_rss_mb', '?')} MB, {covered[-1][0]} branches and {covered[-1][1]} features: {words}",
+        flush=True,
+    )
+    if code:
+        print(text[-4000:], flush=True)
+    return code
 
 
 if __name__ == "__main__":

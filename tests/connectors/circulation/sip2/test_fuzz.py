@@ -8,7 +8,13 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from connectors.circulation.sip2 import framing
+from connectors.circulation.sip2.codec import write
+from connectors.circulation.sip2.framing import Lines
+from connectors.circulation.sip2.server import Connection
+from connectors.circulation.sip2.session import Session
 from connectors.circulation.sip2.table import FIELDS
+from tests.connectors.circulation.sip2 import fuzz
 from tests.connectors.circulation.sip2.fuzz import Talk, library, lines
 from tests.connectors.circulation.sip2.test_codec import GOLDEN
 
@@ -27,6 +33,13 @@ def talk() -> Iterator[Talk]:
         yield Talk(found)
 
 
+@pytest.fixture
+def broken() -> Iterator[Talk]:
+    """One of its own, for a fault leaves its machines hanging."""
+    with library() as found:
+        yield Talk(found)
+
+
 @settings(max_examples=400, deadline=None)
 @given(_bytes)
 def test_any_bytes_are_lines_that_can_be_answered_or_refused(data: bytes) -> None:
@@ -37,3 +50,43 @@ def test_any_bytes_are_lines_that_can_be_answered_or_refused(data: bytes) -> Non
 @given(data=_bytes)
 def test_whatever_two_machines_say_neither_gets_the_other_s_answers(talk: Talk, data: bytes) -> None:
     talk.hold(data)
+
+
+class TestAPlantedFaultIsFound:
+    """What the long run looks for, it would see."""
+
+    def test_a_last_answer_that_all_connections_share(self, broken: Talk, monkeypatch: pytest.MonkeyPatch) -> None:
+        plain, last = Session.answer, [b""]
+
+        async def shared(self: Session, raw: bytes) -> bytes:
+            if raw == b"97":
+                return last[0]
+            last[0] = await plain(self, raw)
+            return last[0]
+
+        monkeypatch.setattr(Session, "answer", shared)
+        with pytest.raises(AssertionError, match="an answer of the other machine"):
+            broken.hold(b"9900802.00\xff9900802.00\xff97")
+        with pytest.raises(AssertionError, match="never asked"):
+            broken.hold(GOLDEN["item information"].encode() + b"\xff97")
+
+    def test_an_answer_too_many(self, broken: Talk, monkeypatch: pytest.MonkeyPatch) -> None:
+        plain = Connection.data_received
+        monkeypatch.setattr(Connection, "data_received", lambda self, data: plain(self, data + (b"97\r" if b"99" in data else b"")))
+        with pytest.raises(AssertionError, match="more answers than questions"):
+            broken.hold(b"9900802.00")
+
+    def test_a_line_that_is_lost_where_a_segment_ends(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(Lines, "feed", lambda self, data: [line for line in data.split(b"\r") if line])
+        with pytest.raises(AssertionError):
+            lines(b"9900802.00\r97\r")
+
+    def test_a_line_without_end_that_is_kept(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(framing, "LONGEST", 10**9)
+        with pytest.raises(AssertionError, match="what has no end is kept"):
+            lines(b"x" * 20_000)
+
+    def test_a_field_that_is_written_and_not_read_again(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(fuzz, "write", lambda code, fixed, fields: write(code, {}, fields))
+        with pytest.raises(AssertionError):
+            lines(b"".join(line.encode() + b"\r" for line in GOLDEN.values()))
