@@ -7,6 +7,6 @@ ADHL = "connectors.adhl.outbound"
 
 
 @flow("adhl_upload")
-def adhl_upload(delivery):
+def adhl_upload(delivery: str) -> None:
     """Home loans that were never sent become lines, an encrypted file, and a delivery at posthus."""
     select(delivery, ADHL) >> render(delivery, ADHL) >> send(delivery, ADHL) >> confirm(delivery, ADHL)

@@ -11,7 +11,7 @@ from dags.house.operations import answered, done, person, text
 
 
 @task
-def show(*, params: dict[str, str]) -> dict[str, str]:
+def show(*, params: Any = None) -> dict[str, str]:
     """What the person sees; with the answer given already, nobody is asked."""
     from dags.house.engine import engine
     from include.engine.approval import ask
@@ -24,7 +24,7 @@ def show(*, params: dict[str, str]) -> dict[str, str]:
 
 
 @task
-def act(said: dict[str, Any], *, params: dict[str, str]) -> None:
+def act(said: Any, *, params: Any = None) -> None:
     """Yes starts a new delivery, linked to the held one, that no brake holds; no lets those that wait behind it go on."""
     answered(params["delivery"], said["chosen_options"][0], person(said))
 
@@ -44,6 +44,6 @@ with DAG(
     },
 ) as approve:
     shown = "ti.xcom_pull(task_ids='show')"
-    asking = {"subject": f"{{{{ {shown}['subject'] }}}}", "body": f"{{{{ {shown}['body'] }}}}", "options": ["yes", "no"]}
-    ask = HITLOperator(task_id="ask", retries=0, execution_timeout=None, **asking)
+    subject, body = f"{{{{ {shown}['subject'] }}}}", f"{{{{ {shown}['body'] }}}}"
+    ask = HITLOperator(task_id="ask", retries=0, execution_timeout=None, subject=subject, body=body, options=["yes", "no"])
     show() >> ask >> act(ask.output)

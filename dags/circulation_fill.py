@@ -7,6 +7,6 @@ FILL = "connectors.circulation.lake.outbound"
 
 
 @flow("circulation_fill")
-def circulation_fill(delivery):
+def circulation_fill(delivery: str) -> None:
     """Patrons, items, open loans, holds and fees become the sidecar's store; what kiosks have done since stays."""
     select(delivery, FILL) >> render(delivery, FILL) >> send(delivery, FILL) >> confirm(delivery, FILL)

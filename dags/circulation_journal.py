@@ -7,6 +7,6 @@ JOURNAL = "connectors.circulation.lake.inbound"
 
 
 @flow("circulation_journal")
-def circulation_journal(delivery):
+def circulation_journal(delivery: str) -> None:
     """New entries of the journal become loans, renewals and returns in the lake."""
     receive(delivery, JOURNAL) >> gate(delivery, JOURNAL) >> publish(delivery, JOURNAL) >> acknowledge(delivery, JOURNAL)

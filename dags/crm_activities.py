@@ -7,6 +7,6 @@ CRM = "connectors.crm.activities"
 
 
 @flow("crm_activities")
-def crm_activities(delivery):
+def crm_activities(delivery: str) -> None:
     """A list becomes activities and prospects in the lake, for the CRM."""
     receive(delivery, CRM) >> gate(delivery, CRM) >> publish(delivery, CRM) >> acknowledge(delivery, CRM)

@@ -7,6 +7,6 @@ FILE = "connectors.crm.ils_update"
 
 
 @flow("crm_ils_update")
-def crm_ils_update(delivery):
+def crm_ils_update(delivery: str) -> None:
     """Proposed changes that are to be applied become an import file of the library system."""
     select(delivery, FILE) >> render(delivery, FILE) >> send(delivery, FILE) >> confirm(delivery, FILE)

@@ -7,6 +7,6 @@ FILE = "connectors.crm.mailing"
 
 
 @flow("crm_mailing")
-def crm_mailing(delivery):
+def crm_mailing(delivery: str) -> None:
     """Everybody who has agreed to be written to becomes a line of the mailing system's file."""
     select(delivery, FILE) >> render(delivery, FILE) >> send(delivery, FILE) >> confirm(delivery, FILE)

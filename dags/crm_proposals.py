@@ -7,6 +7,6 @@ CRM = "connectors.crm.proposals"
 
 
 @flow("crm_proposals")
-def crm_proposals(delivery):
+def crm_proposals(delivery: str) -> None:
     """Records that others changed in the CRM since the last look become proposed changes in the lake."""
     receive(delivery, CRM) >> gate(delivery, CRM) >> publish(delivery, CRM) >> acknowledge(delivery, CRM)

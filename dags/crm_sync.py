@@ -7,6 +7,6 @@ CRM = "connectors.crm.outbound"
 
 
 @flow("crm_sync")
-def crm_sync(delivery):
+def crm_sync(delivery: str) -> None:
     """What changed since the CRM last confirmed it, in the CRM's own fields; results are read back row by row."""
     select(delivery, CRM) >> render(delivery, CRM) >> send(delivery, CRM) >> confirm(delivery, CRM)

@@ -7,6 +7,6 @@ ILS = "connectors.ils.inbound"
 
 
 @flow("ils_import")
-def ils_import(delivery):
+def ils_import(delivery: str) -> None:
     """A file of bibliographic records, items, patrons, loans, holds or fees becomes tables in the lake."""
     receive(delivery, ILS) >> gate(delivery, ILS) >> publish(delivery, ILS) >> acknowledge(delivery, ILS)

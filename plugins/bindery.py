@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, MutableMapping
 from functools import cache
-from typing import Any, ClassVar
+from typing import Any
 
 from airflow.plugins_manager import AirflowPlugin
 
@@ -30,12 +30,16 @@ async def app(scope: MutableMapping[str, Any], receive: Callable[..., Any], send
     await board()(scope, receive, send)
 
 
+APPS: list[Any] = [{"app": app, "url_prefix": "/bindery", "name": "Bindery"}]
+VIEWS: list[Any] = [
+    {"name": "Bindery", "href": "/bindery/", "destination": "nav", "url_route": "bindery", "nav_top_level": True, "icon": ICON},
+    {"name": "Delivery", "href": "/bindery/run/{DAG_ID}/{RUN_ID}", "destination": "dag_run", "url_route": "delivery", "icon": ICON},
+]
+
+
 class Bindery(AirflowPlugin):
     """The one plugin."""
 
     name = "bindery"
-    fastapi_apps: ClassVar[list[Any]] = [{"app": app, "url_prefix": "/bindery", "name": "Bindery"}]
-    external_views: ClassVar[list[Any]] = [
-        {"name": "Bindery", "href": "/bindery/", "destination": "nav", "url_route": "bindery", "nav_top_level": True, "icon": ICON},
-        {"name": "Delivery", "href": "/bindery/run/{DAG_ID}/{RUN_ID}", "destination": "dag_run", "url_route": "delivery", "icon": ICON},
-    ]
+    fastapi_apps = APPS
+    external_views = VIEWS

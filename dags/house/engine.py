@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from functools import cache
 
-from airflow.exceptions import AirflowNotFoundException
 from airflow.sdk import BaseHook
+from airflow.sdk.exceptions import AirflowNotFoundException
 
 from connectors import flow_models
 from include.engine.credentials import Connection

@@ -13,8 +13,8 @@ from fastapi.responses import HTMLResponse
 
 from connectors.bi.manifest import Manifest
 from connectors.bi.snapshot import snapshots
-from include.engine import trace as engine_trace
 from include.engine.engine import Engine
+from include.engine.privacy.pseudonym import LENGTH
 from include.engine.trace import Traced, card_pseudonym, control_number, file_named, hashed, isbn, merged, pseudonym
 from plugins.board.house import Settled, Using
 from plugins.board.render import show
@@ -23,7 +23,7 @@ from plugins.board.viewer import Looking, Viewer
 router = APIRouter()
 NAV = ("/trace", "base.trace", False)
 KINDS = ("anything", "control_number", "isbn", "card", "pseudonym", "file", "hash")
-_HASH, _PSEUDONYM = re.compile(r"(sha256:)?[0-9a-fA-F]{64}"), re.compile(rf"[0-9a-f]{{{engine_trace.LENGTH}}}")
+_HASH, _PSEUDONYM = re.compile(r"(sha256:)?[0-9a-fA-F]{64}"), re.compile(rf"[0-9a-f]{{{LENGTH}}}")
 _ISBN = re.compile(r"(97[89])?\d{9}[\dX]")
 
 

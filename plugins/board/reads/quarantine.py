@@ -182,7 +182,7 @@ def _about(entry: AuditEntry, record: Quarantined) -> bool:
         return bool(detail["quarantined"] == record.id)
     if "record" in detail:
         return (detail["record"], detail.get("member", "")) == (record.record, record.member)
-    return detail.get("reason", record.reason) == record.reason
+    return bool(detail.get("reason", record.reason) == record.reason)
 
 
 def fitting(asked: Asked, codes: Iterator[str], deliveries: tuple[str, ...]) -> Asked:
