@@ -20,12 +20,11 @@ from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_add
 from pathlib import Path
 from typing import Annotated, Literal, Self, get_args
 
-import yaml
-from pydantic import AfterValidator, ConfigDict, Field, ValidationError, model_validator
+from pydantic import AfterValidator, ConfigDict, Field, model_validator
 
 from connectors.circulation.pins import is_hash
 from connectors.circulation.profile import Shape
-from include.engine.errors import SettingsError
+from include.engine import yamls
 
 Network = IPv4Network | IPv6Network
 Service = Literal[
@@ -109,10 +108,7 @@ class Doors(Shape):
     @classmethod
     def load(cls, path: Path) -> Self:
         """Doors of a YAML file. SettingsError says what cannot be used."""
-        try:
-            return cls.model_validate(yaml.safe_load(path.read_text(encoding="utf-8")) or {})
-        except (yaml.YAMLError, ValidationError, OSError) as error:
-            raise SettingsError(f"the doors cannot be used: {error}", where=str(path), do="Mend the file.") from error
+        return yamls.settings(cls, path, "the doors")
 
 
 def within(address: str, networks: Iterable[Network]) -> bool:

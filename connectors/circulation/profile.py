@@ -10,10 +10,10 @@ from functools import cache
 from pathlib import Path
 from typing import Annotated, Literal, Self
 
-import yaml
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
 from connectors.circulation.sip2.table import FIELDS, MESSAGES
+from include.engine import yamls
 from include.engine.errors import SettingsError
 
 FOLDER = Path(__file__).parent / "profiles"
@@ -144,7 +144,4 @@ def load(name: str, folder: Path = FOLDER) -> Profile:
     if not path.is_file():
         there = ", ".join(sorted(file.stem for file in folder.glob("*.yaml")))
         raise SettingsError(f"there is no profile {name!r}; there are {there}", where=str(folder), do="Use one of them, or write it.")
-    try:
-        return Profile.model_validate(yaml.safe_load(path.read_text(encoding="utf-8")) or {})
-    except (yaml.YAMLError, ValidationError, LookupError) as error:
-        raise SettingsError(f"the profile cannot be used: {error}", where=str(path), do="Mend the file.") from error
+    return yamls.settings(Profile, path, "the profile")

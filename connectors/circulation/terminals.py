@@ -16,13 +16,12 @@ from pathlib import Path
 from typing import Annotated, Self
 from zoneinfo import ZoneInfo
 
-import yaml
-from pydantic import AfterValidator, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, ConfigDict, Field
 
 from connectors.circulation.pins import is_hash
 from connectors.circulation.profile import FOLDER, Profile, Shape, load
 from connectors.circulation.words import Language
-from include.engine.errors import SettingsError
+from include.engine import yamls
 
 
 def _hash(text: str) -> str:
@@ -79,7 +78,4 @@ class Terminals(Shape):
     @classmethod
     def load(cls, path: Path) -> Self:
         """Terminals of a YAML file. SettingsError says what cannot be used."""
-        try:
-            return cls.model_validate(yaml.safe_load(path.read_text(encoding="utf-8")) or {})
-        except (yaml.YAMLError, ValidationError, OSError) as error:
-            raise SettingsError(f"the terminals cannot be used: {error}", where=str(path), do="Mend the file.") from error
+        return yamls.settings(cls, path, "the terminals")

@@ -6,7 +6,7 @@ from functools import cache
 from pathlib import Path
 from typing import Literal, get_args
 
-import yaml
+from include.engine import yamls
 
 Language = Literal["en", "da", "sv", "nl"]
 LANGUAGES: tuple[Language, ...] = get_args(Language)
@@ -15,7 +15,7 @@ LANGUAGES: tuple[Language, ...] = get_args(Language)
 @cache
 def table() -> dict[str, dict[str, str]]:
     """Each reason's sentence by language."""
-    found: dict[str, dict[str, str]] = yaml.safe_load((Path(__file__).parent / "words.yaml").read_text(encoding="utf-8"))
+    found: dict[str, dict[str, str]] = yamls.load((Path(__file__).parent / "words.yaml").read_text(encoding="utf-8"))
     return found
 
 

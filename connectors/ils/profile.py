@@ -12,9 +12,9 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any, Literal
 
-import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
+from include.engine import yamls
 from include.engine.errors import SettingsError
 
 PROFILES = Path(__file__).parents[2] / "include" / "profiles"
@@ -192,7 +192,7 @@ def load(name: str, overrides: Mapping[str, Any] | None = None, *, folder: Path 
         raise SettingsError(f"there is no profile {name}", where=str(file.name), do=f"Choose one of: {known}.")
     try:
         settings = _parsed(file, file.stat().st_mtime_ns)
-    except yaml.YAMLError as error:
+    except yamls.NotYaml as error:
         raise SettingsError(f"the profile is no readable YAML: {error}", where=file.name) from error
     return build(merged(settings, overrides or {}), file.name)
 
@@ -200,7 +200,7 @@ def load(name: str, overrides: Mapping[str, Any] | None = None, *, folder: Path 
 @lru_cache(maxsize=64)
 def _parsed(file: Path, _changed: int) -> Any:
     """The file's YAML, read anew only when it has changed: hundreds of partners share a profile, and dispatch reads them all every minute."""
-    return yaml.safe_load(file.read_text(encoding="utf-8"))
+    return yamls.load(file.read_text(encoding="utf-8"))
 
 
 def assumptions(profile: Profile) -> list[tuple[str, str]]:

@@ -10,8 +10,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
-import yaml
-
+from include.engine import yamls
 from include.engine.contract.loading import load
 from include.engine.contract.model import Contract
 from include.engine.credentials import Credentials
@@ -79,9 +78,9 @@ class Engine:
     def partner_name(self, partner: str) -> str:
         """What the partner is called, also where the rest of its YAML cannot be used; its id where even that is not said."""
         try:
-            said = yaml.safe_load((self.partners_folder / f"{partner}.yaml").read_text(encoding="utf-8"))
+            said = yamls.load((self.partners_folder / f"{partner}.yaml").read_text(encoding="utf-8"))
             return str(said["name"])
-        except (OSError, ValueError, KeyError, TypeError, yaml.YAMLError):
+        except (OSError, ValueError, KeyError, TypeError, yamls.NotYaml):
             return partner
 
     def contract(self, name: str) -> Contract:

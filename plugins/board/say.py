@@ -11,9 +11,9 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-import yaml
 from fastapi import Request
 
+from include.engine import yamls
 from include.engine.reasons import LANGUAGES, number
 
 NAMES = {"en": "English", "da": "Dansk", "sv": "Svenska", "nl": "Nederlands"}
@@ -33,7 +33,7 @@ def table() -> dict[str, dict[str, str]]:
     """Every word by `<file>.<key>`, then by language."""
     found: dict[str, dict[str, str]] = {}
     for file in sorted((Path(__file__).parent / "words").glob("*.yaml")):
-        for key, entry in (yaml.safe_load(file.read_text(encoding="utf-8")) or {}).items():
+        for key, entry in (yamls.load(file.read_text(encoding="utf-8")) or {}).items():
             found[f"{file.stem}.{key}"] = {language: str(entry[language]) for language in LANGUAGES}
     return found
 

@@ -17,10 +17,9 @@ from pathlib import Path
 from typing import Annotated, Self
 from zoneinfo import ZoneInfo
 
-import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field
 
-from include.engine.errors import SettingsError
+from include.engine import yamls
 
 Count = Annotated[int, Field(ge=0)]
 
@@ -67,10 +66,7 @@ class Rules(BaseModel):
     @classmethod
     def load(cls, path: Path) -> Self:
         """Rules of a YAML file. SettingsError says which line cannot be used, and why."""
-        try:
-            return cls.model_validate(yaml.safe_load(path.read_text(encoding="utf-8")) or {})
-        except (yaml.YAMLError, ValidationError, OSError) as error:
-            raise SettingsError(f"the rules cannot be used: {error}", where=str(path), do="Mend the file.") from error
+        return yamls.settings(cls, path, "the rules")
 
     @cached_property
     def zone(self) -> ZoneInfo:

@@ -17,9 +17,9 @@ from fnmatch import translate
 from pathlib import Path
 from typing import Any, Literal
 
-import yaml
 from pydantic import Field, TypeAdapter, ValidationError
 
+from include.engine import yamls
 from include.engine.errors import SettingsError
 from include.engine.partner.settings import Shape
 
@@ -68,13 +68,13 @@ def load(file: Path | None) -> tuple[Query, ...]:
     if file is None:
         return ()
     try:
-        content = yaml.safe_load(file.read_text(encoding="utf-8")) or {}
+        content = yamls.load(file.read_text(encoding="utf-8")) or {}
         found = TypeAdapter(dict[str, SavedQuery]).validate_python(content)
         return tuple(_query(id, found[id]) for id in sorted(found))
     except OSError as error:
         raise _wrong(file, f"cannot be read: {error.strerror}") from None
-    except yaml.YAMLError as error:
-        raise _wrong(file, f"is no YAML: {getattr(error, 'problem', None) or 'see there'}") from None
+    except yamls.NotYaml as error:
+        raise _wrong(file, f"is no YAML: {error.problem}") from None
     except ValidationError as error:
         first = error.errors()[0]
         raise _wrong(file, f"{'.'.join(map(str, first['loc']))}: {first['msg']}") from None

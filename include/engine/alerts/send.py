@@ -15,8 +15,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import yaml
-
+from include.engine import yamls
 from include.engine.alerts.standing import Standing, standing
 from include.engine.engine import Engine
 from include.engine.errors import BinderyError
@@ -113,5 +112,5 @@ def say(language: str, what: str, **values: Any) -> str:
 
 @cache
 def _words() -> dict[str, dict[str, str]]:
-    found: dict[str, dict[str, str]] = yaml.safe_load(Path(__file__).with_name("words.yaml").read_text(encoding="utf-8"))
+    found: dict[str, dict[str, str]] = yamls.load(Path(__file__).with_name("words.yaml").read_text(encoding="utf-8"))
     return found

@@ -12,9 +12,9 @@ from pathlib import Path
 from typing import Any
 
 import duckdb
-import yaml
 from jsonschema import Draft201909Validator  # type: ignore[import-untyped]
 
+from include.engine import yamls
 from include.engine.contract.arrow import arrow_schema
 from include.engine.contract.lines import line_of
 from include.engine.contract.loading import FOLDER, SUFFIX, load
@@ -44,7 +44,7 @@ def check(file: Path) -> Iterator[str]:
         return
     schema = resources.files("open_data_contract_standard").joinpath("schema.json").read_text(encoding="utf-8")
     validator = Draft201909Validator(json.loads(schema))
-    for fault in validator.iter_errors(yaml.safe_load(text)):
+    for fault in validator.iter_errors(yamls.load(text)):
         yield f"line {line_of(text, list(fault.absolute_path))}: {fault.message}"
     yield from _own(contract)
     yield from _judgeable(contract, file.parent)

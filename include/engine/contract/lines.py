@@ -6,10 +6,12 @@ from collections.abc import Sequence
 
 import yaml
 
+from include.engine import yamls
+
 
 def line_of(text: str, path: Sequence[str | int]) -> int:
     """Line (from 1) of the node that `path` leads to in the YAML `text`; that of the deepest node reached when the path ends early."""
-    node = yaml.compose(text, Loader=yaml.SafeLoader)
+    node, _ = yamls.read(text)
     if node is None:
         return 1
     line: int = node.start_mark.line + 1

@@ -7,10 +7,10 @@ from functools import cache
 from pathlib import Path
 from typing import Any, cast, get_args
 
-import yaml
 from open_data_contract_standard.model import OpenDataContractStandard, SchemaObject, SchemaProperty
 from pydantic import ValidationError
 
+from include.engine import yamls
 from include.engine.contract.lines import line_of
 from include.engine.contract.model import Classification, Column, Contract, Handoff, Rule
 from include.engine.contract.rules import RuleError, required_rule, rule
@@ -63,10 +63,9 @@ def _load(id: str, folder: Path) -> Contract:
 def parse(text: str, *, name: str, id: str | None = None) -> Contract:
     """The contract in the YAML `text`; `name` is what errors call the file, `id` what the contract must call itself."""
     try:
-        raw = yaml.safe_load(text)
-    except yaml.MarkedYAMLError as error:
-        line = error.problem_mark.line + 1 if error.problem_mark else 1
-        raise _settings_error(f"this is not YAML: {error.problem}", name, line) from error
+        raw = yamls.load(text)
+    except yamls.NotYaml as error:
+        raise _settings_error(f"this is not YAML: {error.problem}", name, error.line) from error
     if not isinstance(raw, dict):
         raise _settings_error("a contract is a mapping with apiVersion, kind, id, version and schema", name, 1)
     try:

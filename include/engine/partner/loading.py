@@ -11,6 +11,7 @@ from typing import Any
 import yaml
 from pydantic import BaseModel, ValidationError
 
+from include.engine import yamls
 from include.engine.partner.settings import FlowSettings, Partner
 
 FlowModels = Mapping[str, type[FlowSettings]]
@@ -54,18 +55,17 @@ def load_partner(file: Path, flows: FlowModels) -> Partner | list[Mistake]:
     """The partner of one file, or every mistake in it."""
     name = file.stem
     try:
-        node = yaml.compose(file.read_text(encoding="utf-8"), Loader=yaml.SafeLoader)
+        node, content = yamls.read(file.read_text(encoding="utf-8"))
     except UnicodeDecodeError:
         return [Mistake(name, file.name, 1, "the file is not UTF-8 text")]
-    except yaml.YAMLError as error:
-        mark = getattr(error, "problem_mark", None)
-        return [Mistake(name, file.name, mark.line + 1 if mark else 1, f"not YAML: {getattr(error, 'problem', None) or error}")]
-    if not isinstance(node, yaml.MappingNode):
+    except OSError as error:
+        return [Mistake(name, file.name, 1, f"the file cannot be read: {error.strerror}")]
+    except yamls.NotYaml as error:
+        return [Mistake(name, file.name, error.line, f"not YAML: {error.problem}")]
+    if node is None or not isinstance(content, dict):
         return [Mistake(name, file.name, 1, "a partner's file is a mapping that begins with 'name:'")]
-    if twice := list(_duplicate_keys(node)):
-        return [Mistake(name, file.name, line, f"{key!r} stands here a second time") for key, line in twice]
     lines = dict(_lines(node, ()))
-    content = {**yaml.safe_load(file.read_text(encoding="utf-8")), "id": name}
+    content["id"] = name
     mistakes: list[Mistake] = []
     raw_flows = content.get("flows") or {}
     shaped: dict[str, FlowSettings] = {}
@@ -145,19 +145,6 @@ def _lines(node: yaml.Node, path: tuple[Any, ...]) -> Iterator[tuple[tuple[Any, 
     elif isinstance(node, yaml.SequenceNode):
         for number, value in enumerate(node.value):
             yield from _lines(value, (*path, number))
-
-
-def _duplicate_keys(node: yaml.Node) -> Iterator[tuple[str, int]]:
-    if isinstance(node, yaml.MappingNode):
-        seen: set[str] = set()
-        for key, value in node.value:
-            if key.value in seen:
-                yield key.value, key.start_mark.line + 1
-            seen.add(key.value)
-            yield from _duplicate_keys(value)
-    elif isinstance(node, yaml.SequenceNode):
-        for value in node.value:
-            yield from _duplicate_keys(value)
 
 
 def _line(lines: dict[tuple[Any, ...], int], place: tuple[Any, ...]) -> int:

@@ -12,7 +12,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any, Literal
 
-import yaml
+from include.engine import yamls
 
 LANGUAGES = ("en", "da", "sv", "nl")
 _THOUSANDS = {"en": ",", "da": ".", "nl": ".", "sv": "\u202f"}
@@ -34,7 +34,7 @@ def table() -> dict[str, Reason]:
     """Every reason code; two files naming the same code is an error."""
     found: dict[str, Reason] = {}
     for file in sorted(Path(__file__).parent.glob("*.yaml")):
-        for code, entry in (yaml.safe_load(file.read_text(encoding="utf-8")) or {}).items():
+        for code, entry in (yamls.load(file.read_text(encoding="utf-8")) or {}).items():
             if code in found:
                 raise ValueError(f"{file.name}: reason code {code} is already in another file")
             text = {language: entry[language] for language in LANGUAGES}

@@ -10,8 +10,7 @@ from pathlib import Path
 from textwrap import wrap
 from typing import Any
 
-import yaml
-
+from include.engine import yamls
 from include.engine.delivery import State
 from include.engine.outbound.connector import FIGURES
 from include.engine.reasons import number
@@ -22,7 +21,7 @@ WIDTH = 100
 
 @cache
 def _words() -> dict[str, dict[str, str]]:
-    found: dict[str, dict[str, str]] = yaml.safe_load(Path(__file__).with_name("words.yaml").read_text(encoding="utf-8"))
+    found: dict[str, dict[str, str]] = yamls.load(Path(__file__).with_name("words.yaml").read_text(encoding="utf-8"))
     return found
 
 

@@ -125,7 +125,7 @@ def test_a_file_is_called_as_its_contract(tmp_path: Path) -> None:
         ("apiVersion: v2.2.0", "apiVersion: v3.1.0", 1, "v3.1.0"),
         ("colour: red\nid: shelf", "id: shelf", 3, "colour"),
         ("id: [shelf", "id: shelf", 4, "not YAML"),
-        ("id: not_negative\n            id: shelf_once", "id: not_negative", 9, "two rules are called shelf_once"),
+        ("id: shelf_once", "id: not_negative", 9, "two rules are called shelf_once"),
         ("classification: secret\n        required: true", "required: true", 14, "identity, personal, public"),
     ],
 )

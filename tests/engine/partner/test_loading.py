@@ -92,6 +92,18 @@ def test_a_mistake_disables_that_partner_alone(tmp_path: Path) -> None:
     assert {mistake.partner for mistake in found.mistakes} == {"bad"}
 
 
+@pytest.mark.parametrize(
+    "text", ["since: 2026-02-31\n", "? [a, b]\n: 1\n", "note: !!python/object:os.system x\n", "flows: &x\n  ils_import: *x\n"]
+)
+def test_nothing_that_stands_in_a_file_stops_the_other_partners(tmp_path: Path, text: str) -> None:
+    (tmp_path / "good.yaml").write_text(GOOD)
+    (tmp_path / "bad.yaml").write_text("name: Bad\n" + text)
+    (tmp_path / "gone.yaml").symlink_to(tmp_path / "nowhere")
+    found = load_partners(tmp_path, flow_models())
+    assert list(found.partners) == ["good"]
+    assert [(mistake.partner, mistake.line) for mistake in found.mistakes] == [("bad", 2), ("gone", 1)]
+
+
 def test_a_longer_patron_link_needs_a_legal_basis_in_words(written) -> None:
     mistakes = written(GOOD + "retention: {loan_patron_link: 90 days}\n")
     assert "legal_basis" in mistakes[0].message
