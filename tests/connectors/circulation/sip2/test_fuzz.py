@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from connectors.circulation.sip2 import framing
-from connectors.circulation.sip2.codec import write
+from connectors.circulation.sip2.codec import parse, write
 from connectors.circulation.sip2.framing import Lines
 from connectors.circulation.sip2.server import Connection
 from connectors.circulation.sip2.session import Session
 from connectors.circulation.sip2.table import FIELDS
-from tests.connectors.circulation.sip2 import fuzz
-from tests.connectors.circulation.sip2.fuzz import Talk, library, lines
+from tests.connectors.circulation.sip2 import trial
+from tests.connectors.circulation.sip2.fuzz import by_chance, seeds
 from tests.connectors.circulation.sip2.test_codec import GOLDEN
+from tests.connectors.circulation.sip2.trial import Talk, library, lines
 
 _pieces = st.one_of(
     st.sampled_from(list(GOLDEN.values())).map(str.encode),
@@ -87,6 +89,15 @@ class TestAPlantedFaultIsFound:
             lines(b"x" * 20_000)
 
     def test_a_field_that_is_written_and_not_read_again(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr(fuzz, "write", lambda code, fixed, fields: write(code, {}, fields))
+        monkeypatch.setattr(trial, "write", lambda code, fixed, fields: write(code, {}, fields))
         with pytest.raises(AssertionError):
             lines(b"".join(line.encode() + b"\r" for line in GOLDEN.values()))
+
+    def test_whatever_it_is_the_bytes_that_showed_it_are_left(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        seeds(tmp_path)
+        by_chance(tmp_path, 1, 300, 600)
+        assert not list(tmp_path.glob("crash-*"))
+        monkeypatch.setattr(trial, "parse", lambda line: 1 / 0 if line.startswith("97") else parse(line))
+        with pytest.raises(ZeroDivisionError):
+            by_chance(tmp_path, 1, 300, 600)
+        assert b"97" in next(tmp_path.glob("crash-*")).read_bytes()
