@@ -22,7 +22,7 @@ from connectors.circulation.sip2.framing import LONGEST, Lines, TooLong, sealed
 from connectors.circulation.sip2.framing import opened as unsealed
 from connectors.circulation.sip2.server import Connection, Server
 from connectors.circulation.sip2.session import House
-from connectors.circulation.sip2.table import MESSAGES
+from connectors.circulation.sip2.table import FIELDS, MESSAGES
 from connectors.circulation.terminals import Terminal, Terminals
 from include.engine.crypto.keys import MemoryKeyStore
 
@@ -49,8 +49,11 @@ def lines(data: bytes) -> None:
         except Unreadable:
             continue
         assert sum(one.width for one in MESSAGES[asked.code].fixed) == sum(map(len, asked.fixed.values()))
-        again = parse(write(asked.code, asked.fixed, {code: asked.every(code) for code in asked.fields if len(code) == 2}))
-        assert again.code == asked.code and again.fixed == asked.fixed
+        text = write(asked.code, asked.fixed, {code: asked.every(code) for code in asked.fields if len(code) == 2})
+        again, first = parse(text), text[2 + asked.message.width :][:2]
+        assert again.code == asked.code
+        # Where a field begins that nobody knows, the fixed fields before it may be taken for short ones: "A", then "A4", is "AA" to the codec.
+        assert again.fixed == asked.fixed or first not in FIELDS
         assert unsealed(sealed(framed.body.decode("latin-1"), encoding="latin-1", sequence="3", terminator=b"")).intact
 
 
