@@ -8,8 +8,9 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Callable
-from dataclasses import replace
 from time import monotonic
+
+from msgspec.structs import replace
 
 from connectors.circulation.backend import Backend
 from connectors.circulation.domain import Credentials, Item, Outcome, Patron, Request

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
-from dataclasses import replace
 from datetime import datetime, timedelta
+
+from msgspec.structs import replace
 
 from connectors.circulation.domain import Block, Checkin, Checkout, Credentials, Item, Loan, Outcome, Patron, Pay, Renew, Request
 from connectors.circulation.forwarding.copy import Copy

@@ -14,6 +14,8 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+from msgspec import structs
+
 from connectors.circulation.backend import Away, Remote, Unsure
 from connectors.circulation.domain import Credentials, Item, Outcome, Patron, Request
 from connectors.circulation.embedded.rules import Rules
@@ -79,7 +81,7 @@ class Forwarding:
                 return found
         found = await self._away.patron(who)
         if found is not None and found.pin_right is None and who.pin and self._pins.known(who.card, who.pin):
-            return replace(found, pin_right=True)
+            return structs.replace(found, pin_right=True)
         return found
 
     async def item(self, item: str) -> Item | None:
@@ -104,7 +106,7 @@ class Forwarding:
         if not key:
             return await asyncio.shield(self._begun(request))
         if key in self._under_way:
-            return replace(await asyncio.shield(self._under_way[key]), again=True)
+            return structs.replace(await asyncio.shield(self._under_way[key]), again=True)
         if (known := self.state.done.get(key)) is not None:
             await self._journal.settled()  # the first time may still be on its way to the disk
             return outcome_of(known[1], again=True)

@@ -12,6 +12,8 @@ from dataclasses import replace
 from decimal import Decimal, InvalidOperation
 from typing import TypeVar
 
+from msgspec import structs
+
 from connectors.circulation.backend import Away
 from connectors.circulation.domain import Asked, Block, Checkin, Checkout, Credentials, Outcome, Pay, Renew, Request, Reserve
 from connectors.circulation.ncip import schemes
@@ -53,7 +55,7 @@ async def checkin(asking: Asking) -> Nodes:
         return outcome if found is None or found.status != "on_loan" else None
 
     outcome = await _done(asking, request, stands)
-    return [asking.item_id(item), _route(asking, outcome), *await _told(asking, replace(outcome, patron=None))]
+    return [asking.item_id(item), _route(asking, outcome), *await _told(asking, structs.replace(outcome, patron=None))]
 
 
 def _route(asking: Asking, outcome: Outcome) -> Node | None:
@@ -84,7 +86,7 @@ async def _lent(asking: Asking, outcome: Outcome, card: str, item: str) -> Outco
     """The outcome of a loan with the day that the item is due now, as long as this patron has it."""
     patron = await asking.backend.patron(Credentials(card))
     loan = next((loan for loan in patron.loans if loan.item == item), None) if patron else None
-    return replace(outcome, due=loan.due) if loan else None
+    return structs.replace(outcome, due=loan.due) if loan else None
 
 
 async def request_item(asking: Asking) -> Nodes:
@@ -101,7 +103,7 @@ async def request_item(asking: Asking) -> Nodes:
     async def stands(outcome: Outcome) -> Outcome | None:
         patron = await asking.backend.patron(Credentials(who.card))
         found = await own_hold(ours, patron) if patron else None
-        return replace(outcome, hold=found) if found else outcome if outcome.reason == WAITS else None
+        return structs.replace(outcome, hold=found) if found else outcome if outcome.reason == WAITS else None
 
     outcome = await _done(asking, request, stands)
     hold = outcome.hold

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import bcrypt
 import pytest
+from msgspec import structs
 
 from connectors.circulation.domain import Block, Checkin, Checkout, Credentials, Note, Outcome, Pay, Request
 from connectors.circulation.embedded.backend import KEPT_SECONDS, Embedded, opened
@@ -42,7 +43,7 @@ def test_the_same_request_again_gets_the_same_answer_and_is_done_once(
 ) -> None:
     first, *others = _do(library, *[checkout] * 5)
     assert first.ok and not first.again
-    assert all(other == replace(first, again=True, item=other.item) for other in others)
+    assert all(other == structs.replace(first, again=True, item=other.item) for other in others)
     assert _entries(home, keys) == ["checkout"]
 
 
@@ -60,7 +61,7 @@ def test_a_request_is_known_again_after_a_restart(
     library.close()
     again = opened(home, keys, rules, now=clock)
     try:
-        assert _do(again, checkout)[0] == replace(_do(again, checkout)[0], again=True, due=due)
+        assert _do(again, checkout)[0] == structs.replace(_do(again, checkout)[0], again=True, due=due)
         clock.on(seconds=KEPT_SECONDS.total_seconds() + 1)
         again.commit()
         assert list(again.store.rows("done")) == []
