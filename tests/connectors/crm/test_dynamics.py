@@ -72,9 +72,9 @@ def test_consent_withdrawn_takes_the_person_out_and_makes_no_row_that_was_not_th
 @pytest.mark.parametrize("fault", ["throttled", "token_expires", "unavailable", "batch_500", "batch_lost", "row_locked"])
 def test_whatever_call_goes_wrong_every_row_is_there_once(dynamic, dataverse, fault) -> None:
     dynamic.has(**{f"p{number}": ANA for number in range(7)})
-    dataverse.state.environment.fault(fault)
+    dataverse.state.environment.faults.set(fault)
     done = dynamic.sync()
-    assert (done.state, dataverse.state.environment.taken[fault]) == (State.ACKNOWLEDGED, 1)
+    assert (done.state, dataverse.state.environment.faults.taken[fault]) == (State.ACKNOWLEDGED, 1)
     assert sum(dynamic.figures(done).values()) == 7
     assert len(dataverse.state.environment.all("contacts")) == 7
 
@@ -117,7 +117,7 @@ def test_more_than_the_service_takes_at_once_waits_as_long_as_it_says(dataverse)
 
 def test_a_login_that_is_refused_blocks_without_telling_the_secret(dynamic, dataverse) -> None:
     dynamic.has(p1=ANA)
-    dataverse.state.environment.fault("login_refused")
+    dataverse.state.environment.faults.set("login_refused")
     blocked = dynamic.sync()
     assert (blocked.state, blocked.reason) == (State.BLOCKED, "CRM_LOGIN_REFUSED")
 

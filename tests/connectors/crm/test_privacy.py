@@ -68,7 +68,7 @@ def test_nor_when_dynamics_refuses_or_the_task_fails(dynamic, dataverse, caplog)
     caplog.set_level(logging.DEBUG)
     dynamic.settle(system=DYNAMICS)
     dynamic.has(**{ID: CANARY, "p2": {**CANARY, "last_name": "Kanariefugl" * 9}})
-    dataverse.state.environment.fault("unavailable", 7)
+    dataverse.state.environment.faults.set("unavailable", 7)
     dynamic.sync()
     assert found_in(dynamic.engine.home) == []
     assert in_ledger(dynamic) == []

@@ -1,7 +1,7 @@
 """A stand-in for a Dataverse environment (Dynamics 365) and its token endpoint, over TLS, with switches for their faults.
 
 with dataverse_server(folder) as crm:
-    crm.state.environment.fault("throttled", 2)
+    crm.state.environment.faults.set("throttled", 2)
     credentials: {"AIRFLOW_CONN_MOLENDAL_CRM": crm.connection()}
     crm.state.environment.one("contacts", key)
 """

@@ -7,11 +7,12 @@ from __future__ import annotations
 
 import re
 import uuid
-from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any, Literal
+
+from include.sandbox.servers.switches import Switches
 
 FAULTS = (
     "login_refused",  # invalid_client
@@ -92,24 +93,9 @@ class Environment:
 
     rows: dict[str, dict[str, dict[str, Any]]] = field(default_factory=lambda: {name: {} for name in TABLES})
     deleted: list[tuple[str, str]] = field(default_factory=list)
-    faults: Counter[str] = field(default_factory=Counter)
-    taken: Counter[str] = field(default_factory=Counter)
+    faults: Switches = field(default_factory=lambda: Switches(FAULTS))
     _keys: dict[tuple[str, str], str] = field(default_factory=dict)
     _clock: datetime = field(default_factory=lambda: datetime.fromtimestamp(0, UTC))
-
-    def fault(self, name: str, times: int = 1) -> None:
-        """Let it go wrong the next `times` times; ValueError for what is no fault."""
-        if name not in FAULTS:
-            raise ValueError(f"{name!r} is no fault: one of {', '.join(FAULTS)}")
-        self.faults[name] = times
-
-    def take(self, name: str) -> bool:
-        """Whether it goes wrong now."""
-        if self.faults[name] <= 0:
-            return False
-        self.faults[name] -= 1
-        self.taken[name] += 1
-        return True
 
     def now(self) -> str:
         """The environment's time, in milliseconds and never the same twice."""

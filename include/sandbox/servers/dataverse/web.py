@@ -81,7 +81,7 @@ class _Answers:
     async def token(self, request: Request) -> Response:
         form = {name: values[0] for name, values in parse_qs((await request.body()).decode()).items()}
         known = (form.get("client_id"), form.get("client_secret")) == (self.state.client_id, self.state.client_secret)
-        if not known or self.state.environment.take("login_refused"):
+        if not known or self.state.environment.faults.take("login_refused"):
             return JSONResponse({"error": "invalid_client", "error_description": "AADSTS7000215: Invalid client secret provided."}, 401)
         token = secrets.token_hex(16)
         self.state.tokens.add(token)
@@ -93,15 +93,15 @@ class _Answers:
         path = request.scope["raw_path"].decode().partition(API)[2]
         state.calls.append((request.method, path.partition("(")[0]))
         token = request.headers.get("authorization", "").removeprefix("Bearer ")
-        if world.take("token_expires"):
+        if world.faults.take("token_expires"):
             state.tokens.discard(token)
         if token not in state.tokens:
             return Response(status_code=401, headers={"WWW-Authenticate": "Bearer"})
-        if world.take("throttled"):
+        if world.faults.take("throttled"):
             return self._too_many(-2147015902, "Number of requests exceeded the limit of 6000 over time window of 300 seconds.")
         if state._busy >= state.most:
             return self._too_many(-2147015898, f"Number of concurrent requests exceeded the limit of {state.most}.")
-        if world.take("unavailable"):
+        if world.faults.take("unavailable"):
             return Response(status_code=503, headers={"Retry-After": f"{state.retry_after:g}"})
         state._busy += 1
         state.busiest = max(state.busiest, state._busy)
@@ -122,10 +122,10 @@ class _Answers:
     def _answer(self, request: Request, path: str, body: bytes) -> Response:
         world = self.state.environment
         if path == "$batch":
-            if world.take("batch_lost"):
+            if world.faults.take("batch_lost"):
                 return JSONResponse(Refusal(500, "0x80040216", "An unexpected error occurred.").body(), 500)
             found = self._batch(request.headers["content-type"], body, "continue-on-error" in request.headers.get("prefer", ""))
-            if world.take("batch_500"):
+            if world.faults.take("batch_500"):
                 return JSONResponse(Refusal(500, "0x80040216", "An unexpected error occurred.").body(), 500)
             return found
         if path == "WhoAmI":
@@ -182,7 +182,7 @@ class _Answers:
         headers = dict(line.split(": ", 1) for line in names.decode().splitlines() if ": " in line)
         method, path, _ = head.decode().split(" ", 2)
         try:
-            if self.state.environment.take("row_locked"):
+            if self.state.environment.faults.take("row_locked"):
                 raise Refusal(500, "0x80044a02", "Generic SQL error: deadlock victim.")
             status, more, answer = self._one(method, path, headers, content.strip())
         except Refusal as refusal:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-from collections import Counter
 from dataclasses import dataclass, field
 
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from include.sandbox.servers.switches import Switches
 
 FAULTS = (
     "slow",  # the answer comes `seconds` late
@@ -23,30 +24,16 @@ _CHANGES = ("POST", "PUT", "DELETE")
 
 
 @dataclass
-class Faults:
-    """`faults.set("busy", 2)`; `taken` counts what has gone wrong; `asked` is every call that came in, as method and path."""
+class Faults(Switches):
+    """The switches, and a proxy that obeys them; `asked` is every call that came in, as method and path."""
 
+    names: tuple[str, ...] = FAULTS
     seconds: float = 0.3
+    spared: int = 0
     retry_after: int = 0
-    left: Counter[str] = field(default_factory=Counter)
-    taken: Counter[str] = field(default_factory=Counter)
     asked: list[tuple[str, str]] = field(default_factory=list)
     exempt: frozenset[str] = frozenset()
     """Paths to which no fault comes: where tokens are had."""
-
-    def set(self, name: str, times: int = 1) -> None:
-        """Let it go wrong the next `times` times; ValueError for what is no fault."""
-        if name not in FAULTS:
-            raise ValueError(f"{name!r} is no fault: one of {', '.join(FAULTS)}")
-        self.left[name] = times
-
-    def take(self, name: str) -> bool:
-        """Whether it goes wrong now."""
-        if self.left[name] <= 0:
-            return False
-        self.left[name] -= 1
-        self.taken[name] += 1
-        return True
 
     def before(self, app: ASGIApp) -> ASGIApp:
         """The application with its faults."""
@@ -65,7 +52,9 @@ class Faults:
                 return
             if self.take("slow"):
                 await asyncio.sleep(self.seconds)
-            if not change or not any(self.left[name] for name in ("change_error", "change_hangs", "change_cut")):
+            due = change and any(self.left[name] for name in ("change_error", "change_hangs", "change_cut"))
+            if not due or self.spared > 0:
+                self.spared -= due
                 await app(scope, receive, send)
                 return
             if self.take("change_cut"):

@@ -1,9 +1,4 @@
-"""What goes wrong, when it is switched on: each fault a number of times."""
-
-from __future__ import annotations
-
-from collections import Counter
-from dataclasses import dataclass, field
+"""What goes wrong at the stand-in, when it is switched on."""
 
 FAULTS = (
     "login_refused",  # invalid_grant
@@ -22,25 +17,3 @@ FAULTS = (
     "collection_500",  # a composite call is done, the answer is 500
     "no_charset",  # results say text/csv and nothing of the charset
 )
-
-
-@dataclass
-class Faults:
-    """`faults.set("session_expires", 2)`; `taken` counts what has gone wrong."""
-
-    left: Counter[str] = field(default_factory=Counter)
-    taken: Counter[str] = field(default_factory=Counter)
-
-    def set(self, name: str, times: int = 1) -> None:
-        """Let it go wrong the next `times` times; ValueError for what is no fault."""
-        if name not in FAULTS:
-            raise ValueError(f"{name!r} is no fault: one of {', '.join(FAULTS)}")
-        self.left[name] = times
-
-    def take(self, name: str) -> bool:
-        """Whether it goes wrong now."""
-        if self.left[name] <= 0:
-            return False
-        self.left[name] -= 1
-        self.taken[name] += 1
-        return True

@@ -12,8 +12,8 @@ from collections import Counter
 from dataclasses import dataclass, field
 from typing import Any
 
-from include.sandbox.servers.salesforce.faults import Faults
 from include.sandbox.servers.salesforce.org import API, INTEGRATION_USER, OBJECTS, Org, RowError
+from include.sandbox.servers.switches import Switches
 
 MOST_BYTES = 150 * 1024 * 1024 * 3 // 4
 _SEPARATORS = {"COMMA": ",", "SEMICOLON": ";", "TAB": "\t", "PIPE": "|", "CARET": "^", "BACKQUOTE": "`"}
@@ -65,7 +65,7 @@ class Ingest:
     """All jobs of the org. `polls` is how often a job is asked for its state before it is complete."""
 
     org: Org
-    faults: Faults
+    faults: Switches
     jobs: dict[str, Job] = field(default_factory=dict)
     polls: int = 1
 

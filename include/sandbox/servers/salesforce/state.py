@@ -6,10 +6,11 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-from include.sandbox.servers.salesforce.faults import Faults
+from include.sandbox.servers.salesforce.faults import FAULTS
 from include.sandbox.servers.salesforce.ingest import Ingest
 from include.sandbox.servers.salesforce.login import Doorkeeper
 from include.sandbox.servers.salesforce.org import Org
+from include.sandbox.servers.switches import Switches
 
 
 @dataclass
@@ -18,7 +19,7 @@ class State:
 
     address: str = ""
     org: Org = field(default_factory=Org)
-    faults: Faults = field(default_factory=Faults)
+    faults: Switches = field(default_factory=lambda: Switches(FAULTS))
     door: Doorkeeper = field(default_factory=Doorkeeper)
     calls: list[tuple[str, str]] = field(default_factory=list)
     used: int = 0
