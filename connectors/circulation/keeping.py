@@ -15,7 +15,7 @@ from connectors.circulation.embedded.backend import Embedded
 from connectors.circulation.embedded.fillfile import SUFFIX, Fill, answer, fills, opened_fill
 from connectors.circulation.embedded.filling import build
 from connectors.circulation.embedded.store import Store
-from connectors.circulation.journal import identity
+from connectors.circulation.journal import JournalFailed, identity
 from connectors.circulation.journal.marker import taken
 from connectors.circulation.journal.retiring import retire
 from include.engine import clock
@@ -38,10 +38,28 @@ async def keep(backend: Embedded, seconds: float) -> None:
             backend.commit()
         except Away as away:
             log.error("the store is away: %s", away)
-            try:
-                backend.open_again()
-            except Away:
-                continue
+            await _back(backend, seconds)
+            log.warning("the store is back")
+
+
+async def _back(backend: Embedded, seconds: float) -> None:
+    """Return once the store is there again, and has what it missed."""
+    while True:
+        try:
+            await asyncio.to_thread(_look, backend.store)  # which may take seconds, while machines are answered that the store is away
+            backend.open_again()
+        except JournalFailed:
+            raise
+        except Exception as trouble:  # the database still, or the key store that the journal is read with
+            log.info("the store stays away: %s", type(trouble).__name__)
+            await asyncio.sleep(seconds)
+        else:
+            return
+
+
+def _look(store: Store) -> None:
+    """Away while the store cannot be reached."""
+    store.reader().close()
 
 
 class Filled(Protocol):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import logging
 from collections.abc import Callable
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -13,6 +14,7 @@ from typing import Any
 import msgspec
 
 from connectors.circulation.admission import Admission, Enrol
+from connectors.circulation.backend import Away
 from connectors.circulation.domain import (
     Block,
     Checkin,
@@ -40,6 +42,7 @@ from connectors.circulation.plain import KINDS, plain
 from include.engine import clock
 from include.engine.crypto.keys import KeyStore
 
+log = logging.getLogger("bindery.circulation")
 KEPT_SECONDS = timedelta(hours=26)
 """How long a request is known again: a machine that was off overnight still repeats itself."""
 
@@ -82,6 +85,10 @@ class Embedded:
 
     async def online(self) -> bool:
         """See Backend."""
+        try:
+            self.store.get("patron", "")
+        except Away:
+            return False
         return True
 
     async def perform(self, request: Request) -> Outcome:
@@ -144,7 +151,10 @@ class Embedded:
         durable = self._journal.append(entry)
         if self.tap is not None:
             self.tap.append((self._journal.newest, entry))
-        apply(self.store, self._journal.newest, entry)
+        try:
+            apply(self.store, self._journal.newest, entry)
+        except Away as away:  # it is done all the same: `open_again` brings it in, and nothing is decided before that
+            log.error("the store is away: %s", away)
         await durable
 
     def _as_before(self, known: Row) -> Outcome:
@@ -189,12 +199,19 @@ class Embedded:
         """Connect to the store afresh, and bring in what it missed. Away while that cannot be."""
         self._journal.flush()
         self.store.open_again()
-        _catch_up(self.store, self._folder, self._keys)
+        try:
+            _catch_up(self.store, self._folder, self._keys)
+        except BaseException:
+            self.store.close()  # nothing may be decided on rows that lack some
+            raise
 
     def close(self, *, keep: bool = True) -> None:
         """Keep everything and end; without `keep`, what was not committed is left to the journal."""
         if keep:
-            self.commit()
+            try:
+                self.commit()
+            except Away as away:
+                log.error("the store is away: %s What it lacks is brought in at the next start.", away)
         self.pins.close()
         self._journal.close()
         self.store.close()

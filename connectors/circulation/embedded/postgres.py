@@ -8,6 +8,8 @@ from functools import cache
 from typing import Any
 
 import psycopg
+from psycopg.conninfo import conninfo_to_dict
+from psycopg.pq import TransactionStatus
 from psycopg.rows import dict_row
 from psycopg.sql import SQL, Identifier
 
@@ -15,14 +17,25 @@ from connectors.circulation.backend import Away
 
 Row = dict[str, Any]
 
+_PATIENCE: dict[str, Any] = {
+    "connect_timeout": 5, "tcp_user_timeout": 10_000, "keepalives_idle": 30, "keepalives_interval": 5, "keepalives_count": 3
+}  # fmt: skip
+"""A server that has vanished without a word is away after seconds, not after the minutes of TCP. An address that says otherwise counts."""
+
 
 class Postgres:
-    """One schema of a database. Away when the database cannot be reached: what was not committed is in the journal."""
+    """One schema of a database. Away when the database cannot be reached: what was not committed is in the journal.
+
+    Whatever breaks its transaction closes it, so that it stays away until `again`: nothing may be decided on rows that lack some.
+    """
 
     def __init__(self, dsn: str, schema: str, ddl: str, *, read_only: bool = False) -> None:
         self._dsn, self.schema, self._ddl = dsn, schema, ddl
         with _told():
-            self._db = psycopg.connect(_plain(dsn), row_factory=dict_row, prepare_threshold=2, options="-c client_encoding=UTF8")
+            self._db = psycopg.connect(
+                **_PATIENCE | conninfo_to_dict(_plain(dsn)), row_factory=dict_row, prepare_threshold=2, client_encoding="UTF8"
+            )
+        with _told(self._db):
             self._db.execute(SQL("SET search_path TO {}").format(Identifier(schema)))
             self._db.execute("SET synchronous_commit = off")  # a commit that is lost is in the journal
             if read_only:
@@ -36,32 +49,32 @@ class Postgres:
 
     def one(self, query: str, values: tuple[Any, ...] = ()) -> Row | None:
         """The first row of an answer."""
-        with _told():
+        with _told(self._db):
             return self._db.execute(_marked(query), values).fetchone()
 
     def all(self, query: str, values: tuple[Any, ...] = ()) -> list[Row]:
         """Every row of an answer."""
-        with _told():
+        with _told(self._db):
             return self._db.execute(_marked(query), values).fetchall()
 
     def stream(self, query: str) -> Iterator[Row]:
         """The same, row by row."""
-        with _told(), self._db.cursor(name="rows") as cursor:
+        with _told(self._db), self._db.cursor(name="rows") as cursor:
             yield from cursor.execute(query)
 
     def run(self, query: str, values: Any = ()) -> None:
         """Change something."""
-        with _told():
+        with _told(self._db):
             self._db.execute(_marked(query), values)
 
     def many(self, query: str, rows: Any) -> None:
         """The same change with many values."""
-        with _told(), self._db.cursor() as cursor:
+        with _told(self._db), self._db.cursor() as cursor:
             cursor.executemany(_marked(query), rows)
 
     def commit(self) -> None:
         """Keep what was changed."""
-        with _told():
+        with _told(self._db):
             self._db.commit()
 
     def close(self) -> None:
@@ -90,17 +103,27 @@ class Postgres:
 
     def again(self) -> Postgres:
         """The same store, opened once more."""
+        self.close()
         return Postgres(self._dsn, self.schema, self._ddl)
 
 
 class _told:
-    """Trouble with the database as the sidecar's own: the library system is away."""
+    """Trouble with the database as the sidecar's own: the library system is away. A connection whose transaction is lost is closed."""
+
+    def __init__(self, db: psycopg.Connection[Any] | None = None) -> None:
+        self._db = db
 
     def __enter__(self) -> None:
         return None
 
     def __exit__(self, _kind: object, error: BaseException | None, _trace: object) -> None:
-        if isinstance(error, psycopg.OperationalError | psycopg.InterfaceError):
+        if not isinstance(error, psycopg.Error):
+            return
+        lost = isinstance(error, psycopg.OperationalError | psycopg.InterfaceError)
+        if self._db is not None and (lost or self._db.info.transaction_status == TransactionStatus.INERROR):
+            lost = True
+            self._db.close()
+        if lost:
             raise Away(f"the store's database does not answer ({type(error).__name__}).", do="See that PostgreSQL runs.") from None
 
 
