@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from datetime import timedelta
+from pathlib import Path
 from typing import Literal
 
 from include.engine import clock
@@ -11,6 +12,7 @@ from include.engine.credentials import EnvironmentCredentials
 from include.engine.storage.filesystem import Store, open_store
 from include.sandbox.deliveries import Drop, prepare
 from include.sandbox.demo.installation import Installation
+from include.sandbox.demo.partners import expecting
 
 INBOXES = {
     "lindeby": "file:inbox/lindeby",
@@ -24,13 +26,17 @@ _PEOPLE_AND_STOCK = ("bibliographic", "authority", "item", "patron")
 
 
 def prepared(installation: Installation, loans: int) -> list[Drop]:
-    """Everything that the libraries whose inbox is there will deliver on two days, the latter today."""
+    """Everything that the libraries whose inbox is there will deliver on two days, the latter today; nothing else is expected of them."""
     last, folder = clock.now().date() - timedelta(days=1), installation.home / "world"
     days: tuple[Literal[1, 2], ...] = (1, 2)
     drops = [one for day in days for one in prepare(folder, day=day, loans=loans, last=last) if one.library in installation.inboxes]
     wanted = [one for one in drops if one.library == "lindeby" or one.answer.outcome == "blocked" or one.answer.table not in _LINDEBY_ALONE]
     # Yesterday's bytes go before today's: after them they would be news again. What is refused goes last: others would wait for it.
     order = {"duplicate": 0, "published": 1, "held": 1, "blocked": 2}
+    expecting(
+        Path(installation.env["BINDERY_PARTNERS"]),
+        {library: {one.file for one in wanted if one.library == library} for library in installation.inboxes},
+    )
     return sorted(wanted, key=lambda one: (_wave(one), order[one.answer.outcome]))
 
 

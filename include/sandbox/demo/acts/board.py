@@ -55,6 +55,9 @@ def _looked(stage: Stage) -> Outcome:
                 outcome.wrong.append(f"the overview does not show {name}")
         if not re.search(rf"{NAME} .{{0,80}}Expected by .{{0,40}}not here", overview):
             outcome.wrong.append(f"the overview does not say that {NAME} is silent")
+        late = set(re.findall(r'class="line late" href="/bindery/partners/(\w+)"', browser.get("/").text))
+        if slandered := late & stage.installation.inboxes.keys():
+            outcome.wrong.append(f"the overview says that {', '.join(sorted(slandered))} did not deliver")
         found = of_files(stage.ledger)
         shown = [one for one in found if _shows(browser, one, outcome)]
         outcome.lines.append(f"{len(shown)} of {len(found)} deliveries as the ledger has them; {NAME} is silent, and it says so")
