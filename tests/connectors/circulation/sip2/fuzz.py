@@ -34,6 +34,8 @@ LOT = 250_000
 GUIDED_EVERY, LONG_EVERY = 4, 10
 SHORT, LONG = 600, 20_000
 """Bytes of an input, in most lots and in every tenth."""
+SEEN = 50_000
+"""Lines that are remembered as right."""
 SECONDS = 60
 """Within which a hundred inputs are done."""
 
@@ -57,12 +59,15 @@ class Trial:
 
     def __init__(self, found: Embedded) -> None:
         self._talk, self.count = Talk(found), 0
+        self._seen: set[bytes] = set()
         logging.getLogger("bindery.circulation").setLevel(logging.CRITICAL)
 
     def one(self, data: bytes) -> None:
         """AssertionError for what may not be; whatever else is raised may not be either."""
         self.count += 1
-        lines(data)
+        lines(data, self._seen)
+        if len(self._seen) > SEEN:
+            self._seen.clear()
         if self.count % TALKED == 0:
             self._talk.hold(data)
 
