@@ -3,7 +3,7 @@
 -- loan, with a count of renewals and the day of return. Where both are there (a kiosk tells of events, whatever the library system exports), the
 -- event's own row counts, and is not counted again: of a count of renewals only what is beyond those told as events.
 CREATE TABLE told AS
-    SELECT loan_id, count(*) FILTER (event = 'renewal') AS renewals, bool_or(event = 'return') AS returned
+    SELECT loan_id, sum(greatest(coalesce(renewals, 0), 1)) FILTER (event = 'renewal') AS renewals, bool_or(event = 'return') AS returned
     FROM loan WHERE event <> 'loan' GROUP BY loan_id;
 
 CREATE TABLE loan_known AS
