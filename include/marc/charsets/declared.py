@@ -23,17 +23,17 @@ UNIMARC: dict[str, str] = {
 UTF8, MARC8, DANMARC2 = NAMES.index("utf-8"), NAMES.index("marc-8"), NAMES.index("danmarc2")
 
 
-def declared(leaders: npt.NDArray[np.uint8], general: pa.BinaryArray, family: Family) -> npt.NDArray[np.uint8]:
+def declared(coding: npt.NDArray[np.uint8], general: pa.BinaryArray, family: Family) -> npt.NDArray[np.uint8]:
     """For each record, what it says about itself, as an index in NAMES.
 
-    `leaders` (n, 24): MARC 21's leader/09, `a` for Unicode, blank and all else for MARC-8. `general`: UNIMARC's 100 $a of each record, null
+    `coding`: MARC 21's leader/09, `a` for Unicode, blank and all else for MARC-8. `general`: UNIMARC's 100 $a of each record, null
     where it has none. danMARC2 says nothing: its own set is assumed, and UTF-8 where the bytes show it. UNIMARC that names no set that
     we know is taken for UTF-8.
     """
     if family == "marc21":
-        return np.where(leaders[:, 9] == ord("a"), UTF8, MARC8).astype(np.uint8)
+        return np.where(coding == ord("a"), UTF8, MARC8).astype(np.uint8)
     if family == "danmarc2":
-        return np.where(leaders[:, 9] == ord("a"), UTF8, DANMARC2).astype(np.uint8)
+        return np.where(coding == ord("a"), UTF8, DANMARC2).astype(np.uint8)
     coded = pc.binary_slice(general, 26, 30).dictionary_encode()
     named = [of_unimarc(text) for text in coded.dictionary.to_pylist()]
     table = np.array([*map(NAMES.index, named), UTF8], np.uint8)

@@ -22,27 +22,33 @@ class Letters:
     So each letter beyond ASCII (a run of diacritics and what follows it, or one other byte) is decoded once, and kept as UTF-8.
     """
 
-    MOST = 10_000
-
     def __init__(self, table: str, marks: Marks) -> None:
         self._single = Single(table, marks, {}, {})
         signs = b"".join(re.escape(bytes([byte])) for byte in range(0x80, 0x100) if table[byte] in marks.characters)
         # One set of bytes at the beginning, for that is what `re` looks for fastest.
-        self._letter = re.compile(rb"[\x80-\xff](?:(?<=[" + signs + b"])[" + signs + b"]*[^\x1f" + signs + b"]?)?")
-        self._known: dict[bytes, bytes] = {}
+        self._letter = re.compile(rb"([\x80-\xff](?:(?<=[" + signs + b"])[" + signs + b"]*[^\x1f" + signs + b"]?)?)")
+        self._known = _Known(lambda letter: self._single.decode(letter).encode("utf-8"))
 
     def decode(self, joined: bytes) -> str:
         """Joined bytes to joined text, composed."""
-        return self._letter.sub(self._utf8, joined).decode("utf-8")
+        parts = self._letter.split(joined)  # what is between letters, and letters, by turns
+        parts[1::2] = map(self._known.__getitem__, parts[1::2])
+        return b"".join(parts).decode("utf-8")
 
-    def _utf8(self, found: re.Match[bytes]) -> bytes:
-        letter = found[0]
-        known = self._known.get(letter)
-        if known is None:
-            if len(self._known) >= self.MOST:
-                self._known.clear()  # no text has so many: these are any bytes
-            known = self._known[letter] = self._single.decode(letter).encode("utf-8")
-        return known
+
+class _Known(dict[bytes, bytes]):
+    """Letters met so far, and what they are in UTF-8."""
+
+    MOST = 10_000
+
+    def __init__(self, read: Callable[[bytes], bytes]) -> None:
+        self._read = read
+
+    def __missing__(self, letter: bytes) -> bytes:
+        if len(self) >= self.MOST:
+            self.clear()  # no text has so many: these are any bytes
+        found = self[letter] = self._read(letter)
+        return found
 
 
 @dataclass(frozen=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
+import pyarrow.compute as pc
 
 
 def decode(values: pa.BinaryArray) -> tuple[pa.StringArray, dict[int, str]]:
@@ -37,6 +38,16 @@ def whole(values: pa.BinaryArray) -> bool:
         return False
     starts = np.frombuffer(data, np.uint8)[np.minimum(offsets[:-1], offsets[-1] - 1)]
     return not bool((starts[offsets[:-1] < offsets[1:]] & 0xC0 == 0x80).any())
+
+
+def wrong(values: pa.BinaryArray) -> npt.NDArray[np.int32]:
+    """The rows whose value is no UTF-8."""
+    if whole(values):
+        return np.zeros(0, np.int32)
+    text = pa.StringArray.from_buffers(len(values), values.buffers()[1], values.buffers()[2], offset=values.offset)
+    beyond = np.flatnonzero(~np.asarray(pc.string_is_ascii(text)))
+    found = beyond[[not valid(value) for value in values.take(pa.array(beyond)).to_pylist()]]
+    return found.astype(np.int32)
 
 
 def surely_not(values: pa.BinaryArray) -> npt.NDArray[np.bool_]:

@@ -13,22 +13,24 @@ import platform
 import shutil
 import subprocess
 import tempfile
+from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+import pyarrow as pa
 
 from include.marc.batch import Bools, Ints
-from include.marc.iso2709.blocks import DELIMITER, END_OF_RECORD
-from include.marc.iso2709.shapes import Fields, Rows, Spans
+from include.marc.iso2709.blocks import DELIMITER, END_OF_RECORD, SPARE
+from include.marc.iso2709.shapes import ROWS, Fields, Rows, Spans
 
 SOURCE = Path(__file__).with_name("kernel.c")
 FLAGS = ["-O3", "-std=c99", "-shared", "-fPIC"]
 SETTING = "BINDERY_MARC_KERNEL"
-#: The smallest record: a leader, one entry, two field terminators and a record terminator.
-SMALLEST_FIELD = 13
+#: The smallest record (leader, field terminator, record terminator), and what a field takes at least: an entry and a terminator.
+SMALLEST, SMALLEST_FIELD = 26, 13
 
 
 @cache
@@ -37,7 +39,7 @@ def functions() -> ctypes.CDLL | None:
     library = loaded(SOURCE)
     if library is None:
         return None
-    library.count_byte.restype = ctypes.c_int64
+    library.count_byte.restype = library.values.restype = ctypes.c_int64
     library.fields.restype = library.rows.restype = library.digests.restype = None
     return library
 
@@ -75,32 +77,45 @@ def built(file: Path) -> Path:
 
 def fields(library: ctypes.CDLL, buffer: Ints, end: int, *, subfields_below_010: bool, wanted: Bools | None = None) -> tuple[Spans, Fields]:
     """directory.fields, compiled."""
-    most_spans = int(library.count_byte(_at(buffer), ctypes.c_int64(end), END_OF_RECORD))
-    most = end // SMALLEST_FIELD + most_spans + 1
-    span_start, span_stop, clean = np.empty(most_spans, np.int32), np.empty(most_spans, np.int32), np.empty(most_spans, np.bool_)
-    rec, key, seq = np.empty(most, np.int32), np.empty(most, np.uint32), np.empty(most, np.int32)
-    start, stop, plain = np.empty(most, np.int32), np.empty(most, np.int32), np.empty(most, np.bool_)
-    counts = np.zeros(2, np.int64)
-    outputs: list[npt.NDArray[Any]] = [span_start, span_stop, clean, rec, key, seq, start, stop, plain, counts]
     only = None if wanted is None else _at(wanted)
-    library.fields(_at(buffer), ctypes.c_int64(end), int(subfields_below_010), only, *(_at(output) for output in outputs))
-    found = int(counts[1])
-    return Spans(span_start, span_stop, clean), Fields(rec[:found], key[:found], seq[:found], start[:found], stop[:found], plain[:found])
+    counts = np.zeros(2, np.int64)
+    most = end // SMALLEST + 1
+    while True:  # once, unless there are terminators without records
+        most_fields = end // SMALLEST_FIELD + most + 1
+        start, stop, clean = np.empty(most, np.int32), np.empty(most, np.int32), np.empty(most, np.bool_)
+        found: list[Any] = [np.empty(most_fields, kind) for kind in (np.int32, np.uint32, np.int32, np.int32, np.int32, np.bool_)]
+        given = (_at(buffer), ctypes.c_int64(end), int(subfields_below_010), only, ctypes.c_int64(most))
+        library.fields(*given, _at(start), _at(stop), _at(clean), _pointers(found), _at(counts))
+        spans, count = counts.tolist()
+        if spans < most:
+            return Spans(start[:spans], stop[:spans], clean[:spans]), Fields(*(array[:count] for array in found))
+        most = int(library.count_byte(_at(buffer), ctypes.c_int64(end), END_OF_RECORD)) + 1
 
 
-def rows(library: ctypes.CDLL, area: Ints, fields: Fields, look: Bools) -> Rows:
+def rows(library: ctypes.CDLL, area: Ints, fields: Fields, tag: Ints, look: Bools) -> Rows:
     """subfields.rows, compiled: it looks at all values, whatever `look` asks for."""
-    most_empty = int(library.count_byte(_at(area), ctypes.c_int64(len(area)), DELIMITER))
-    count = len(fields.rec)
-    most = most_empty + count
-    field, start, end = np.empty(most, np.int32), np.empty(most, np.int32), np.empty(most, np.int32)
-    ind1, ind2, code, flags = np.empty(most, np.uint8), np.empty(most, np.uint8), np.empty(most, np.uint16), np.empty(most, np.uint8)
+    count, most_empty = len(fields.rec), int((fields.end - fields.start).sum())  # a delimiter is a byte
+    if most_empty > len(area) // 8:
+        most_empty = int(library.count_byte(_at(area), ctypes.c_int64(len(area)), DELIMITER))
+    of_field = [np.ascontiguousarray(array) for array in (fields.rec, tag, fields.seq, fields.start, fields.end, fields.plain)]
+    found: dict[str, Any] = {name: np.empty(most_empty + count, kind) for name, kind in ROWS.items()}
     empty, counts = np.empty(most_empty, np.int32), np.zeros(2, np.int64)
-    given = (np.ascontiguousarray(fields.start), np.ascontiguousarray(fields.end), np.ascontiguousarray(fields.plain))
-    outputs: list[npt.NDArray[Any]] = [field, ind1, ind2, code, start, end, flags, empty, counts]
-    library.rows(_at(area), ctypes.c_int64(count), *(_at(array) for array in given), *(_at(array) for array in outputs))
-    found = slice(0, int(counts[0]))
-    return Rows(field[found], ind1[found], ind2[found], code[found], start[found], end[found], flags[found], empty[: counts[1]])
+    library.rows(_at(area), ctypes.c_int64(count), _pointers(of_field), _pointers(list(found.values())), _at(empty), _at(counts))
+    return Rows(**{name: array[: counts[0]] for name, array in found.items()}, empty=empty[: counts[1]])
+
+
+def values(library: ctypes.CDLL, area: Ints, other: Ints, start: Ints, end: Ints, flags: Ints | None) -> tuple[pa.BinaryArray, Ints]:
+    """The values [start, end) as one array, those behind the area's end from `other`; and which of those flagged HIGH are no UTF-8.
+
+    Behind area and other there are SPARE bytes."""
+    begin, finish = np.ascontiguousarray(start), np.ascontiguousarray(end)
+    count = len(begin)
+    size = int((finish - begin).sum())
+    offset, data, wrong = np.empty(count + 1, np.int32), np.empty(size + SPARE, np.uint8), np.empty(count, np.int32)
+    given = (_at(area), ctypes.c_int64(len(area)), _at(other), ctypes.c_int64(count), _at(begin), _at(finish))
+    outputs = (None if flags is None else _at(flags), _at(offset), _at(data), _at(wrong))
+    wrongs = int(library.values(*given, *outputs))
+    return pa.BinaryArray.from_buffers(pa.binary(), count, [None, pa.py_buffer(offset), pa.py_buffer(data[:size])]), wrong[:wrongs]
 
 
 def digests(library: ctypes.CDLL, data: Ints, start: Ints, length: Ints) -> Ints:
@@ -113,3 +128,8 @@ def digests(library: ctypes.CDLL, data: Ints, start: Ints, length: Ints) -> Ints
 
 def _at(array: npt.NDArray[Any]) -> ctypes.c_void_p:
     return ctypes.c_void_p(array.ctypes.data)
+
+
+def _pointers(arrays: Sequence[npt.NDArray[Any]]) -> ctypes.Array[ctypes.c_void_p]:
+    """A struct of pointers. The arrays must live as long as it is used."""
+    return (ctypes.c_void_p * len(arrays))(*(array.ctypes.data for array in arrays))

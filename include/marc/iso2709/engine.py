@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import numpy as np
+import pyarrow as pa
 import xxhash
 
 from include.marc.batch import Bools, Ints
+from include.marc.charsets import utf8
 from include.marc.iso2709 import compiled, directory, subfields
 from include.marc.iso2709.shapes import Fields, Rows, Spans
 
@@ -18,10 +20,26 @@ def fields(buffer: Ints, end: int, *, subfields_below_010: bool, wanted: Bools |
     return compiled.fields(library, buffer, end, subfields_below_010=subfields_below_010, wanted=wanted)
 
 
-def rows(area: Ints, fields: Fields, look: Bools) -> Rows:
+def rows(area: Ints, fields: Fields, tag: Ints, look: Bools) -> Rows:
     """The rows of fields: subfields.rows."""
     library = compiled.functions()
-    return subfields.rows(area, fields, look) if library is None else compiled.rows(library, area, fields, look)
+    return subfields.rows(area, fields, tag, look) if library is None else compiled.rows(library, area, fields, tag, look)
+
+
+def looks_at_all() -> bool:
+    """Whether `rows` looks at every byte of an area, and not at the fields only."""
+    return compiled.functions() is None
+
+
+def values(area: Ints, other: Ints, start: Ints, end: Ints, flags: Ints | None = None) -> tuple[pa.BinaryArray, Ints]:
+    """The values [start, end); places from the area's end on are in `other`. Behind both there are SPARE bytes.
+
+    With the `flags` of the rows also those rows whose value is no UTF-8."""
+    library = compiled.functions()
+    if library is not None:
+        return compiled.values(library, area, other, start, end, flags)
+    found = subfields.cut(np.concatenate([area, other]) if len(other) else area, start, end)
+    return found, np.zeros(0, np.int32) if flags is None else utf8.wrong(found)
 
 
 def digests(data: Ints, start: Ints, length: Ints) -> Ints:

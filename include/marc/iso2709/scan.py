@@ -87,25 +87,23 @@ class _Reader:
     def batch(self, area: Area) -> Batch:
         """The area's records as a Batch."""
         self.number += len(area.number) + len(area.aside)
-        small = compacted(area) if self.followed is not None else area
+        small = compacted(area) if self.followed is not None and engine.looks_at_all() else area
         fields = small.fields
         leader = fields.start[fields.seq == 0]
-        rows = engine.rows(small.data, fields, self._look(small.data, leader))
-        rec, tag = fields.rec[rows.field], self.numbers.of(fields.key)[rows.field]
-        said = declared(small.data, leader, rows, self._general(rows, rec, tag, len(leader)), self.choices)
-        found = read(small.data, rows, rec, said, self.choices)
-        issues = _issues(area, small, rows, rec, found, self.choices.family)
-        seq = fields.seq[rows.field]
+        rows = engine.rows(small.data, fields, self.numbers.of(fields.key), self._look(small.data, leader))
+        said = declared(small.data, leader, rows, self._general(rows, len(leader)), self.choices)
+        found = read(small.data, rows, said, self.choices)
+        issues = _issues(area, small, rows, found, self.choices.family)
         batch = Batch(
             tags=self.tags,
-            rec=rec,
-            tag=tag,
-            seq=seq,
+            rec=rows.rec,
+            tag=rows.tag,
+            seq=rows.seq,
             ind1=rows.ind1,
             ind2=rows.ind2,
             code=_codes(rows),
             value=found.value,
-            first=np.append(np.flatnonzero(seq == 0), len(seq)).astype(np.int32),
+            first=np.append(np.flatnonzero(rows.seq == 0), len(rows.seq)).astype(np.int32),
             number=area.number.astype(np.int64),
             offset=area.offset,
             length=area.length.astype(np.int64),
@@ -124,12 +122,12 @@ class _Reader:
             return look
         return np.full(len(leader), self.choices.charset != "utf-8")
 
-    def _general(self, rows: Rows, rec: Ints, tag: Ints, count: int) -> Ints:
+    def _general(self, rows: Rows, count: int) -> Ints:
         """The row of each record's 100 *a, if that is where it says its character set; -1 where there is none."""
         general = np.full(count, -1, np.int64)
         if self.choices.family == "unimarc" and self.choices.charset == "declared":
-            found = np.flatnonzero((tag == self.tags.number(GENERAL)) & (rows.code == ord("a")))
-            general[rec[found[::-1]]] = found[::-1]
+            found = np.flatnonzero((rows.tag == self.tags.number(GENERAL)) & (rows.code == ord("a")))
+            general[rows.rec[found[::-1]]] = found[::-1]
         return general
 
     def _only_asked(self, batch: Batch) -> Batch:
@@ -156,18 +154,18 @@ def _rows_only(batch: Batch, kept: Ints) -> Batch:
 Issues = dict[int, list[Issue]]
 
 
-def _issues(area: Area, small: Area, rows: Rows, rec: Ints, found: Read, family: Family) -> Issues:
+def _issues(area: Area, small: Area, rows: Rows, found: Read, family: Family) -> Issues:
     """By index of record: what was wrong with its structure, its delimiters, its character set."""
     issues: Issues = {record: list(some) for record, some in area.issues.items()}
     fields = small.fields
     for field in rows.empty.tolist():
         issues.setdefault(int(fields.rec[field]), []).append(Issue("MARC_SUBFIELD_EMPTY", None, int(fields.seq[field])))
-    odd = np.flatnonzero(rows.flags & ODD_CODE)
+    odd = np.flatnonzero((rows.flags & ODD_CODE) != 0)
     if family == "danmarc2":
         odd = odd[rows.code[odd] < 128]
     for row in odd.tolist():
         detail = f"U+{int(rows.code[row]):04X}"
-        issues.setdefault(int(rec[row]), []).append(Issue("MARC_SUBFIELD_CODE", detail, int(fields.seq[rows.field[row]])))
+        issues.setdefault(int(rows.rec[row]), []).append(Issue("MARC_SUBFIELD_CODE", detail, int(rows.seq[row])))
     for record, some in found.issues.items():
         issues.setdefault(record, []).extend(some)
     return issues
@@ -175,8 +173,12 @@ def _issues(area: Area, small: Area, rows: Rows, rec: Ints, found: Read, family:
 
 def _codes(rows: Rows) -> Ints:
     """Subfield codes; a control character is no code, and becomes `?`."""
-    control = (rows.flags & ODD_CODE != 0) & ((rows.code < 32) | (rows.code == 127))
-    return np.where(control, ord("?"), rows.code).astype(np.uint16) if control.any() else rows.code
+    odd = np.flatnonzero((rows.flags & ODD_CODE) != 0)
+    if not len(odd):
+        return rows.code
+    code = rows.code.copy()
+    code[odd[(code[odd] < 32) | (code[odd] == 127)]] = ord("?")
+    return code
 
 
 def _outcomes(count: int, issues: Issues) -> Ints:

@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import numpy as np
+
 from include.marc.batch import Bools, Ints
 
 #: Bits of Rows.flags: the value has a byte above 127; it has a control character (below 32; not TAB, LF, CR); it has a `@`; its code is no printable ASCII.
@@ -40,12 +42,16 @@ class Fields:
 
 @dataclass(frozen=True)
 class Rows:
-    """The rows of all fields: `field` int32 index in Fields; `ind1`, `ind2` uint8; `code` uint16; the value is [`start`, `end`); `flags` uint8.
+    """The rows of all fields: `field` int32 index in Fields, with its `rec` int32, `tag` int16 (number in Tags) and `seq` int32; `ind1`, `ind2` uint8;
+    `code` uint16; the value is [`start`, `end`); `flags` uint8.
 
     `empty` int32: the field of each delimiter with nothing behind it; such a delimiter makes no row.
     """
 
     field: Ints
+    rec: Ints
+    tag: Ints
+    seq: Ints
     ind1: Ints
     ind2: Ints
     code: Ints
@@ -53,3 +59,18 @@ class Rows:
     end: Ints
     flags: Ints
     empty: Ints
+
+
+#: The columns of Rows with an element for each row.
+ROWS: dict[str, type[np.generic]] = {
+    "field": np.int32,
+    "rec": np.int32,
+    "tag": np.int16,
+    "seq": np.int32,
+    "ind1": np.uint8,
+    "ind2": np.uint8,
+    "code": np.uint16,
+    "start": np.int32,
+    "end": np.int32,
+    "flags": np.uint8,
+}

@@ -8,7 +8,7 @@ import pyarrow.compute as pc
 
 from include.marc.batch import Bools, Ints
 from include.marc.iso2709.blocks import DELIMITER
-from include.marc.iso2709.shapes import AT, CONTROL, HIGH, ODD_CODE, Fields, Rows
+from include.marc.iso2709.shapes import AT, CONTROL, HIGH, ODD_CODE, ROWS, Fields, Rows
 
 STEP = 1 << 20
 #: Bytes below 32 that text may hold: TAB, LF, CR.
@@ -16,8 +16,8 @@ TEXT = np.zeros(256, np.bool_)
 TEXT[[9, 10, 13]] = True
 
 
-def rows(area: Ints, fields: Fields, look: Bools) -> Rows:
-    """The rows of `fields`, whose data lie in `area`, in ascending order and without overlap.
+def rows(area: Ints, fields: Fields, tag: Ints, look: Bools) -> Rows:
+    """The rows of `fields`, whose data lie in `area`, in ascending order and without overlap. `tag`: the number of each field's tag.
 
     `look` (per record) says for which records the flags HIGH and AT are asked; for others they may be left out. CONTROL is found for all.
     """
@@ -53,14 +53,13 @@ def rows(area: Ints, fields: Fields, look: Bools) -> Rows:
     plain = fields.plain[field]
     ind1 = np.where(plain, 0, area[fields.start[field]]).astype(np.uint8)
     ind2 = np.where(plain, 0, area[fields.start[field] + 1]).astype(np.uint8)
-    result = Rows(field, ind1, ind2, code, start, end, flags, field[empty])
+    result = Rows(field, fields.rec[field], tag[field], fields.seq[field], ind1, ind2, code, start, end, flags, field[empty])
     if empty.any():
-        kept = {name: getattr(result, name)[~empty] for name in ("field", "ind1", "ind2", "code", "start", "end", "flags")}
-        result = Rows(**kept, empty=result.empty)
+        result = Rows(**{name: getattr(result, name)[~empty] for name in ROWS}, empty=result.empty)
     if (others := to_low - from_low - count).any():
         suspects = _stretches(low, from_low[others > 0], to_low[others > 0])
         _look_for_controls(area, suspects, result)
-    _look_closer(area, result, look[fields.rec[result.field]])
+    _look_closer(area, result, look[result.rec])
     return result
 
 

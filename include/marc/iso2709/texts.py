@@ -14,12 +14,15 @@ import pyarrow.compute as pc
 from include.marc import charsets
 from include.marc.batch import Bools, Family, Ints
 from include.marc.build import Issue
-from include.marc.charsets.utf8 import valid, whole
+from include.marc.charsets.utf8 import valid
+from include.marc.iso2709 import engine
+from include.marc.iso2709.blocks import SPARE
 from include.marc.iso2709.shapes import AT, CONTROL, HIGH, Rows
-from include.marc.iso2709.subfields import cut
 
 UTF8 = charsets.NAMES.index("utf-8")
 WITH_AT, WITH_ESCAPE = (np.array([mark in charsets.SPECIAL[name] for name in charsets.NAMES]) for mark in (b"@", b"\x1b"))
+SPARED = np.zeros(SPARE, np.uint8)
+NOTHING = SPARED[:0]
 NO_TEXT = bytes(byte for byte in range(32) if byte not in b"\t\r\n")
 
 
@@ -55,61 +58,67 @@ def declared(area: Ints, leader: Ints, rows: Rows, general: Ints, choices: Choic
     count = len(leader)
     if choices.charset != "declared":
         return Declared(np.full(count, charsets.NAMES.index(choices.charset), np.uint8))
-    leaders = np.lib.stride_tricks.sliding_window_view(area, 24)[leader] if count else np.zeros((0, 24), np.uint8)
+    coding = area[leader + 9]
     if not (general >= 0).any():
-        return Declared(charsets.declared(leaders, pa.nulls(count, pa.binary()), choices.family))
+        return Declared(charsets.declared(coding, pa.nulls(count, pa.binary()), choices.family))
     named = np.maximum(general, 0)
-    texts = pc.if_else(pa.array(general >= 0), cut(area, rows.start[named], rows.end[named]), pa.scalar(None, pa.binary()))
-    return Declared(charsets.declared(leaders, texts, choices.family), charsets.called(texts))
+    found, _ = engine.values(area, NOTHING, rows.start[named], rows.end[named])
+    texts = pc.if_else(pa.array(general >= 0), found, pa.scalar(None, pa.binary()))
+    return Declared(charsets.declared(coding, texts, choices.family), charsets.called(texts))
 
 
-def read(area: Ints, rows: Rows, rec: Ints, said: Declared, choices: Choices) -> Read:
-    """The text of every row. `rec`: the record of each row; `said`: what each record begins with."""
-    charset = said.charset
+def read(area: Ints, rows: Rows, said: Declared, choices: Choices) -> Read:
+    """The text of every row. `said`: what each record begins with."""
+    charset, rec = said.charset, rows.rec
     done = Read(pa.array([], pa.string()), charset)
-    places = _without_controls(Places(area, rows.start, rows.end), rows, rec, done)
-    odd = _special(rows, rec, charset)
+    places = _without_controls(Places(area, NOTHING, rows.start, rows.end), rows, done)
+    odd = _special(rows, charset)
     if len(odd):
         places = _after(said.called, places, odd, rec)
         places = places.patched(odd, _decoded(places, odd, rec, choices, done))
-    values = places.values()
-    if not whole(values):
-        invalid = _of_invalid_records(values, rec)
-        values = places.patched(invalid, _decoded(places, invalid, rec, choices, done)).values()
+    values, wrong = engine.values(places.area, places.other, places.start, places.end, rows.flags)
+    if len(wrong):
+        invalid = _beyond_ascii(places, np.flatnonzero(np.isin(rec, rec[wrong])))
+        values = (places := places.patched(invalid, _decoded(places, invalid, rec, choices, done))).values()
     done.value = pa.StringArray.from_buffers(len(values), values.buffers()[1], values.buffers()[2])
     return done
 
 
 @dataclass(frozen=True)
 class Places:
-    """Where the value of each row is: [start, end) in `area`."""
+    """Where the value of each row is: [start, end) in `area`, or, from its length on, in `other`. Behind both there are SPARE bytes."""
 
     area: Ints
+    other: Ints
     start: Ints
     end: Ints
 
     def values(self, rows: Ints | None = None) -> pa.BinaryArray:
         """The values of these rows, or of all."""
-        return cut(self.area, self.start, self.end) if rows is None else cut(self.area, self.start[rows], self.end[rows])
+        start, end = (self.start, self.end) if rows is None else (self.start[rows], self.end[rows])
+        return engine.values(self.area, self.other, start, end)[0]
 
     def patched(self, rows: Ints, values: pa.Array) -> Places:
-        """With other values for these rows: they are put behind the area."""
+        """With other values for these rows."""
         offsets = np.frombuffer(values.buffers()[1], np.int32)[values.offset : values.offset + len(values) + 1]
         data = np.frombuffer(values.buffers()[2] or b"", np.uint8)[offsets[0] : offsets[-1]]
+        other = np.concatenate([self.other, data, SPARED])
         start, end = self.start.copy(), self.end.copy()
-        start[rows] = offsets[:-1] - offsets[0] + np.int32(len(self.area))
-        end[rows] = offsets[1:] - offsets[0] + np.int32(len(self.area))
-        return Places(np.concatenate([self.area, data]), start, end)
+        behind = np.int32(len(self.area) + len(self.other)) - offsets[0]
+        start[rows], end[rows] = offsets[:-1] + behind, offsets[1:] + behind
+        return Places(self.area, other[: len(other) - SPARE], start, end)
 
 
-def _special(rows: Rows, rec: Ints, charset: Ints) -> Ints:
+def _special(rows: Rows, charset: Ints) -> Ints:
     """The rows that cannot be taken as they are, by their flags and by what their records declare."""
-    flagged = np.flatnonzero(rows.flags & (HIGH | AT | CONTROL))
-    flags, of_row = rows.flags[flagged], charset[rec[flagged]]
-    found: Bools = (of_row != UTF8) & ((flags & HIGH) != 0)
+    flagged = np.flatnonzero((rows.flags & (HIGH | AT | CONTROL)) != 0)
+    flagged = flagged[charset[rows.rec[flagged]] != UTF8]
+    flags, of_row = rows.flags[flagged], charset[rows.rec[flagged]]
+    found: Bools = (flags & HIGH) != 0
     found |= WITH_AT[of_row] & ((flags & AT) != 0)
     found |= WITH_ESCAPE[of_row] & ((flags & CONTROL) != 0)
-    return flagged[found]
+    special: Ints = flagged[found]
+    return special
 
 
 def _after(called: dict[int, bytes], places: Places, odd: Ints, rec: Ints) -> Places:
@@ -137,13 +146,13 @@ def _decoded(places: Places, odd: Ints, rec: Ints, choices: Choices, done: Read)
     return found.value
 
 
-def _without_controls(places: Places, rows: Rows, rec: Ints, done: Read) -> Places:
+def _without_controls(places: Places, rows: Rows, done: Read) -> Places:
     """The values without control characters, but for the escapes of sets that have them; their records are told of."""
-    flagged = np.flatnonzero(rows.flags & CONTROL)
+    flagged = np.flatnonzero((rows.flags & CONTROL) != 0)
     if not len(flagged):
         return places
     texts = places.values(flagged).to_pylist()
-    for at, record in enumerate(rec[flagged].tolist()):
+    for at, record in enumerate(rows.rec[flagged].tolist()):
         kept = charsets.SPECIAL[charsets.NAMES[done.charset[record]]]
         text = texts[at].translate(None, bytes(byte for byte in NO_TEXT if byte not in kept))
         if len(text) < len(texts[at]) and record not in done.issues:
@@ -152,11 +161,7 @@ def _without_controls(places: Places, rows: Rows, rec: Ints, done: Read) -> Plac
     return places.patched(flagged, pa.array(texts, pa.binary()))
 
 
-def _of_invalid_records(values: pa.BinaryArray, rec: Ints) -> Ints:
-    """Rows beyond ASCII of the records that say UTF-8 and have a row that is none."""
-    as_text = pa.StringArray.from_buffers(len(values), values.buffers()[1], values.buffers()[2])
-    beyond = np.flatnonzero(~np.asarray(pc.string_is_ascii(as_text)))
-    texts = values.take(pa.array(beyond)).to_pylist()
-    invalid = np.unique(rec[beyond[[not valid(text) for text in texts]]])
-    found: Ints = beyond[np.isin(rec[beyond], invalid)]
+def _beyond_ascii(places: Places, rows: Ints) -> Ints:
+    """Of these rows those that are not all ASCII."""
+    found: Ints = rows[[not text.isascii() for text in places.values(rows).to_pylist()]]
     return found

@@ -119,7 +119,7 @@ def test_letters_that_are_kept_are_what_the_whole_text_says(latin: Callable[[], 
 
 
 def test_any_bytes_do_not_fill_the_memory_with_letters(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(single.Letters, "MOST", 100)
+    monkeypatch.setattr(single._Known, "MOST", 100)
     letters = single.iso5426().letters
     assert letters is not None
     for first in range(0xC1, 0xD0):

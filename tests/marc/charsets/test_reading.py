@@ -28,13 +28,13 @@ def read(
     )
 
 
-def leaders(codes: str) -> np.ndarray:
-    return np.frombuffer(b"".join(b"00000nam " + code.encode() + b"2200000 a 4500" for code in codes), np.uint8).reshape(-1, 24)
+def coding(codes: str) -> np.ndarray:
+    return np.frombuffer(codes.encode(), np.uint8)
 
 
 def test_marc_21_says_it_in_leader_09() -> None:
     none = pa.nulls(3, pa.binary())
-    assert [NAMES[number] for number in declared(leaders("a x"), none, "marc21")] == ["utf-8", "marc-8", "marc-8"]
+    assert [NAMES[number] for number in declared(coding("a x"), none, "marc21")] == ["utf-8", "marc-8", "marc-8"]
 
 
 @pytest.mark.parametrize(
@@ -51,11 +51,11 @@ def test_marc_21_says_it_in_leader_09() -> None:
 )
 def test_unimarc_says_it_in_100_a(codes: str, charset: str) -> None:
     general = pa.array([f"20260101d2026    m  y0frey{codes}    ba"[:26].encode() + codes.encode(), None], pa.binary())
-    assert [NAMES[number] for number in declared(leaders("  "), general, "unimarc")] == [charset, "utf-8"]
+    assert [NAMES[number] for number in declared(coding("  "), general, "unimarc")] == [charset, "utf-8"]
 
 
 def test_danmarc2_says_nothing_and_is_taken_for_its_own_set_or_utf_8() -> None:
-    assert [NAMES[number] for number in declared(leaders(" a"), pa.nulls(2, pa.binary()), "danmarc2")] == ["danmarc2", "utf-8"]
+    assert [NAMES[number] for number in declared(coding(" a"), pa.nulls(2, pa.binary()), "danmarc2")] == ["danmarc2", "utf-8"]
     found = read([(0, b"\xe6 @00E6"), (1, "æ".encode())], [DANMARC2, DANMARC2], family="danmarc2")
     assert (found.value.to_pylist(), found.charset.tolist(), found.repaired) == (["æ æ", "æ"], [DANMARC2, UTF8], {})
 

@@ -13,6 +13,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from include.marc.charsets import utf8
 from include.marc.iso2709 import compiled, directory, subfields
 from include.marc.iso2709.blocks import SPARE
 from include.marc.iso2709.shapes import AT, HIGH
@@ -35,7 +36,8 @@ def both(content: bytes, **choices: Any) -> None:
         assert same(astuple(one), astuple(other))
     fields, area = oracle[1], buffer[: len(content)]
     look = np.ones(len(oracle[0].start), np.bool_)
-    assert same(astuple(compiled.rows(LIBRARY, area, fields, look)), astuple(subfields.rows(area, fields, look)))
+    tag = np.arange(len(fields.key), dtype=np.int16)
+    assert same(astuple(compiled.rows(LIBRARY, area, fields, tag, look)), astuple(subfields.rows(area, fields, tag, look)))
 
 
 def same(ours: tuple[Any, ...], oracle: tuple[Any, ...]) -> bool:
@@ -78,6 +80,23 @@ def test_any_bytes_are_read_the_same(content: bytes) -> None:
     both(content, subfields_below_010=False)
 
 
+PARTS = st.one_of(st.binary(max_size=20), st.text(max_size=20).map(lambda text: text.encode("utf-8", "surrogatepass")))
+
+
+@needs_compiler
+@given(st.lists(PARTS, max_size=8), st.lists(PARTS, max_size=4))
+def test_values_are_cut_and_judged_the_same(parts: list[bytes], others: list[bytes]) -> None:
+    assert isinstance(LIBRARY, ctypes.CDLL)
+    values = [*parts, *others]
+    end = np.cumsum([len(value) for value in values]).astype(np.int32)
+    start = end - np.array([len(value) for value in values], np.int32)
+    area, other = (np.frombuffer(b"".join(some) + b"\xbf" * SPARE, np.uint8)[:-SPARE] for some in (parts, others))
+    flags = np.full(len(values), HIGH, np.uint8)
+    ours, wrong = compiled.values(LIBRARY, area, other, start, end, flags)
+    assert ours.to_pylist() == subfields.cut(np.concatenate([area, other]), start, end).to_pylist() == values
+    assert wrong.tolist() == utf8.wrong(ours).tolist() == [row for row, value in enumerate(values) if not utf8.valid(value)]
+
+
 def test_without_a_compiler_numpy_reads(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     content = iso("1") + DAMAGES[0].change(iso("2")) + iso("3")
     with_compiler = everything(content)
@@ -96,5 +115,5 @@ def test_flags_are_found_where_they_are_asked() -> None:
     buffer = np.zeros(len(content) + SPARE, np.uint8)
     buffer[: len(content)] = np.frombuffer(content, np.uint8)
     fields = directory.fields(buffer, len(content), subfields_below_010=False)[1]
-    assert subfields.rows(buffer[: len(content)], fields, np.array([True])).flags.tolist() == [0, 0, HIGH | AT]
-    assert subfields.rows(buffer[: len(content)], fields, np.array([False])).flags.tolist() == [0, 0, 0]
+    assert subfields.rows(buffer[: len(content)], fields, np.zeros(3, np.int16), np.array([True])).flags.tolist() == [0, 0, HIGH | AT]
+    assert subfields.rows(buffer[: len(content)], fields, np.zeros(3, np.int16), np.array([False])).flags.tolist() == [0, 0, 0]
