@@ -17,6 +17,7 @@ from connectors.circulation.embedded.backend import Embedded, opened
 from connectors.circulation.embedded.rules import Limits, Rules
 from connectors.circulation.metrics import Metrics
 from connectors.circulation.profile import Profile
+from connectors.circulation.sip2 import session
 from connectors.circulation.sip2.codec import Unreadable, parse, write
 from connectors.circulation.sip2.framing import LONGEST, Lines, TooLong, sealed
 from connectors.circulation.sip2.framing import opened as unsealed
@@ -129,6 +130,7 @@ class Talk:
     """A server, and two machines that say anything to it, in turns. No answer of one may ever go to the other."""
 
     def __init__(self, library: Embedded) -> None:
+        session.NOBODY = _PASSWORD  # an unknown login costs as much as a known one: here, next to nothing
         self._loop = _Hurried()
         asyncio.set_event_loop(self._loop)
         known = Terminals(
