@@ -7,8 +7,9 @@ anew (another character set, another order in its directory) is not changed.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, closing
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -16,12 +17,14 @@ from tempfile import TemporaryDirectory
 import numpy as np
 import pyarrow as pa
 
-from include.marc.batch import Family, Ints, Tags
+from include.marc.batch import Family, Tags
 from include.marc.compare.differences import differing
 from include.marc.compare.export import Export
-from include.marc.compare.index import BETWEEN, Index
 from include.marc.compare.pairs import pair
+from include.marc.compare.rows import Rows, Shelf, in_order
 
+#: Bytes of an export for each part of its rows, and so many parts at most. Of records of a kilobyte a part has some ten thousand; of the smallest, 200,000.
+PART, MOST_PARTS = 16 << 20, 1_000
 #: Pairs of records that are looked into at a time.
 PAIRS = 1_000
 #: Stands for the fields of a record that can be read among its neighbours only.
@@ -68,63 +71,101 @@ class Comparison:
 def compare(old: Path, new: Path, *, family: Family = "marc21", charset: str = "declared", ignored: Collection[str] = ()) -> Comparison:
     """Compare two files of MARC (ISO 2709 or XML, bare or packed). `ignored`: tags whose changes are none, such as 005.
 
-    Where one side is XML, all of each record is compared, not its bytes. Memory grows by some fifty bytes a record, not with the size of the
-    files. Raises OSError and Refused for files that cannot be read.
+    Where one side is XML, all of each record is compared, not its bytes. Memory grows with what differs, not with the files: of each record some
+    sixty bytes lie in a temporary folder, in parts. Raises OSError and Refused for files that cannot be read.
     """
-    with TemporaryDirectory(prefix="bindery-compare-") as folder:
-        for side in ("old", "new"):
-            (Path(folder) / side).mkdir()
-        one = Export(old, family, charset, Path(folder) / "old")
-        other = Export(new, family, charset, Path(folder) / "new")
+    with ExitStack() as stack:
+        folder = Path(stack.enter_context(TemporaryDirectory(prefix="bindery-compare-")))
+        one, other = (Export(path, family, charset, _made(folder / side)) for side, path in (("old", old), ("new", new)))
+        parts = min(1 + max(one.size, other.size) // PART, MOST_PARTS)
+        ours, theirs = (stack.enter_context(closing(Shelf(_made(folder / side), parts))) for side in ("old-rows", "new-rows"))
         by_content = one.is_xml or other.is_xml
-        with ThreadPoolExecutor(2, "compare") as pool:
-            ours, theirs = pool.map(lambda export: export.index(by_content), (one, other))
-        found = pair(ours, theirs)
-        suspects = np.flatnonzero(~found.same)
-        before, after = found.old[suspects], found.new[suspects]
-        fields = list(_fields(one, other, ours, theirs, before, after, frozenset(ignored)))
-    real = np.array([bool(tags) for tags in fields], np.bool_)
-    rewritten = int((~real).sum())
-    changed = {
-        **_who(theirs, after[real]),
-        "old_record": pa.array(ours.number[before[real]], pa.int64()),
-        "fields": pa.array([tags for tags in fields if tags], pa.list_(pa.string())),
-    }
-    return Comparison(
-        added=_table(_who(theirs, found.added) | {"offset": pa.array(theirs.offset[found.added])}, ONE_SIDED),
-        deleted=_table(_who(ours, found.deleted) | {"offset": pa.array(ours.offset[found.deleted])}, ONE_SIDED),
-        changed=_table(changed, CHANGED),
-        unchanged=int(found.same.sum()) + rewritten,
-        rewritten=rewritten,
-        twice=found.twice,
-        aside_old=ours.aside,
-        aside_new=theirs.aside,
-    )
+        pool = stack.enter_context(ThreadPoolExecutor(2, "compare"))
+        aside = list(pool.map(lambda export, shelf: export.onto(shelf, by_content), (one, other), (ours, theirs)))
+        compared = _Parts(one, other, ours, theirs, frozenset(ignored))
+        found = list(pool.map(compared.part, range(parts)))
+        added, deleted, before, after = (
+            np.concatenate([getattr(part, name) for part in found]) for name in ("added", "deleted", "old", "new")
+        )
+        order = in_order(after)
+        tags = pa.concat_arrays([part.tags for part in found]).take(pa.array(order))
+        changed = {**_who(theirs, after[order]), "old_record": pa.array(before["number"][order], pa.int64()), "fields": tags}
+        rewritten = sum(part.rewritten for part in found)
+        return Comparison(
+            added=_table(_one_sided(theirs, added), ONE_SIDED),
+            deleted=_table(_one_sided(ours, deleted), ONE_SIDED),
+            changed=_table(changed, CHANGED),
+            unchanged=sum(part.same for part in found) + rewritten,
+            rewritten=rewritten,
+            twice=sum(part.twice for part in found),
+            aside_old=aside[0],
+            aside_new=aside[1],
+        )
 
 
-def _fields(
-    one: Export, other: Export, ours: Index, theirs: Index, before: Ints, after: Ints, ignored: frozenset[str]
-) -> Iterator[list[str]]:
-    """For each pair of records the tags that changed; some thousand pairs are read at a time."""
-    for start in range(0, len(before), PAIRS):
-        part, names = slice(start, start + PAIRS), Tags()
-        old, old_lost = one.fields(ours, before[part], names)
-        new, new_lost = other.fields(theirs, after[part], names)
-        tags = differing(old, new, names, len(old_lost), ignored)
+@dataclass(frozen=True)
+class _Part:
+    """What differs in one part: rows `added`, `deleted`, and, changed from `old` to `new`, the `tags` of each pair."""
+
+    same: int
+    rewritten: int
+    twice: int
+    added: Rows
+    deleted: Rows
+    old: Rows
+    new: Rows
+    tags: pa.ListArray
+
+
+@dataclass(frozen=True)
+class _Parts:
+    """The two sides, part by part."""
+
+    one: Export
+    other: Export
+    ours: Shelf
+    theirs: Shelf
+    ignored: frozenset[str]
+
+    def part(self, number: int) -> _Part:
+        """Pair the records of one part, and look into those whose bytes differ."""
+        found = pair(self.ours.rows(number), self.theirs.rows(number))
+        tags = [one for at in range(0, len(found.old), PAIRS) for one in self._tags(found.old[at : at + PAIRS], found.new[at : at + PAIRS])]
+        real = np.array([bool(some) for some in tags], np.bool_)
+        differing = pa.array([some for some in tags if some], CHANGED.field("fields").type)
+        rewritten = len(real) - int(real.sum())
+        return _Part(found.same, rewritten, found.twice, found.added, found.deleted, found.old[real], found.new[real], differing)
+
+    def _tags(self, before: Rows, after: Rows) -> Sequence[list[str]]:
+        """For each pair of records the tags that changed."""
+        names = Tags()
+        old, old_lost = self.one.fields(before, names)
+        new, new_lost = self.other.fields(after, names)
+        tags = differing(old, new, names, len(old_lost), self.ignored)
         for place in np.flatnonzero(old_lost | new_lost).tolist():
             tags[place] = [] if old_lost[place] and new_lost[place] else [UNREADABLE]
-        yield from tags
+        return tags
 
 
-def _who(found: Index, places: Ints) -> dict[str, pa.Array]:
+def _made(folder: Path) -> Path:
+    folder.mkdir()
+    return folder
+
+
+def _who(shelf: Shelf, rows: Rows) -> dict[str, pa.Array]:
     """Agency, control number and record number."""
-    texts = found.text.take(pa.array(places)).to_pylist()
-    parts = [text.partition(BETWEEN) for text in texts]
+    words = shelf.words(rows)
     return {
-        "agency": pa.array([agency for agency, _, _ in parts], pa.string()),
-        "control_number": pa.array([number for _, _, number in parts], pa.string()),
-        "record": pa.array(found.number[places], pa.int64()),
+        "agency": pa.array([agency for agency, _ in words], pa.string()),
+        "control_number": pa.array([number for _, number in words], pa.string()),
+        "record": pa.array(rows["number"], pa.int64()),
     }
+
+
+def _one_sided(shelf: Shelf, rows: Rows) -> dict[str, pa.Array]:
+    """The same, in the order of their file, and where they are in it."""
+    rows = rows[in_order(rows)]
+    return _who(shelf, rows) | {"offset": pa.array(rows["offset"])}
 
 
 def _table(columns: dict[str, pa.Array], schema: pa.Schema) -> pa.Table:

@@ -13,14 +13,11 @@ from typing import BinaryIO
 import numpy as np
 
 from include.marc import iso2709, marcxml
-from include.marc.batch import Batch, Bools, Family, Ints, Tags
+from include.marc.batch import Batch, Bools, Family, Tags
 from include.marc.compare.content import content_digests
 from include.marc.compare.differences import Fields, fields, together
-from include.marc.compare.index import FIELDS, Index, index
+from include.marc.compare.rows import FIELDS, Rows, Shelf
 from include.marc.source import is_xml, opened
-
-#: Bytes read at a time; two files are read at once, and of each record only two fields are looked at.
-BLOCK = 3 << 19
 
 
 @dataclass
@@ -61,14 +58,25 @@ class Export:
                 heads[file] = stream.read(size)
         return heads
 
-    def index(self, by_content: bool) -> Index:
-        """All records; their digests are of what they say, or of their bytes."""
-        return index(self._batches(file, by_content) for file in self.files)
+    @property
+    def size(self) -> int:
+        """Bytes of all files."""
+        return sum(file.stat().st_size for file in self.files)
+
+    def onto(self, shelf: Shelf, by_content: bool) -> int:
+        """Put all records on the shelf; their digests are of what they say, or of their bytes. Returns how many could not be read."""
+        aside = 0
+        for member, file in enumerate(self.files):
+            for batch in self._batches(file, by_content):
+                shelf.add(batch, member)
+                aside += batch.aside.num_rows
+        shelf.flush()
+        return aside
 
     def _batches(self, file: Path, by_content: bool) -> Iterator[Batch]:
         with file.open("rb", buffering=0) as stream:
             if not by_content:
-                yield from iso2709.scan(stream, family=self.family, charset=self.charset, fields=FIELDS, digest=True, block=BLOCK)
+                yield from iso2709.scan(stream, family=self.family, charset=self.charset, fields=FIELDS, digest=True)
                 return
             for batch in self._scan(stream, file):
                 yield replace(batch, digest=content_digests(batch))
@@ -78,13 +86,13 @@ class Export:
             return marcxml.scan(stream, family=self.family, where=file.name)
         return iso2709.scan(stream, family=self.family, charset=self.charset)
 
-    def fields(self, found: Index, places: Ints, names: Tags) -> tuple[Fields, Bools]:
-        """What the records at these places of the index say, read again; and which of them cannot be read by themselves."""
-        parts, lost = [], np.zeros(len(places), np.bool_)
+    def fields(self, rows: Rows, names: Tags) -> tuple[Fields, Bools]:
+        """What these records say, read again; and which of them cannot be read by themselves."""
+        parts, lost = [], np.zeros(len(rows), np.bool_)
         for member, file in enumerate(self.files):
-            mine = np.flatnonzero(found.member[places] == member)
+            mine = np.flatnonzero(rows["member"] == member)
             with file.open("rb") as stream:
-                raws = [_read(stream, int(found.offset[place]), int(found.length[place])) for place in places[mine].tolist()]
+                raws = [_read(stream, *place) for place in zip(rows["offset"][mine].tolist(), rows["length"][mine].tolist(), strict=True)]
             read = list(self._parsed(raws, file)) if raws else []
             if sum(len(batch) for batch in read) == len(raws):
                 start = np.cumsum([0, *map(len, read)])

@@ -1,4 +1,4 @@
-"""Two indexes held against each other: which records are in both, and which in one only."""
+"""The rows of two exports held against each other, part by part: which records are in both, and which in one only."""
 
 from __future__ import annotations
 
@@ -6,66 +6,69 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from include.marc.batch import Bools, Ints
-from include.marc.compare.index import Index
+from include.marc.batch import Ints
+from include.marc.compare.rows import Rows
 
 
 @dataclass(frozen=True)
 class Pairs:
-    """Places in the two indexes. `old[i]` and `new[i]` have one key; `same[i]`: also the same bytes. `deleted`, `added`: in one only.
+    """`same`: how many have the same key and the same bytes. `old[i]` and `new[i]` have the same key and other bytes. `deleted`, `added`: in one only.
 
     `twice`: how many records of both have a key that a record before them had; the second is held against the second.
     """
 
-    old: Ints
-    new: Ints
-    same: Bools
-    deleted: Ints
-    added: Ints
+    same: int
+    old: Rows
+    new: Rows
+    deleted: Rows
+    added: Rows
     twice: int
 
 
-def pair(old: Index, new: Index) -> Pairs:
-    """Join by key, and by how many records before had the same one."""
-    if np.array_equal(old.key, new.key):  # nothing came or went, as on most days: no need to sort
-        place = np.arange(len(old.key))
-        nobody = np.zeros(0, np.int64)
-        return Pairs(place, place, old.digest == new.digest, nobody, nobody, 2 * (len(place) - len(np.unique(old.key))))
-    ours, one, again_old = _in_order(old.key)
-    theirs, other, again_new = _in_order(new.key)
-    twice = int(np.count_nonzero(again_old) + np.count_nonzero(again_new))
+def pair(old: Rows, new: Rows) -> Pairs:
+    """Join by key, and by how many records before had the same one. Each side is in the order of its records, and so is what comes out, by `new`."""
+    if np.array_equal(old["key"], new["key"]):  # nothing came or went, as on most days: no need to sort
+        other = old["digest"] != new["digest"]
+        twice = 2 * (len(old) - len(np.unique(old["key"])))
+        return Pairs(len(old) - int(other.sum()), old[other], new[other], old[:0], new[:0], twice)
+    ours, one, again_old = _in_order(old["key"])
+    theirs, two, again_new = _in_order(new["key"])
     # Both are in ascending order of (key, nth): one walk over both, as a search of the one in the other.
-    both_old, both_new = _meet(one, again_old, other, again_new)
-    del one, other, again_old, again_new
-    mine, yours = ours[both_old], theirs[both_new]
-    order = np.argsort(yours).astype(np.int32)
+    met_old, met_new = _meet(one, again_old, two, again_new)
+    mine, yours = ours[met_old], theirs[met_new]
+    order = np.argsort(yours)
     mine, yours = mine[order], yours[order]
-    del order, ours, theirs, both_old, both_new
-    return Pairs(mine, yours, old.digest[mine] == new.digest[yours], _others(len(old.key), mine), _others(len(new.key), yours), twice)
+    other = old["digest"][mine] != new["digest"][yours]
+    return Pairs(
+        same=len(mine) - int(other.sum()),
+        old=old[mine[other]],
+        new=new[yours[other]],
+        deleted=_others(old, mine),
+        added=_others(new, yours),
+        twice=int(np.count_nonzero(again_old) + np.count_nonzero(again_new)),
+    )
 
 
-def _others(count: int, places: Ints) -> Ints:
-    """Of so many places those that are not among `places`."""
-    other = np.ones(count, np.bool_)
+def _others(rows: Rows, places: Ints) -> Rows:
+    """The rows that are not at these places."""
+    other = np.ones(len(rows), np.bool_)
     other[places] = False
-    return np.flatnonzero(other)
+    return rows[other]
 
 
 def _in_order(key: Ints) -> tuple[Ints, Ints, Ints]:
-    """Places in the order of their keys, the keys in that order, and how many equal keys stand before each (int32, for there may be many)."""
-    order = np.argsort(key, kind="stable").astype(np.int32)
+    """Places in the order of their keys, the keys in that order, and how many equal keys stand before each."""
+    order = np.argsort(key, kind="stable")
     ordered = key[order]
     again = np.append(False, ordered[1:] == ordered[:-1])[: len(key)]
-    if not again.any():
-        return order, ordered, np.zeros(len(key), np.int32)
-    place = np.arange(len(key), dtype=np.int32)
-    return order, ordered, place - np.maximum.accumulate(np.where(again, np.int32(0), place))
+    place = np.arange(len(key))
+    return order, ordered, place - np.maximum.accumulate(np.where(again, 0, place)) if again.any() else np.zeros(len(key), np.int64)
 
 
 def _meet(one: Ints, again_one: Ints, other: Ints, again_other: Ints) -> tuple[Ints, Ints]:
     """Places in the two ordered lists that have the same key and are the same in number among their equals."""
-    found = np.searchsorted(other, one).astype(np.int32) + again_one
-    met = np.flatnonzero(found < len(other)).astype(np.int32)
+    found = np.searchsorted(other, one) + again_one
+    met = np.flatnonzero(found < len(other))
     found = found[met]
     same = (other[found] == one[met]) & (again_other[found] == again_one[met])
     return met[same], found[same]

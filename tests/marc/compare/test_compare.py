@@ -105,13 +105,18 @@ def test_damaged_records_are_compared_by_what_is_left_of_them(tmp_path: Path) ->
 @given(st.integers(0, 2**32))
 def test_any_two_exports_differ_by_what_was_done_between_them(tmp_path_factory: pytest.TempPathFactory, seed: int) -> None:
     chance = random.Random(seed)
+    with pytest.MonkeyPatch.context() as patch:  # rows in one part or many, written at once or by and by
+        patch.setattr("include.marc.compare.PART", chance.choice([100, 1_000, 1 << 20]))
+        patch.setattr("include.marc.compare.rows.GATHERED", chance.choice([1, 10, 1 << 17]))
+        _any_two(tmp_path_factory.mktemp("two"), chance)
+
+
+def _any_two(folder: Path, chance: random.Random) -> None:
     old = {str(number): chance.choice([BOOK, OTHER]) for number in range(chance.randrange(60))}
     new = {number: chance.choice([fields, fields, BOOK, OTHER]) for number, fields in old.items() if chance.random() < 0.8}
     new |= {f"n{number}": BOOK for number in range(chance.randrange(5))}
     order = chance.sample(sorted(new), len(new))
-    found = compared(
-        tmp_path_factory.mktemp("two"), b"".join(iso(*one) for one in old.items()), b"".join(iso(number, new[number]) for number in order)
-    )
+    found = compared(folder, b"".join(iso(*one) for one in old.items()), b"".join(iso(number, new[number]) for number in order))
     added, deleted, changed, unchanged = told(found)
     assert (set(added), set(deleted)) == (new.keys() - old.keys(), old.keys() - new.keys())
     assert changed == {number: ["245"] for number in new.keys() & old.keys() if new[number] != old[number]}
