@@ -34,16 +34,29 @@ class Discard(Asked):
 
 @dataclass(frozen=True, slots=True)
 class Enrol(Asked):
-    """A new patron. The PIN of `patron` is kept as a hash alone."""
+    """A new patron. The PIN of `patron` is kept as a hash alone. What is not shown (repr) is not written down either: plain.py."""
 
     patron: Credentials = NOBODY
     category: str = ""
     language: str = ""
     birth_date: date | None = field(default=None, repr=False)
-    name: str = field(default="", repr=False)
-    address: str = field(default="", repr=False)
+    given: str = field(default="", repr=False)
+    surname: str = field(default="", repr=False)
+    street: str = field(default="", repr=False)
+    postal_code: str = field(default="", repr=False)
+    city: str = field(default="", repr=False)
     email: str = field(default="", repr=False)
     phone: str = field(default="", repr=False)
+
+    @property
+    def name(self) -> str:
+        """The name as one text."""
+        return " ".join(filter(None, (self.given, self.surname)))
+
+    @property
+    def address(self) -> str:
+        """The address as lines."""
+        return "\n".join(filter(None, (self.street, " ".join(filter(None, (self.postal_code, self.city))))))
 
 
 Admission = Accept | Discard | Enrol

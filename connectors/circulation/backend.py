@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Protocol
 
+from connectors.circulation.admission import Admission
 from connectors.circulation.domain import Credentials, Item, Outcome, Patron, Request
 from include.engine.errors import BinderyError
 
@@ -45,9 +46,14 @@ class Remote(Backend, Protocol):
     `backdates`: a loan that is told late begins there when it did; without it, it begins when it is told.
     """
 
-    backdates: bool
+    @property
+    def backdates(self) -> bool: ...
 
-    async def happened(self, request: Request, since: datetime) -> Outcome | None:
+    async def admit(self, request: Admission) -> Outcome:
+        """See Admitting."""
+        ...
+
+    async def happened(self, request: Request | Admission, since: datetime) -> Outcome | None:
         """Whether the system has done this since that moment: what came of it, or None when it was not done. Away when that cannot be read."""
         ...
 

@@ -12,20 +12,20 @@ from datetime import datetime
 from pathlib import Path
 from typing import Literal, Self
 
-import yaml
-from pydantic import ValidationError, model_validator
+from pydantic import model_validator
 
 from connectors.circulation.backend import Remote
 from connectors.circulation.embedded.rules import Rules
-from connectors.circulation.folio import Folio, FolioSettings
+from connectors.circulation.folio import FolioSettings
+from connectors.circulation.folio import opened as open_folio
 from connectors.circulation.forwarding import Forwarding, Policy, opened
 from connectors.circulation.forwarding.copy import Copy
-from connectors.circulation.koha import Koha, KohaSettings
+from connectors.circulation.koha import KohaSettings
+from connectors.circulation.koha import opened as open_koha
 from connectors.circulation.profile import Shape
-from include.engine import clock
+from include.engine import clock, yamls
 from include.engine.credentials import Credentials
 from include.engine.crypto.keys import KeyStore
-from include.engine.errors import SettingsError
 
 FILE = "ils.yaml"
 
@@ -47,18 +47,15 @@ class Ils(Shape):
     @classmethod
     def load(cls, path: Path) -> Self:
         """Settings of a YAML file. SettingsError says what cannot be used."""
-        try:
-            return cls.model_validate(yaml.safe_load(path.read_text(encoding="utf-8")) or {})
-        except (yaml.YAMLError, ValidationError, OSError) as error:
-            raise SettingsError(f"the library system's settings cannot be used: {error}", where=str(path), do="Mend the file.") from error
+        return yamls.settings(cls, path, "the library system's settings")
 
     def remote(self, connections: Credentials, *, now: Callable[[], datetime] = clock.now) -> Remote:
         """The library system, with the secrets of its connections."""
         if self.system == "koha":
             assert self.koha is not None
-            return Koha.opened(self.koha, connections, now=now)
+            return open_koha(self.koha, connections, now=now)
         assert self.folio is not None
-        return Folio.opened(self.folio, connections, now=now)
+        return open_folio(self.folio, connections, now=now)
 
     def forwarding(self, folder: Path, keys: KeyStore, rules: Rules, connections: Credentials) -> Forwarding:
         """The library system with store and forward before it."""

@@ -8,6 +8,7 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
+from connectors.circulation.admission import Admission
 from connectors.circulation.domain import (
     Block,
     Checkin,
@@ -35,17 +36,17 @@ _NAMES: dict[type, tuple[str, ...]] = {}
 
 def _names(kind: Any) -> tuple[str, ...]:
     if kind not in _NAMES:
-        _NAMES[kind] = tuple(one.name for one in fields(kind))
+        _NAMES[kind] = tuple(one.name for one in fields(kind) if one.repr)  # what is never shown is not written down
     return _NAMES[kind]
 
 
-def kind_of(request: Request) -> str:
+def kind_of(request: Request | Admission) -> str:
     """What a request is called in the journal."""
     return KINDS.get(type(request)) or type(request).__name__.casefold()
 
 
-def plain(request: Request) -> dict[str, Any]:
-    """A request without its PIN; what has its default is left out."""
+def plain(request: Request | Admission) -> dict[str, Any]:
+    """A request without its PIN, a new patron without name and address; what has its default is left out."""
     found: dict[str, Any] = {}
     for name in _names(type(request)):
         value = getattr(request, name)

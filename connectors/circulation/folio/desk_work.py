@@ -38,19 +38,27 @@ async def reserve(site: Site, asked: Reserve) -> Outcome:
     own = await request_of(site, user["id"], instance, number)
     if own is None:
         return Outcome(False, "HOLD_UNKNOWN")
-    changed = dict(own)
+    changed = own | ({"pickupServicePointId": site.settings.theirs(asked.pickup)} if asked.pickup else {})
     if asked.change == "delete":
-        changed |= {"status": "Closed - Cancelled", "cancellationReasonId": site.settings.cancellation,
-                    "cancelledDate": asked.at.isoformat(timespec="milliseconds")}  # fmt: skip
-    elif asked.pickup:
-        changed["pickupServicePointId"] = site.settings.theirs(asked.pickup)
-    reply = await site.calls.change("PUT", f"/circulation/requests/{own['id']}", changed)
+        reply = await cancelled(site, own, asked.at)
+    else:
+        reply = await site.calls.change("PUT", f"/circulation/requests/{own['id']}", changed)
     if reply.status in (404, 422):
         return Outcome(False, "HOLD_UNKNOWN" if reply.status == 404 else refusals.reason(reply.data), patron=shown)
     if not reply.ok:
         raise site.odd(reply, "a change of a request")
     site.changed(asked.patron.card)
     return Outcome(True, patron=shown, hold=None if asked.change == "delete" else hold_view(site.settings, changed))
+
+
+async def cancelled(site: Site, request: Json, at: datetime) -> Reply:
+    """Close a request, by the reason of the settings."""
+    closed = {
+        "status": "Closed - Cancelled",
+        "cancellationReasonId": site.settings.cancellation,
+        "cancelledDate": at.isoformat(timespec="milliseconds"),
+    }
+    return await site.calls.change("PUT", f"/circulation/requests/{request['id']}", request | closed)
 
 
 async def _placed(site: Site, asked: Reserve, user: Json, item: Json | None, instance: str) -> Reply:
@@ -140,7 +148,7 @@ async def paid(site: Site, asked: Pay) -> bool:
     return bool(await site.rows("/feefineactions", "feefineactions", query, limit="1"))
 
 
-async def block(site: Site, asked: Block, now: datetime) -> Outcome:
+async def block(site: Site, asked: Block) -> Outcome:
     """A manual block of the machine's own, or its end; blocks that staff have set stay."""
     user = await site.user(asked.patron.card)
     if user is None:

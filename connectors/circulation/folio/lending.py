@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import suppress
 from datetime import datetime, timedelta
 
+from connectors.circulation.backend import Away
 from connectors.circulation.domain import Checkin, Checkout, Hold, Item, Outcome, Patron, Renew
 from connectors.circulation.folio import refusals
 from connectors.circulation.folio.site import Site
@@ -42,9 +44,20 @@ async def checkout(site: Site, asked: Checkout) -> Outcome:
         raise site.odd(reply, "a checkout")
     site.changed(asked.patron.card)
     found = reply.data
-    return Outcome(
-        True, why, item=item_view(site.settings, found["item"] | {"barcode": asked.item}), patron=shown, due=moment(found["dueDate"])
-    )
+    due = await _promised(site, asked, found)
+    return Outcome(True, why, item=item_view(site.settings, found["item"] | {"barcode": asked.item}), patron=shown, due=due)
+
+
+async def _promised(site: Site, asked: Checkout | Renew, loan: Json) -> datetime:
+    """When the loan is due: where it is told late and the settings want it, the day that the patron was told. One that FOLIO refuses stays as it is."""
+    due = moment(loan["dueDate"])
+    if not (asked.no_block and site.settings.promised and asked.due) or asked.due.date() == due.date():
+        return due
+    with suppress(Away):  # the loan itself is made: what is not known of its day is a conflict at most
+        path = f"/circulation/loans/{loan['id']}/change-due-date"
+        if (await site.calls.change("POST", path, {"dueDate": asked.due.isoformat(timespec="milliseconds")})).ok:
+            return asked.due
+    return due
 
 
 async def _before(site: Site, asked: Checkout, user: Json) -> Outcome | None:
@@ -134,15 +147,12 @@ async def _renewed(site: Site, asked: Checkout | Renew, barcode: str, card: str,
         raise site.odd(reply, "a renewal")
     site.changed(card)
     found = reply.data
-    return Outcome(
-        True, item=item_view(site.settings, found["item"] | {"barcode": barcode}), patron=shown, due=moment(found["dueDate"]), renewed=True
-    )
+    due = await _promised(site, asked, found)
+    return Outcome(True, item=item_view(site.settings, found["item"] | {"barcode": barcode}), patron=shown, due=due, renewed=True)
 
 
 async def checkin(site: Site, asked: Checkin) -> Outcome:
-    """Take a copy back. FOLIO cannot take a return back again."""
-    if asked.undo:
-        return Outcome(False, "TERMINAL_CANNOT")
+    """Take a copy back."""
     at = (asked.returned or asked.at) if asked.no_block else asked.at
     if asked.no_block and (loan := await _loan(site, asked.item)) and moment(loan["loanDate"]) > at:
         return Outcome(True, "RETURNED_BEFORE", item=item_view(site.settings, loan["item"]))

@@ -14,12 +14,24 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
+from connectors.circulation.profile import Shape
 from connectors.circulation.remote.settings import RemoteSettings
+
+
+class Interlending(Shape):
+    """What another library's copy becomes (NCIP's AcceptItem), by the UUIDs of the tenant's own settings; mod-ncip wants the same ones."""
+
+    instance_type: str
+    holdings_source: str
+    location: str
+    material_type: str = Field(description="its own for these items: what is of another material is not let go by DeleteItem")
+    loan_type: str
 
 
 class FolioSettings(RemoteSettings):
     """`override`: blocks that are overridden for what a machine did while it was alone; the system user needs the permissions for it.
 
+    `promised`: the day that a patron was told while FOLIO was away becomes the loan's (change-due-date); otherwise FOLIO's own stays.
     `pin`: patrons' PINs (POST /patron-pin/verify), or none are checked. `cancellation` is the UUID of the reason for a cancelled request.
     """
 
@@ -29,6 +41,9 @@ class FolioSettings(RemoteSettings):
     override: frozenset[Literal["patronBlock", "itemLimitBlock", "itemNotLoanableBlock"]] = frozenset(
         {"patronBlock", "itemLimitBlock", "itemNotLoanableBlock"}
     )
+    promised: bool = False
+    interlending: Interlending | None = Field(None, description="without it, other libraries' copies are neither taken in nor let go")
+    address_type: str = Field("", description="the UUID of the kind of address that a new patron's is; without it none is kept")
     payment_method: str = "Self-service"
     cancellation: str = "75187e8d-e25a-47a7-89ad-23ba612338de"
     loan_days: Annotated[int, Field(ge=1, le=365)] = Field(

@@ -16,6 +16,7 @@ from typing import Any
 
 from msgspec import structs
 
+from connectors.circulation.admission import Accept, Admission, Discard, Enrol
 from connectors.circulation.backend import Away, Remote, Unsure
 from connectors.circulation.domain import Credentials, Item, Outcome, Patron, Request
 from connectors.circulation.embedded.rules import Rules
@@ -100,7 +101,11 @@ class Forwarding:
         """See Backend: whether machines are served, be it without the library system."""
         return self.breaker.state == "closed" or bool(self.policy.services)
 
-    async def perform(self, request: Request) -> Outcome:
+    async def admit(self, request: Admission) -> Outcome:
+        """See Admitting. Taking in is never accepted while the library system is away: nobody stands at a machine and waits for it."""
+        return await self.perform(request)
+
+    async def perform(self, request: Request | Admission) -> Outcome:
         """See Backend. The same key again, even while the first is under way, gets the same outcome."""
         key = request.key
         if not key:
@@ -114,14 +119,14 @@ class Forwarding:
         task.add_done_callback(lambda _: self._under_way.pop(key, None))
         return await asyncio.shield(task)
 
-    def _begun(self, request: Request) -> asyncio.Task[Outcome]:
+    def _begun(self, request: Request | Admission) -> asyncio.Task[Outcome]:
         """In a task of its own: a machine that hangs up leaves nothing half done."""
         task = asyncio.ensure_future(self._perform(request))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
         return task
 
-    async def _perform(self, request: Request) -> Outcome:
+    async def _perform(self, request: Request | Admission) -> Outcome:
         card = request.patron.card if hasattr(request, "patron") else ""
         # What waits for this patron or item must not be overtaken; a service that is never accepted does not wait.
         behind = kind_of(request) in self.policy.services and self.state.touches(card, getattr(request, "item", ""))
@@ -139,7 +144,7 @@ class Forwarding:
         self.breaker.answered()
         return outcome
 
-    async def _live(self, request: Request, tried: str) -> tuple[Outcome, str]:
+    async def _live(self, request: Request | Admission, tried: str) -> tuple[Outcome, str]:
         """Ask the library system; a request that was on its way when this process ended is looked up first."""
         if tried:
             found = await sure(self.remote.happened(request, datetime.fromisoformat(tried)))
@@ -147,9 +152,10 @@ class Forwarding:
                 return await self._finished(request, found), tried
         elif request.key:
             await self._journaled({"kind": "asking", "key": request.key})
-        return await self._finished(request, await sure(self.remote.perform(request))), tried
+        asked = self.remote.admit(request) if isinstance(request, Accept | Discard | Enrol) else self.remote.perform(request)
+        return await self._finished(request, await sure(asked)), tried
 
-    async def _unsure(self, request: Request, since: str, error: Unsure) -> Outcome:
+    async def _unsure(self, request: Request | Admission, since: str, error: Unsure) -> Outcome:
         """It may be done. The library system's state tells; when that cannot be read or says no, it waits, and is looked up again then."""
         log.warning("%s of terminal %s: %s", kind_of(request), request.terminal, error.what)
         try:
@@ -159,7 +165,7 @@ class Forwarding:
             found = None
         return await self._finished(request, found) if found is not None else await self._offline(request, since)
 
-    async def _finished(self, request: Request, outcome: Outcome) -> Outcome:
+    async def _finished(self, request: Request | Admission, outcome: Outcome) -> Outcome:
         """Write down what came of it. A refusal changes nothing, so nobody waits for the disk."""
         entry: Json = {
             "kind": kind_of(request), "asked": plain(request), "ok": outcome.ok, "reason": outcome.reason, "said": said(outcome),
@@ -174,7 +180,7 @@ class Forwarding:
             await durable
         return outcome
 
-    async def _offline(self, request: Request, tried: str = "") -> Outcome:
+    async def _offline(self, request: Request | Admission, tried: str = "") -> Outcome:
         """What the policy makes of it while the library system is away, or while something before it still waits."""
         known: Any = request
         if hasattr(request, "patron") and request.patron.pin and self._pins.known(request.patron.card, request.patron.pin):

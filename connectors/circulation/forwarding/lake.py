@@ -7,11 +7,12 @@ from __future__ import annotations
 
 from datetime import datetime
 
+from connectors.circulation.admission import Admission
 from connectors.circulation.domain import Checkout, Outcome, Renew, Request
 from connectors.circulation.forwarding.state import Json
 
 
-def changes_of(request: Request, outcome: Outcome, now: datetime) -> Json:
+def changes_of(request: Request | Admission, outcome: Outcome, now: datetime) -> Json:
     """`changes` and `patron` of an entry. A renewal's loan is known by its item alone here, so only new loans are told of."""
     if not outcome.ok or outcome.patron is None or outcome.due is None or outcome.renewed or isinstance(request, Renew):
         return {"changes": []}

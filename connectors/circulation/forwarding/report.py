@@ -9,6 +9,7 @@ from datetime import datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from connectors.circulation.admission import Admission
 from connectors.circulation.domain import Block, Checkin, Outcome, Pay, Request
 from connectors.circulation.forwarding.state import Conflict, Json, Waiting
 from connectors.circulation.plain import said
@@ -32,7 +33,7 @@ def report_of(waiting: Waiting, outcome: Outcome) -> Json | None:
     return {"reason": reason, "said": waiting.said, "found": said(outcome)}
 
 
-def live_report(asked: Request, outcome: Outcome) -> Json | None:
+def live_report(asked: Request | Admission, outcome: Outcome) -> Json | None:
     """The conflict of a transaction that was told at once: a machine that was alone had done it already, or took money that fits nothing."""
     told = asked.no_block and (
         not outcome.ok or outcome.reason not in QUIET | ({"HOLD_WAITING", "OTHER_BRANCH"} if isinstance(asked, Checkin) else set())

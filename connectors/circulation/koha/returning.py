@@ -34,9 +34,7 @@ class Returns(Protocol):
 
 
 async def checkin(site: Site, returns: Returns, asked: Checkin) -> Outcome:
-    """Take a copy back. Koha cannot take a return back again."""
-    if asked.undo:
-        return Outcome(False, "TERMINAL_CANNOT")
+    """Take a copy back."""
     item = await site.item(asked.item)
     if item is None:
         return Outcome(False, "ITEM_UNKNOWN")

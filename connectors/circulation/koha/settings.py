@@ -6,6 +6,7 @@ koha:
   login: oauth2                         # basic, where the site has RESTBasicAuth alone
   branches: {main: CPL, north: FPL}
   checkin: {by: sip, host: koha.example.org, port: 6001, tls: true, accounts: {main: koha_sip_main, north: koha_sip_north}}
+  interlending: {item_type: ILL}        # other libraries' copies (NCIP's AcceptItem and DeleteItem)
 """
 
 from __future__ import annotations
@@ -36,10 +37,19 @@ class RestCheckin(Shape):
     by: Literal["rest"] = "rest"
 
 
+class Interlending(Shape):
+    """What another library's copy becomes (NCIP's AcceptItem): a title in this schema and framework, with one copy of this item type."""
+
+    item_type: Annotated[str, Field(min_length=1)]
+    marc: Literal["MARC21", "UNIMARC"] = "MARC21"
+    framework: str = ""
+
+
 class KohaSettings(RemoteSettings):
     """`confirm`: what Koha wants confirmed and self-service confirms for it; everything else that wants confirming is refused."""
 
     login: Literal["oauth2", "basic"] = "oauth2"
     checkin: Annotated[SipCheckin | RestCheckin, Field(discriminator="by")]
     confirm: frozenset[str] = frozenset({"PREVISSUE", "HIGHHOLDS", "BORRNOTSAMEBRANCH"})
+    interlending: Interlending | None = Field(None, description="without it, other libraries' copies are neither taken in nor let go")
     payment_type: str = Field("SIP00", description="the payment type under which Koha books what a station took")

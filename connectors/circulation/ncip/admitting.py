@@ -56,9 +56,10 @@ async def delete_item(asking: Asking) -> Nodes:
 async def create_user(asking: Asking) -> Nodes:
     """CreateUser: a new patron, of the category that the caller's settings say. The card is the one that the message names."""
     who = asking.who()
-    name = _name(asking.body.one("NameInformation"))
-    if not name:
+    given, surname = _name(asking.body.one("NameInformation"))
+    if not surname:
         raise Problem(MISSING, "NameInformation")
+    street, postal_code, city = next((one for one in map(_postal, asking.body.every("UserAddressInformation")) if any(one)), ("", "", ""))
     born = asking.moment("DateOfBirth", earliest=1850)
     told = {code: language for language, code in schemes.LANGUAGES.items()}
     request = Enrol(
@@ -67,8 +68,11 @@ async def create_user(asking: Asking) -> Nodes:
         category=asking.caller.category,
         language=told.get(asking.body.said("UserLanguage").lower(), ""),
         birth_date=born.date() if born else None,
-        name=name,
-        address=next((text for text in map(_postal, asking.body.every("UserAddressInformation")) if text), ""),
+        given=given,
+        surname=surname,
+        street=street,
+        postal_code=postal_code,
+        city=city,
         email=_electronic(asking, "mailto"),
         phone=_electronic(asking, "tel"),
     )
@@ -86,20 +90,32 @@ async def _admitted(asking: Asking, request: Admission, stands: Stands) -> None:
     await done(asking, request, stands, asking.house.admit)
 
 
-def _name(found: Part | None) -> str:
+def _name(found: Part | None) -> tuple[str, str]:
+    """Given name and surname. Of a name in one piece the last word is the surname, or what stands before a comma."""
     person = found.one("PersonalNameInformation") if found else None
     if found is None or person is None:
-        return found.said("OrganizationNameInformation", "OrganizationName") if found else ""
+        return "", found.said("OrganizationNameInformation", "OrganizationName") if found else ""
     parts = person.one("StructuredPersonalUserName") or Part("")
-    return person.said("UnstructuredPersonalUserName") or " ".join(filter(None, (parts.said("GivenName"), parts.said("Surname"))))
+    if surname := parts.said("Surname"):
+        return parts.said("GivenName"), surname
+    whole = person.said("UnstructuredPersonalUserName") or parts.said("GivenName")
+    last, comma, first = (text.strip() for text in whole.partition(","))
+    if comma:
+        return first, last
+    first, _, last = last.rpartition(" ")
+    return first, last
 
 
-def _postal(found: Part) -> str:
-    """An address as lines."""
+def _postal(found: Part) -> tuple[str, str, str]:
+    """Street, postal code and city. What is said in other words, or in one piece, is the street."""
     structured = found.one("PhysicalAddress", "StructuredAddress")
-    if structured is not None:
-        return "\n".join(part.text for part in structured.parts if part.text)
-    return found.said("PhysicalAddress", "UnstructuredAddress", "UnstructuredAddressData")
+    if structured is None:
+        return found.said("PhysicalAddress", "UnstructuredAddress", "UnstructuredAddressData"), "", ""
+    code, city = structured.said("PostalCode"), structured.said("Locality")
+    street = "\n".join(part.text for part in structured.parts if part.text and part.name not in ("postalcode", "locality"))
+    if code and not city:
+        code, _, city = code.partition(" ")  # Danish messages have both in one element
+    return street, code, city
 
 
 def _electronic(asking: Asking, kind: str) -> str:

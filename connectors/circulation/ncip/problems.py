@@ -88,7 +88,7 @@ TYPES: dict[str, tuple[str, ...]] = {
     "PIN_LOCKED": ("User Authentication Failed", NOT_SO),
     "PIN_NOT_KEPT": ("User Authentication Failed", NOT_SO),
     "PIN_WRONG": ("User Authentication Failed", NOT_SO),
-    "TERMINAL_CANNOT": (SERVICE_REFUSED,),
+    "TERMINAL_CANNOT": (UNSUPPORTED,),
     "TOO_MANY_HOLDS": _INELIGIBLE,
     "TOO_MANY_LOANS": ("Maximum Check Outs Exceeded", NOT_SO),
     "TOO_MANY_RENEWALS": ("Maximum Renewals Exceeded", NOT_SO),
@@ -110,6 +110,8 @@ def because(service: str, reason: str) -> Problem:
     """The problem of an outcome's reason."""
     known = OWN.get(service, frozenset()) | GENERAL
     kind = next((kind for kind in TYPES.get(reason, ()) if kind in known), NOT_SO)
+    if kind == UNSUPPORTED:
+        return Problem(kind, service)
     element = "UserId" if reason.startswith(_ABOUT_USERS) else "RequestId" if reason.startswith("HOLD") else "ItemId"
     return Problem(kind, element, reason)
 

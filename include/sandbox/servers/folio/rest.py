@@ -16,6 +16,7 @@ from starlette.routing import Route
 from starlette.types import ASGIApp
 
 from include.sandbox.servers.folio import shapes
+from include.sandbox.servers.folio.inventory import Inventory
 from include.sandbox.servers.ils import Faults, Library
 from include.sandbox.servers.ils.state import Copy, Hold, Patron, uuid_of
 
@@ -32,6 +33,7 @@ class Folio:
     ) -> None:  # fmt: skip
         self.library, self.tenant, self.login, self.faults = library, tenant, login, faults or Faults()
         self.faults.exempt = frozenset({"/authn/login-with-expiry"})
+        self.inventory = Inventory(library)
         self._tokens: set[str] = set()
         self._points = {shapes.service_point(name): name for name in libraries}
         self._blocks: dict[str, Json] = {}
@@ -47,11 +49,13 @@ class Folio:
             ("POST", "/manualblocks", self.block),
             ("DELETE", "/manualblocks/{id}", self.unblock),
             ("GET", "/inventory/items", self.items),
-            ("GET", "/holdings-storage/holdings/{id}", self.holdings),
+            *self.inventory.paths(),
             ("GET", "/circulation/loans", self.loans),
             ("GET", "/circulation/requests", self.requests),
             ("POST", "/circulation/requests", self.reserve),
+            ("GET", "/circulation/requests/{id}", self.request),
             ("PUT", "/circulation/requests/{id}", self.change_request),
+            ("POST", "/circulation/loans/{id}/change-due-date", self.change_due),
             ("POST", "/circulation/check-out-by-barcode", self.lend),
             ("POST", "/circulation/check-in-by-barcode", self.take_back),
             ("POST", "/circulation/renew-by-barcode", self.renew),
@@ -122,7 +126,7 @@ class Folio:
             {
                 "id": uuid_of("block", one.id),
                 "desc": "Blocked at the desk",
-                "userId": uuid_of("user", one.id),
+                "userId": shapes.user_id(one),
                 "borrowing": True,
                 "renewals": True,
                 "requests": True,
@@ -150,13 +154,6 @@ class Folio:
 
     async def items(self, request: Request) -> Response:
         return _listed(request, "items", (shapes.item(self.library, copy) for copy in self.library.copies.values()))
-
-    async def holdings(self, request: Request) -> Response:
-        wanted = request.path_params["id"]
-        title = next((copy.title_id for copy in self.library.copies.values() if uuid_of("holdings", copy.title_id) == wanted), None)
-        if title is None:
-            return PlainTextResponse("Not found", 404)
-        return JSONResponse({"id": wanted, "instanceId": uuid_of("instance", title)})
 
     async def loans(self, request: Request) -> Response:
         return _listed(request, "loans", map(shapes.loan, [*self.library.loans.values(), *self.library.history]))
@@ -191,14 +188,14 @@ class Folio:
                 )
             )
         loan, hold = self.library.take_back(copy, there, datetime.fromisoformat(body["checkInDate"]))
-        item = shapes.item(self.library, copy) | {"location": {"name": copy.home}, "instanceId": uuid_of("instance", copy.title_id)}
+        item = shapes.item(self.library, copy) | {"location": {"name": copy.home}, "instanceId": shapes.instance_of(copy)}
         slip: Json = {"item": {"barcode": copy.barcode}}
         if copy.state == "transit":
             item["inTransitDestinationServicePointId"] = shapes.service_point(copy.goes_to)
         if hold is not None:
             first, _, last = hold.patron.name.rpartition(" ")
             slip |= {"requester": {"barcode": hold.patron.card, "firstName": first, "lastName": last},
-                     "request": {"requestID": uuid_of("request", hold.id), "servicePointPickup": hold.pickup}}  # fmt: skip
+                     "request": {"requestID": shapes.request_id(hold), "servicePointPickup": hold.pickup}}  # fmt: skip
         shown: Json = {"item": item, "staffSlipContext": slip, "inHouseUse": loan is None}
         return JSONResponse(shown | ({"loan": shapes.loan(loan)} if loan else {}))
 
@@ -216,13 +213,24 @@ class Folio:
             return _refused(_RENEWAL[why])
         return JSONResponse(shapes.loan(self.library.renew(loan)), 200)
 
+    async def change_due(self, request: Request) -> Response:
+        loan = next((one for one in self.library.loans.values() if uuid_of("loan", one.id) == request.path_params["id"]), None)
+        if loan is None:
+            return PlainTextResponse("Not found", 404)
+        loan.due, loan.dated = datetime.fromisoformat((await request.json())["dueDate"]), self.library.now()
+        return Response(status_code=204)
+
+    async def request(self, request: Request) -> Response:
+        hold = self._hold(request.path_params["id"])
+        return JSONResponse(shapes.request(self.library, hold)) if hold else PlainTextResponse("Not found", 404)
+
     async def reserve(self, request: Request) -> Response:
         body, library = await request.json(), self.library
         patron = self._patron(body["requesterId"])
-        title = next((one.title_id for one in library.copies.values() if uuid_of("instance", one.title_id) == body.get("instanceId")), None)
+        title = next((one.title_id for one in library.copies.values() if shapes.instance_of(one) == body.get("instanceId")), None)
         if patron is None or title is None:
             return _refused(shapes.error("A valid user and item are required"))
-        copy: Copy | None = next((one for one in library.copies.values() if uuid_of("item", one.id) == body.get("itemId")), None)
+        copy: Copy | None = next((one for one in library.copies.values() if shapes.item_id(one) == body.get("itemId")), None)
         own = [one for one in library.holds.values() if one.patron is patron]
         if any(one.title_id == title for one in own):
             return _refused(shapes.error("This requester already has an open request for this instance", "INSTANCE_ALREADY_REQUESTED"))
@@ -236,6 +244,7 @@ class Folio:
                 )
             )
         hold = library.reserve(patron, title, self._points[body["pickupServicePointId"]], copy)
+        hold.uuid = body.get("id", "")
         return JSONResponse(shapes.request(library, hold), 201)
 
     async def change_request(self, request: Request) -> Response:
@@ -268,10 +277,10 @@ class Folio:
         return JSONResponse({"amount": body["amount"], "accountIds": wanted, "feefineactions": []}, 201)
 
     def _patron(self, uuid: str) -> Patron | None:
-        return next((one for one in self.library.patrons.values() if uuid_of("user", one.id) == uuid), None)
+        return next((one for one in self.library.patrons.values() if shapes.user_id(one) == uuid), None)
 
     def _hold(self, uuid: str) -> Hold | None:
-        return next((one for one in self.library.holds.values() if uuid_of("request", one.id) == uuid), None)
+        return next((one for one in self.library.holds.values() if shapes.request_id(one) == uuid), None)
 
 
 _RENEWAL = {

@@ -22,13 +22,33 @@ def stamp(when: datetime) -> str:
     return when.astimezone(UTC).isoformat(timespec="milliseconds")
 
 
+def user_id(found: Patron) -> str:
+    return found.uuid or uuid_of("user", found.id)
+
+
+def item_id(copy: Copy) -> str:
+    return copy.uuids.get("item") or uuid_of("item", copy.id)
+
+
+def holdings_of(copy: Copy) -> str:
+    return copy.uuids.get("holdings") or uuid_of("holdings", copy.title_id)
+
+
+def instance_of(copy: Copy) -> str:
+    return copy.uuids.get("instance") or uuid_of("instance", copy.title_id)
+
+
+def request_id(hold: Hold) -> str:
+    return hold.uuid or uuid_of("request", hold.id)
+
+
 def user(library: Library, found: Patron) -> Json:
     first, _, last = found.name.rpartition(" ")
     return {
-        "id": uuid_of("user", found.id), "username": f"user{found.id}", "barcode": found.card, "active": True,
+        "id": user_id(found), "username": f"user{found.id}", "barcode": found.card, "active": True,
         "patronGroup": uuid_of("group-" + found.category, 0), "type": "patron",
         "expirationDate": found.expires and stamp(datetime.combine(found.expires, time(23, 59, 59), library.zone)),
-        "personal": {"lastName": last, "firstName": first, "email": None, "dateOfBirth": found.born and found.born.isoformat()},
+        "personal": {"lastName": last, "firstName": first, "email": found.email or None, "dateOfBirth": found.born and found.born.isoformat()},
         "customFields": {"homeLibrary": found.library},
     }  # fmt: skip
 
@@ -42,34 +62,35 @@ def status(library: Library, copy: Copy) -> str:
 
 def item(library: Library, copy: Copy) -> Json:
     return {
-        "id": uuid_of("item", copy.id), "barcode": copy.barcode, "title": copy.title, "status": {"name": status(library, copy)},
-        "materialType": {"name": copy.material}, "effectiveLocation": {"id": uuid_of("location-" + copy.home, 0), "name": copy.home},
-        "holdingsRecordId": uuid_of("holdings", copy.title_id), "effectiveCallNumberComponents": {},
+        "id": item_id(copy), "barcode": copy.barcode, "title": copy.title, "status": {"name": status(library, copy)},
+        "materialType": {"id": copy.uuids.get("material") or uuid_of("material-" + copy.material, 0), "name": copy.material},
+        "effectiveLocation": {"id": uuid_of("location-" + copy.home, 0), "name": copy.home},
+        "holdingsRecordId": holdings_of(copy), "effectiveCallNumberComponents": {},
     }  # fmt: skip
 
 
 def loan(found: Loan) -> Json:
-    action = "checkedin" if found.returned else "renewed" if found.renewed else "checkedout"
+    action = "checkedin" if found.returned else "dueDateChanged" if found.dated else "renewed" if found.renewed else "checkedout"
     return {
-        "id": uuid_of("loan", found.id), "userId": uuid_of("user", found.patron.id), "itemId": uuid_of("item", found.copy.id),
+        "id": uuid_of("loan", found.id), "userId": user_id(found.patron), "itemId": item_id(found.copy),
         "item": {"title": found.copy.title, "barcode": found.copy.barcode, "materialType": {"name": found.copy.material},
-                 "location": {"name": found.copy.home}, "instanceId": uuid_of("instance", found.copy.title_id)},
+                 "location": {"name": found.copy.home}, "instanceId": instance_of(found.copy)},
         "loanDate": stamp(found.at), "dueDate": stamp(found.due), "status": {"name": "Closed" if found.returned else "Open"},
         "action": action, "renewalCount": found.renewals, "returnDate": found.returned and stamp(found.returned),
         "systemReturnDate": found.returned and stamp(found.returned),
-        "metadata": {"updatedDate": stamp(found.returned or found.renewed or found.at)}, "borrower": {"barcode": found.patron.card},
+        "metadata": {"updatedDate": stamp(found.returned or found.dated or found.renewed or found.at)}, "borrower": {"barcode": found.patron.card},
     }  # fmt: skip
 
 
 def request(library: Library, found: Hold) -> Json:
     queue = library.queue(found.title_id)
     state = {"": "Open - Not yet filled", "waiting": "Open - Awaiting pickup", "transit": "Open - In transit"}[found.status]
-    title = next(one.title for one in library.copies.values() if one.title_id == found.title_id)
+    copy = next(one for one in library.copies.values() if one.title_id == found.title_id)
     return {
-        "id": uuid_of("request", found.id), "requestLevel": "Item" if found.copy else "Title", "status": state,
-        "requestType": "Hold", "requestDate": stamp(found.at), "requesterId": uuid_of("user", found.patron.id),
-        "instanceId": uuid_of("instance", found.title_id), "itemId": found.copy and uuid_of("item", found.copy.id),
-        "instance": {"title": title}, "item": {"barcode": found.copy.barcode} if found.copy else None,
+        "id": request_id(found), "requestLevel": "Item" if found.copy else "Title", "status": state,
+        "requestType": "Hold", "requestDate": stamp(found.at), "requesterId": user_id(found.patron),
+        "instanceId": instance_of(copy), "itemId": found.copy and item_id(found.copy),
+        "instance": {"title": copy.title}, "item": {"barcode": found.copy.barcode} if found.copy else None,
         "position": queue.index(found) + 1 if found in queue else 0, "fulfillmentPreference": "Hold Shelf",
         "pickupServicePointId": service_point(found.pickup),
     }  # fmt: skip
@@ -77,7 +98,7 @@ def request(library: Library, found: Hold) -> Json:
 
 def account(found: Debt) -> Json:
     return {
-        "id": uuid_of("account", found.id), "userId": uuid_of("user", found.patron.id), "amount": float(found.amount),
+        "id": uuid_of("account", found.id), "userId": user_id(found.patron), "amount": float(found.amount),
         "remaining": float(found.left), "feeFineType": found.kind, "title": found.title,
         "status": {"name": "Open" if found.left else "Closed"},
     }  # fmt: skip
@@ -85,7 +106,7 @@ def account(found: Debt) -> Json:
 
 def action(found: Payment) -> Json:
     return {
-        "id": uuid_of("action", found.id), "userId": uuid_of("user", found.patron.id), "amountAction": float(found.amount),
+        "id": uuid_of("action", found.id), "userId": user_id(found.patron), "amountAction": float(found.amount),
         "transactionInformation": found.note, "dateAction": stamp(found.at), "typeAction": "Paid partially",
     }  # fmt: skip
 

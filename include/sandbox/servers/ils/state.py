@@ -1,6 +1,7 @@
 """A small library with rules of its own: who has what, who waits for what, who owes what. It knows no protocol.
 
-The ids are numbers, as Koha's are, and UUIDs of those numbers, as FOLIO's are. Times are aware, days end at 23:59 in `zone`.
+The ids are numbers, as Koha's are, and UUIDs of those numbers, as FOLIO's are (what was made over FOLIO's interface keeps the UUIDs it came
+with). Times are aware, days end at 23:59 in `zone`.
 """
 
 from __future__ import annotations
@@ -36,6 +37,9 @@ class Patron:
     restricted: bool = False
     card_lost: bool = False
     blocked_by: str = ""
+    email: str = ""
+    enrolled: date | None = None
+    uuid: str = ""
 
 
 @dataclass
@@ -49,6 +53,7 @@ class Copy:
     at: str = "main"
     state: Literal["", "lost", "withdrawn", "held", "transit"] = ""
     goes_to: str = ""
+    uuids: dict[str, str] = field(default_factory=dict)
 
 
 @dataclass
@@ -61,6 +66,7 @@ class Loan:
     library: str
     renewals: int = 0
     renewed: datetime | None = None
+    dated: datetime | None = None
     returned: datetime | None = None
 
 
@@ -73,6 +79,7 @@ class Hold:
     at: datetime
     copy: Copy | None = None
     status: Literal["", "waiting", "transit"] = ""
+    uuid: str = ""
 
 
 @dataclass

@@ -18,6 +18,7 @@ from starlette.types import ASGIApp
 
 from include.sandbox.servers.ils import Faults, Library
 from include.sandbox.servers.koha import shapes
+from include.sandbox.servers.koha.cataloguing import Cataloguing
 
 Json = dict[str, Any]
 Handler = Callable[[Request], Awaitable[Response]]
@@ -33,6 +34,7 @@ class Koha:
     ) -> None:
         self.library, self.login, self.faults = library, login, faults or Faults()
         self.faults.exempt = frozenset({f"{BASE}/oauth/token"})
+        self.cataloguing = Cataloguing(library)
         self._tokens: set[str] = set()
         self._checkins = checkins
 
@@ -54,6 +56,7 @@ class Koha:
             ("GET", "/patrons/{id:int}/account/credits", self.credits),
             ("POST", "/patrons/{id:int}/account/credits", self.pay),
         ]
+        paths += self.cataloguing.paths()
         if self._checkins:
             paths.append(("POST", "/checkins", self.take_back))
         routes = [Route(f"{BASE}{path}", self._inside(handler), methods=[method]) for method, path, handler in paths]
@@ -171,7 +174,7 @@ class Koha:
         if library.barred(patron):
             return _error(403, HOLD_REFUSED + _BARRED[library.barred(patron)])
         return JSONResponse(
-            shapes.hold(library, library.reserve(patron, title, body["pickup_library_id"])), 201
+            shapes.hold(library, library.reserve(patron, title, body["pickup_library_id"], copy)), 201
         )  # fmt: skip
 
     async def change_hold(self, request: Request) -> Response:

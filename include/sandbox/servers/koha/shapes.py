@@ -17,7 +17,8 @@ def patron(found: Patron) -> Json:
         "patron_id": found.id, "cardnumber": found.card, "surname": last, "firstname": first or None, "library_id": found.library,
         "category_id": found.category, "date_of_birth": found.born and found.born.isoformat(), "userid": found.card,
         "expiry_date": found.expires and found.expires.isoformat(), "patron_card_lost": found.card_lost, "restricted": found.restricted,
-        "incorrect_address": False, "lang": "default", "email": None, "phone": None, "address": None, "postal_code": None, "city": None,
+        "incorrect_address": False, "lang": "default", "email": found.email or None,
+        "date_enrolled": found.enrolled and found.enrolled.isoformat(), "phone": None, "address": None, "postal_code": None, "city": None,
     }  # fmt: skip
 
 

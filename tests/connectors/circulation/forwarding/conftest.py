@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import ExitStack, contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -13,10 +14,12 @@ import pytest
 from connectors.circulation.backend import Remote
 from connectors.circulation.domain import Checkin, Checkout, Credentials, Outcome, Renew, Request
 from connectors.circulation.embedded.rules import Limits, Rules
-from connectors.circulation.folio import Folio, FolioSettings
+from connectors.circulation.folio import FolioSettings
+from connectors.circulation.folio import opened as open_folio
 from connectors.circulation.forwarding import Forwarding, Policy, opened
 from connectors.circulation.forwarding.copy import Copy
-from connectors.circulation.koha import Koha, KohaSettings
+from connectors.circulation.koha import KohaSettings
+from connectors.circulation.koha import opened as open_koha
 from include.engine.crypto.keys import MemoryKeyStore
 from include.sandbox.servers import folio, koha
 from include.sandbox.servers.asgi import serving
@@ -35,13 +38,13 @@ class Place:
         self.kind, self.home, self.keys, self.clock = kind, home, keys, clock
         self.library: Library = small_library(clock)
         self.faults = Faults()
+        self.more: dict[str, Any] = {}
         self.policy = Policy.model_validate(
             {"services": ["checkout", "checkin", "renew", "fee"], "breaker": {"failures": 1, "probe_seconds": 5}}
         )
-        app = (
-            koha.Koha(self.library, checkins=True, faults=self.faults) if kind == "koha" else folio.Folio(self.library, faults=self.faults)
-        )
-        self._app: Any = app.application()
+        kinds: dict[str, Any] = {"koha": partial(koha.Koha, checkins=True), "folio": folio.Folio}
+        self.own = kinds[kind](self.library, faults=self.faults)
+        self._app: Any = self.own.application()
         self._running: ExitStack | None = None
         self.port = 0
         self.on()
@@ -59,11 +62,11 @@ class Place:
 
     def remote(self) -> Remote:
         url = f"http://127.0.0.1:{self.port}"
-        base = {"url": url, "connection": "it", "limits": LIMITS, "call_seconds": 0.5}
+        base = {"url": url, "connection": "it", "limits": LIMITS, "call_seconds": 0.5} | self.more
         if self.kind == "koha":
-            return Koha.opened(KohaSettings.model_validate(base | {"checkin": {"by": "rest"}}), OneLogin(), now=self.clock)
+            return open_koha(KohaSettings.model_validate(base | {"checkin": {"by": "rest"}}), OneLogin(), now=self.clock)
         points = {name: service_point(name) for name in ("main", "north")}
-        return Folio.opened(FolioSettings.model_validate(base | {"tenant": "diku", "branches": points}), OneLogin(), now=self.clock)
+        return open_folio(FolioSettings.model_validate(base | {"tenant": "diku", "branches": points}), OneLogin(), now=self.clock)
 
     def opened(self, copy: Copy | None = None) -> Forwarding:
         rules = Rules(defaults=Limits(loan_days=28))

@@ -10,10 +10,13 @@ import sys
 from pathlib import Path
 
 from connectors.circulation.embedded.rules import Rules
-from connectors.circulation.folio import Folio, FolioSettings
+from connectors.circulation.folio import FolioSettings
+from connectors.circulation.folio import opened as open_folio
 from connectors.circulation.forwarding import Policy, opened
 from connectors.circulation.forwarding.copy import Copy
-from connectors.circulation.koha import Koha, KohaSettings
+from connectors.circulation.koha import KohaSettings
+from connectors.circulation.koha import opened as open_koha
+from connectors.circulation.remote.system import System
 from include.engine.crypto.keys import DataKey, MemoryKeyStore
 from include.sandbox.servers.folio.shapes import service_point
 from tests.connectors.circulation.remote.library import OneLogin
@@ -36,12 +39,12 @@ class OneKey(MemoryKeyStore):
         return self.key
 
 
-def remote_of(system: str, port: int) -> Koha | Folio:
+def remote_of(system: str, port: int) -> System:
     base = {"url": f"http://127.0.0.1:{port}", "connection": "it", "call_seconds": 5}
     if system == "koha":
-        return Koha.opened(KohaSettings.model_validate(base | {"checkin": {"by": "rest"}}), OneLogin())
+        return open_koha(KohaSettings.model_validate(base | {"checkin": {"by": "rest"}}), OneLogin())
     points = {name: service_point(name) for name in ("main", "north")}
-    return Folio.opened(FolioSettings.model_validate(base | {"tenant": "diku", "branches": points}), OneLogin())
+    return open_folio(FolioSettings.model_validate(base | {"tenant": "diku", "branches": points}), OneLogin())
 
 
 async def tell(system: str, folder: Path, secret: str, port: int) -> None:

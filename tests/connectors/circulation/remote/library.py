@@ -10,6 +10,14 @@ from include.engine.credentials import Connection
 from include.engine.errors import MissingCredential
 from include.sandbox.servers.ils.state import Copy, Library, Patron
 
+INTERLENDING = {
+    "koha": {"item_type": "ILL"},
+    "folio": {
+        name: f"00000000-0000-4000-8000-{number:012}"
+        for number, name in enumerate(("instance_type", "holdings_source", "location", "material_type", "loan_type"))
+    },
+}
+"""What other libraries' copies become: each system's own settings."""
 LIMITS = {"loans": 4, "holds": 2, "fees": 100}
 
 

@@ -5,7 +5,7 @@ What may differ is said in `ALLOWED`, and why.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from decimal import Decimal
 
@@ -17,8 +17,7 @@ from connectors.circulation.sip2.codec import parse
 from include.sandbox.servers.ils import Library
 from include.sandbox.servers.ils.state import Debt
 from tests.connectors.circulation.conftest import Clock
-from tests.connectors.circulation.folio.conftest import running_folio
-from tests.connectors.circulation.koha.conftest import running_koha
+from tests.connectors.circulation.remote.site import running as running_system
 from tests.connectors.circulation.running import Raw, running
 
 NOW = "20261120    130000"
@@ -63,7 +62,7 @@ ON_REFUSAL = {"AJ", "AH", "CK"}
 
 
 @contextmanager
-def _embedded(library: Embedded, clock: Clock) -> Iterator[Backend]:
+def _embedded(library: Embedded) -> Iterator[Backend]:
     library.store.fill("fee", [{"fee": "1", "patron": "p1", "outstanding": 5000, "title": "Late"}])
     yield library
 
@@ -73,25 +72,16 @@ def _owing(library: Library) -> None:
 
 
 @contextmanager
-def _koha(_: Embedded, clock: Clock) -> Iterator[Backend]:
-    with running_koha(clock) as site:
+def _remote(kind: str, clock: Clock) -> Iterator[Backend]:
+    with running_system(kind, clock) as site:
         _owing(site.library)
         yield site.opened()
-
-
-@contextmanager
-def _folio(_: Embedded, clock: Clock) -> Iterator[Backend]:
-    with running_folio(clock) as site:
-        _owing(site.library)
-        yield site.opened()
-
-
-SYSTEMS: dict[str, Callable[..., contextmanager[Backend]]] = {"embedded": _embedded, "koha": _koha, "folio": _folio}  # type: ignore[valid-type]
 
 
 def _told(system: str, library: Embedded, clock: Clock) -> dict[str, object]:
     found: dict[str, object] = {}
-    with SYSTEMS[system](library, clock) as backend, running(backend, now=clock) as server:  # type: ignore[attr-defined]
+    behind = _embedded(library) if system == "embedded" else _remote(system, clock)
+    with behind as backend, running(backend, now=clock) as server:
         with Raw(server.port) as kiosk:
             kiosk.log_in()
             for name, line in CONVERSATION.items():
@@ -100,7 +90,7 @@ def _told(system: str, library: Embedded, clock: Clock) -> dict[str, object]:
                 fields = {code: sorted(answer.every(code)) for code in answer.fields if code not in hidden}
                 found[name] = (answer.code, answer.fixed, fields)
         if system != "embedded":
-            server.call(backend.close())
+            server.call(backend.close())  # type: ignore[attr-defined]
     return found
 
 
