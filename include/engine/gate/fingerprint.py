@@ -1,4 +1,4 @@
-"""The one override of Great Expectations: whose fingerprint a frame has.
+"""An override of Great Expectations: whose fingerprint a frame has.
 
 As shipped, its pandas engine takes an md5 over every value of a frame, twice for each validation, to put a `pandas_data_fingerprint` into
 the batch markers: three quarters of the time of a gate. A gate's frames carry their own fingerprint (the delivery, the contract and the

@@ -1,4 +1,4 @@
-"""The one override of Great Expectations does what the decision record says, and no more: docs/decisions/gate-fingerprint.md"""
+"""The override of whose fingerprint a frame has does what the decision record says, and no more: docs/decisions/gate-fingerprint.md"""
 
 from __future__ import annotations
 
