@@ -13,7 +13,7 @@ import statistics
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import typer
 from rich.console import Console
@@ -187,15 +187,22 @@ def bridge(
         Path | None, typer.Option(exists=True, help="PEM: who signed the other side's certificate, when no public authority did.")
     ] = None,
     encoding: Annotated[str, typer.Option(help="What the machines write.")] = "utf-8",
+    terminator: Annotated[Literal["cr", "crlf", "lf"], typer.Option(help="What the lines to them end with.")] = "cr",
 ) -> None:
     """From plain SIP2 machines to a library system that takes SIP2 over HTTPS only; until the process is stopped."""
     from connectors.circulation.sip2.bridge import Bridge
+    from connectors.circulation.sip2.framing import ENDS
+
+    try:
+        "".encode(encoding)
+    except LookupError:
+        raise typer.BadParameter("no encoding is called so, such as latin-1 or cp850", param_hint="--encoding") from None
 
     async def run() -> None:
         stop, loop = asyncio.Event(), asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, stop.set)
-        found = Bridge(url, verify=str(ca) if ca else True, encoding=encoding)
+        found = Bridge(url, verify=str(ca) if ca else True, encoding=encoding, terminator=ENDS[terminator])
         print(json.dumps({"sip2": await found.listen(host, port)}), flush=True)
         await stop.wait()
         await found.close()

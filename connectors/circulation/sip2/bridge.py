@@ -22,8 +22,10 @@ log = logging.getLogger("bindery.circulation")
 class Bridge:
     """Listens for machines, and asks `url` for each of their lines."""
 
-    def __init__(self, url: str, *, verify: bool | str = True, seconds: float = 15.0, encoding: str = "utf-8") -> None:
-        self._url, self._encoding = url, encoding
+    def __init__(
+        self, url: str, *, verify: bool | str = True, seconds: float = 15.0, encoding: str = "utf-8", terminator: bytes = b"\r"
+    ) -> None:
+        self._url, self._encoding, self._terminator = url, encoding, terminator
         self._http = httpx.AsyncClient(verify=verify, timeout=seconds, limits=httpx.Limits(max_connections=100))
         self._server: asyncio.Server | None = None
 
@@ -50,7 +52,7 @@ class Bridge:
                     else:
                         text = found.body.decode(self._encoding, "replace")
                         if text == "97":
-                            writer.write(last)
+                            writer.write(last or framed("96", terminator=self._terminator))
                             continue
                         if text.startswith("93"):
                             login = _login(text)
@@ -58,8 +60,9 @@ class Bridge:
                     if answer is None:
                         return
                     sequence = found.sequence if answer != "96" or found.sequence is None else ""
-                    last = framed(answer, encoding=self._encoding, sequence=sequence)
-                    writer.write(last)
+                    said = framed(answer, encoding=self._encoding, sequence=sequence, terminator=self._terminator)
+                    last = said if answer != "96" else last
+                    writer.write(said)
                     await writer.drain()
         except (TooLong, ConnectionError):
             return

@@ -8,7 +8,10 @@ from collections.abc import Mapping
 from typing import Self
 
 from connectors.circulation.sip2.codec import Parsed, Value, parse, write
-from connectors.circulation.sip2.framing import opened, sealed
+from connectors.circulation.sip2.framing import Framed, opened, sealed
+
+TRIES = 3
+"""How often a line is sent, or its answer asked for, before the connection is no good."""
 
 
 class Client:
@@ -39,18 +42,29 @@ class Client:
         return await self.line(write(code, fixed or {}, fields or {}))
 
     async def line(self, text: str) -> Parsed:
-        """The same with a line as it is."""
+        """The same with a line as it is. Whoever did not get one of us whole is asked, or told, again, up to TRIES times."""
         self._sequence = (self._sequence + 1) % 10
         sequence = str(self._sequence) if self._checked else None
-        self._writer.write(sealed(text, encoding=self._encoding, sequence=sequence))
+        sent = sealed(text, encoding=self._encoding, sequence=sequence)
+        for _ in range(TRIES):
+            framed = await self._answer(sent)
+            if not framed.intact or (self._checked and framed.sequence != sequence and framed.body != b"96"):
+                sent = sealed("97", sequence="" if self._checked else None)  # which has no number of its own
+            elif framed.body != b"96":
+                return parse(framed.body.decode(self._encoding, "replace"))
+            else:
+                sent = sealed(text, encoding=self._encoding, sequence=sequence)
+        if framed.intact and framed.body == b"96":
+            return parse("96")
+        raise ValueError(f"the answer to {text[:2]} came with a wrong checksum or sequence number")
+
+    async def _answer(self, sent: bytes) -> Framed:
+        self._writer.write(sent)
         await self._writer.drain()
         raw = b""
         while not raw:
             raw = await asyncio.wait_for(self._until_end(), self._seconds)
-        framed = opened(raw)
-        if not framed.intact or (self._checked and framed.sequence != sequence):
-            raise ValueError(f"the answer to {text[:2]} came with a wrong checksum or sequence number")
-        return parse(framed.body.decode(self._encoding, "replace"))
+        return opened(raw)
 
     async def _until_end(self) -> bytes:
         try:

@@ -90,7 +90,7 @@ class Context:
         if not outcome.reason:
             return []
         owed = f"{outcome.patron.owes} {outcome.patron.currency}" if outcome.patron and outcome.patron.fees else ""
-        return [self.say(outcome.reason, language, route=outcome.route, amount=owed, count="")]
+        return [self.say(outcome.reason, language, route=outcome.route, amount=owed, count="").rstrip(" :")]
 
 
 def key_of(terminal: str, asked: Parsed) -> str:

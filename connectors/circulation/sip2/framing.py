@@ -14,6 +14,9 @@ from typing import NamedTuple
 LONGEST = 16_384
 """Bytes of a line. The longest honest one, a patron's information with a page of items, stays far below."""
 
+ENDS = {"cr": b"\r", "crlf": b"\r\n", "lf": b"\n"}
+"""What lines end with, by its name in settings."""
+
 _TRAILER = re.compile(rb"(?:AY(?P<sequence>[0-9])\|?)?AZ(?P<sum>[0-9A-Fa-f]{4})\|?\s*$")
 _SEQUENCE = re.compile(rb"AY(?P<sequence>[0-9])\|?\s*$")
 

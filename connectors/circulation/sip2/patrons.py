@@ -110,7 +110,7 @@ def _status(context: Context, asked: Parsed, code: str, patron: Patron | None) -
         "BL": "Y",
     }
     fields["CQ"] = "Y" if asked.fields.get("AD") else None
-    if patron.owes:
+    if patron.owes and code != "26":
         fields |= {"BH": patron.currency, "BV": str(patron.owes)}
     messages = [context.say(why, tongue, amount=f"{patron.owes} {patron.currency}")] if why else []
     if ready := sum(1 for hold in patron.holds if hold.ready):

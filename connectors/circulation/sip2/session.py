@@ -20,7 +20,7 @@ from connectors.circulation.profile import Profile
 from connectors.circulation.sip2.answering import ANSWERS, acs_status, answered, line
 from connectors.circulation.sip2.codec import Parsed, Unreadable, parse
 from connectors.circulation.sip2.context import Context
-from connectors.circulation.sip2.framing import opened, sealed
+from connectors.circulation.sip2.framing import ENDS, opened, sealed
 from connectors.circulation.sip2.masking import masked
 from connectors.circulation.terminals import Terminal, Terminals
 from include.engine import clock
@@ -28,7 +28,6 @@ from include.engine import clock
 log = logging.getLogger("bindery.circulation")
 traced = logging.getLogger(MESSAGES)
 
-_ENDS = {"cr": b"\r", "crlf": b"\r\n", "lf": b"\n"}
 WRONG_LOGINS = 3
 """After so many a connection ends."""
 
@@ -179,4 +178,4 @@ class Session:
         # A request to send again has no number of its own (SIP2 2.00, "Request SC Resend"): the machine's answer keeps the old one.
         number = "" if text == "96" else sequence or "0"
         numbered = number if self._checked and framing.error_detection != "never" else None
-        return sealed(text, encoding=framing.encoding, sequence=numbered, terminator=_ENDS[framing.terminator])
+        return sealed(text, encoding=framing.encoding, sequence=numbered, terminator=ENDS[framing.terminator])
