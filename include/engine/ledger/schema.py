@@ -7,7 +7,7 @@ from sqlalchemy import BigInteger, Boolean, Column, ForeignKey, Index, Integer, 
 
 from include.engine.ledger.types import UtcTime, json_column
 
-HEAD = "0009"
+HEAD = "0010"
 """The newest revision in migrations/versions/."""
 
 metadata = sa.MetaData(
@@ -292,6 +292,25 @@ alert = Table(
     Column("kind", Text, primary_key=True),
     Column("subject", Text, primary_key=True),
     Column("at", UtcTime, nullable=False),
+)
+
+conflict = Table(
+    "conflict",
+    metadata,
+    Column("partner", Text, primary_key=True),
+    Column("source", Text, primary_key=True),  # the journal whose numbers these are
+    Column("number", BigInteger, primary_key=True, autoincrement=False),
+    Column("flow", Text, nullable=False),
+    Column("at", UtcTime, nullable=False),
+    Column("terminal", Text, nullable=False),
+    Column("branch", Text, nullable=False),
+    Column("what", Text, nullable=False),
+    Column("item", Text, nullable=False),
+    Column("machine", Text, nullable=False),
+    Column("system", Text, nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("explained", Text, nullable=False),
+    Column("closed_at", UtcTime),
 )
 
 outbound_copy = Table(
