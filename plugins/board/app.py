@@ -43,6 +43,7 @@ def create(
 
     async def guard(request: Request, person: Person = Depends(users)) -> None:  # noqa: B008 - how FastAPI asks
         await csrf.check(request, secret, person.name)
+        await _without_nul(request)
         request.state.partners = await run_in_threadpool(board.partners)
         request.state.viewer = viewer_of(person, request.state.partners.partners)
 
@@ -58,6 +59,14 @@ def create(
     app.add_exception_handler(BinderyError, _told)
     app.add_exception_handler(Exception, _broken)
     return app
+
+
+async def _without_nul(request: Request) -> None:
+    """404 for a character that PostgreSQL's texts have no place for: nobody types it, and nothing can be found by it."""
+    plain = request.headers.get("content-type", "").startswith("application/x-www-form-urlencoded")
+    said = [str(value) for _, value in (await request.form()).multi_items()] if plain else []
+    if any("\0" in text for text in (request.scope["path"], *request.query_params.values(), *said)):
+        raise HTTPException(404)
 
 
 def _refused(request: Request, error: Exception) -> Response:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Form, HTTPException, Request
+from fastapi import APIRouter, Depends, Form, HTTPException, Query, Request
 from fastapi.responses import HTMLResponse, RedirectResponse
 
 from include.engine.delivery import IN_FLIGHT, State
@@ -13,7 +13,7 @@ from include.engine.replay import answer, replay
 from plugins.board.house import Settled, Using, board_of
 from plugins.board.reads.deliveries import GROUPS, PAGE, listed
 from plugins.board.reads.life import life
-from plugins.board.reads.scope import one_delivery
+from plugins.board.reads.scope import LARGEST, one_delivery
 from plugins.board.render import Whole, show, url
 from plugins.board.viewer import Looking, Viewer, engineers_only
 
@@ -26,7 +26,7 @@ _ENDED = frozenset(State) - IN_FLIGHT - {State.SEEN}
 @router.get("/deliveries", response_class=HTMLResponse)
 def all_deliveries(
     request: Request, viewer: Looking, engine: Using, settled: Settled,
-    partner: str = "", flow: str = "", table: str = "", state: str = "", before: int | None = None,
+    partner: str = "", flow: str = "", table: str = "", state: str = "", before: Annotated[int | None, Query(ge=0, le=LARGEST)] = None,
 ) -> HTMLResponse:  # fmt: skip
     """A page of deliveries, newest first."""
     with engine.ledger.read() as tx:

@@ -7,7 +7,7 @@ from datetime import datetime, time, timedelta
 from typing import Annotated, Any
 from zoneinfo import ZoneInfo
 
-from fastapi import APIRouter, Depends, Form, HTTPException, Request
+from fastapi import APIRouter, Depends, Form, HTTPException, Path, Request
 from fastapi.responses import HTMLResponse, RedirectResponse
 
 from connectors import writings
@@ -30,6 +30,7 @@ from include.records.show import show as as_record
 from plugins.board.house import Settled, Using
 from plugins.board.reads import quarantine as reads
 from plugins.board.reads.quarantine import Asked
+from plugins.board.reads.scope import LARGEST
 from plugins.board.render import show, url
 from plugins.board.say import language_of
 from plugins.board.viewer import Looking, engineers_only
@@ -37,6 +38,9 @@ from plugins.board.viewer import Looking, engineers_only
 router = APIRouter()
 NAV = ("/quarantine", "base.quarantine", False)
 DONE = frozenset({"replayed", "mended", "discarded", "reported"})
+Number = Annotated[int, Path(ge=0, le=LARGEST)]
+YEARS = range(1900, 9000)
+"""Of moments that are asked for: whatever the time zone, they stay within what a calendar has."""
 
 
 @router.get("/quarantine", response_class=HTMLResponse)
@@ -87,14 +91,14 @@ def everything(
 
 
 @router.get("/quarantine/{record}", response_class=HTMLResponse)
-def one(request: Request, viewer: Looking, engine: Using, record: int, did: str = "") -> HTMLResponse:
+def one(request: Request, viewer: Looking, engine: Using, record: Number, did: str = "") -> HTMLResponse:
     """One record, personal values masked."""
     found = reads.one(engine.ledger, record, viewer.partners)
     return _page(request, engine, found, did=did if did in DONE else "")
 
 
 @router.post("/quarantine/{record}/reveal", response_class=HTMLResponse)
-def revealed(request: Request, viewer: Looking, engine: Using, record: int, why: Annotated[str, Form()] = "") -> HTMLResponse:
+def revealed(request: Request, viewer: Looking, engine: Using, record: Number, why: Annotated[str, Form()] = "") -> HTMLResponse:
     """The record as it is; who looked and why is in the audit before anything is shown."""
     found = reads.one(engine.ledger, record, viewer.partners)
     try:
@@ -105,7 +109,7 @@ def revealed(request: Request, viewer: Looking, engine: Using, record: int, why:
 
 
 @router.post("/quarantine/{record}/replay")
-def replayed(request: Request, viewer: Looking, engine: Using, record: int, which: Annotated[str, Form()] = "") -> RedirectResponse:
+def replayed(request: Request, viewer: Looking, engine: Using, record: Number, which: Annotated[str, Form()] = "") -> RedirectResponse:
     """The record again, or all that its delivery has for the same reason."""
     found = reads.one(engine.ledger, record, viewer.partners)
     if which not in {"one", "reason"}:
@@ -115,7 +119,7 @@ def replayed(request: Request, viewer: Looking, engine: Using, record: int, whic
 
 
 @router.post("/quarantine/{record}/discard")
-def discarded(request: Request, viewer: Looking, engine: Using, record: int, note: Annotated[str, Form()] = "") -> RedirectResponse:
+def discarded(request: Request, viewer: Looking, engine: Using, record: Number, note: Annotated[str, Form()] = "") -> RedirectResponse:
     """Left out for good, with a note."""
     found = reads.one(engine.ledger, record, viewer.partners)
     discard(engine, found.id, who=viewer.name, note=note)
@@ -124,7 +128,7 @@ def discarded(request: Request, viewer: Looking, engine: Using, record: int, not
 
 @router.post("/quarantine/{record}/report", dependencies=[Depends(engineers_only)])
 def reported(
-    request: Request, viewer: Looking, engine: Using, record: int, words_: Annotated[str, Form(alias="words")] = ""
+    request: Request, viewer: Looking, engine: Using, record: Number, words_: Annotated[str, Form(alias="words")] = ""
 ) -> RedirectResponse:
     """A word to the partner about this reason of this delivery."""
     found = reads.one(engine.ledger, record, viewer.partners)
@@ -134,7 +138,7 @@ def reported(
 
 @router.post("/quarantine/{record}/mend")
 def mended(
-    request: Request, viewer: Looking, engine: Using, record: int,
+    request: Request, viewer: Looking, engine: Using, record: Number,
     text: Annotated[str, Form()] = "", cell: Annotated[list[str], Form()] = [],  # noqa: B006 - how FastAPI asks for a list
 ) -> Any:  # fmt: skip
     """The record as the person has written it, as a delivery of its own. What cannot be taken is shown again, as they wrote it."""
@@ -256,9 +260,10 @@ def _back(request: Request, record: Quarantined, did: str) -> RedirectResponse:
 
 def _day(text: str, zone: ZoneInfo) -> datetime | None:
     try:
-        return datetime.combine(datetime.fromisoformat(text).date(), time(), zone)
+        found = datetime.fromisoformat(text).date()
     except ValueError:
         return None
+    return datetime.combine(found, time(), zone) if found.year in YEARS else None
 
 
 def _written(record: Quarantined) -> str:
@@ -268,7 +273,7 @@ def _written(record: Quarantined) -> str:
 def _place(text: str) -> reads.Place | None:
     at, _, id = text.partition("~")
     try:
-        moment = datetime.fromisoformat(at)
-        return (moment, int(id)) if moment.tzinfo else None
+        moment, number = datetime.fromisoformat(at), int(id)
     except ValueError:
         return None
+    return (moment, number) if moment.tzinfo and moment.year in YEARS and 0 <= number <= LARGEST else None

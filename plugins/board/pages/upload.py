@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator, Iterator
 from functools import partial
 from urllib.parse import unquote
 
+import anyio
 import anyio.from_thread
 import anyio.to_thread
 from fastapi import APIRouter, HTTPException, Request
@@ -28,6 +29,8 @@ router = APIRouter()
 NAV = ("/upload", "base.upload", False)
 NAME = "x-file-name"
 """The header with the file's name, its characters escaped as in an address."""
+_AT_ONCE = anyio.CapacityLimiter(8)
+"""Files that are taken in at a time; a slow line holds a thread as long as it sends, and the threads of pages are Airflow's too."""
 _STEPS = (State.CLAIMED, State.STAGED, State.GATED, State.PUBLISHED, State.ACKNOWLEDGED)
 
 
@@ -56,9 +59,9 @@ async def dropped(request: Request, viewer: Looking, engine: Using, settled: Set
         raise HTTPException(400)
     length = request.headers.get("content-length", "")
     chunks = request.stream()
-    job = partial(drop, engine, found, flow, name, _blocks(chunks), who=viewer.name, size=int(length) if length.isdigit() else None)
+    job = partial(drop, engine, found, flow, name, _blocks(chunks), who=viewer.name, size=int(length) if length.isdecimal() else None)
     try:
-        done = await anyio.to_thread.run_sync(job)
+        done = await anyio.to_thread.run_sync(job, limiter=_AT_ONCE)
     except BinderyError as error:
         return _refused(error, language_of(request))
     except ClientDisconnect:

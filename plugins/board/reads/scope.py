@@ -12,6 +12,8 @@ from include.engine.errors import UnknownDelivery
 from include.engine.ledger import Ledger, deliveries
 from include.engine.ledger.schema import delivery
 
+LARGEST = 2**63 - 1
+"""The largest whole number that the ledger can be asked for; a page that takes one says so, and answers 404 above it."""
 Partners = Collection[str] | None
 """Ids of the partners that may be read; None is all of them."""
 
