@@ -9,7 +9,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, cast
 
 import numpy as np
 
@@ -18,7 +18,7 @@ from include.marc.batch import LEADER, Batch
 from include.marc.charsets import NAMES
 from include.marc.compare import compare
 from include.marc.mapping import ColumnMapping
-from include.marc.progress import Bar, shown
+from include.marc.progress import Counted, shown
 from include.marc.source import is_xml, opened
 from include.marc.told import Told, words
 from include.marc.write import Written, line
@@ -33,13 +33,14 @@ WELL, LOOK, FAILED = 0, 1, 2
 def reading(asked: Namespace, told: Told, fields: frozenset[str] | None = None) -> Iterator[Iterator[Batch]]:
     """The batches of the file that was asked for, counted in `told`, with a progress bar; what is set aside goes where that was asked."""
     with ExitStack() as stack:
-        bar = stack.enter_context(shown(asked.file, quiet=asked.quiet))
+        file = stack.enter_context(Counted(asked.file))
+        tell = stack.enter_context(shown(asked.file.name, quiet=asked.quiet))
         aside = stack.enter_context(asked.set_aside.open("wb")) if asked.set_aside else None
-        yield told.over(bar.over(_batches(bar, asked, fields)), aside)
+        yield told.over(file.over(_batches(file, asked, fields), tell), aside)
 
 
-def _batches(bar: Bar, asked: Namespace, fields: frozenset[str] | None) -> Iterator[Batch]:
-    with opened(bar.stream) as members:
+def _batches(file: Counted, asked: Namespace, fields: frozenset[str] | None) -> Iterator[Batch]:
+    with opened(cast(BinaryIO, file)) as members:
         for member in members:
             if is_xml(member.stream):
                 yield from marcxml.scan(member.stream, family=asked.format, fields=fields, where=asked.file.name)
@@ -155,7 +156,8 @@ def check(asked: Namespace) -> int:
 
 def diff(asked: Namespace) -> int:
     """Two exports."""
-    found = compare(asked.file, asked.new, family=asked.format, charset=asked.charset, ignored=asked.ignore)
+    with shown("both files", quiet=asked.quiet) as tell:
+        found = compare(asked.file, asked.new, family=asked.format, charset=asked.charset, ignored=asked.ignore, tell=tell)
     tables = (("+", found.added), ("-", found.deleted), ("~", found.changed))
     if asked.table:
         with asked.table.open("w", encoding="utf-8", newline="") as file:

@@ -19,7 +19,6 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
-from include.engine import yamls
 from include.engine.errors import SettingsError
 from include.marc import holdings
 from include.marc.steps import Step, step
@@ -100,6 +99,8 @@ def load(name: str, folder: Path = BINDINGS) -> ColumnMapping:
     if not file.is_file():
         known = ", ".join(sorted(path.stem for path in folder.glob("*.yaml")))
         raise SettingsError(f"there is no MARC mapping {name}", where=file.name, do=f"There are: {known}.")
+    from include.engine import yamls  # not above: who gives a spec of their own needs none
+
     content = yamls.load(file.read_text(encoding="utf-8"))
     maps = content.pop("maps", {})
     return parse(file.name, content, maps)

@@ -1,17 +1,22 @@
-"""A progress bar for whoever waits at a terminal: how much of the file is read, how many records, how long it will take."""
+"""A progress bar for whoever waits at a terminal: how much is read, how many records, how long it will take."""
 
 from __future__ import annotations
 
 import io
-from collections.abc import Iterable, Iterator
+import sys
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import BinaryIO, cast
-
-from rich.console import Console
-from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
+from threading import Lock
 
 from include.marc.batch import Batch
+
+#: Told how much is done, from 0 to 1, and how many records that were.
+Tell = Callable[[float, int], None]
+
+
+def nobody(share: float, records: int) -> None:
+    """Where nobody looks."""
 
 
 class Counted(io.FileIO):
@@ -26,34 +31,40 @@ class Counted(io.FileIO):
         """How much of it, from 0 to 1."""
         return self.tell() / self.size if self.size and not self.closed else 1.0
 
-
-class Bar:
-    """Shows on the error stream, and only at a terminal."""
-
-    def __init__(self, bar: Progress, task: TaskID, file: Counted) -> None:
-        self._bar, self._task, self.file = bar, task, file
-        self.records = 0
-
-    @property
-    def stream(self) -> BinaryIO:
-        """What readers read from."""
-        return cast(BinaryIO, self.file)
-
-    def over(self, batches: Iterable[Batch]) -> Iterator[Batch]:
-        """The batches, counted as they go by."""
+    def over(self, batches: Iterable[Batch], tell: Tell) -> Iterator[Batch]:
+        """The batches that are read from it, told of as they go by."""
+        records = 0
         for batch in batches:
-            self.records += len(batch) + batch.aside.num_rows
-            self._bar.update(self._task, completed=self.file.share, records=f"{self.records:,}")
+            records += len(batch) + batch.aside.num_rows
+            tell(self.share, records)
             yield batch
 
 
+class Together:
+    """Several files that are read at once, of `size` bytes in all."""
+
+    def __init__(self, size: int, tell: Tell) -> None:
+        self._size, self._tell, self._lock = max(size, 1), tell, Lock()
+        self._bytes = self._records = 0
+
+    def add(self, batch: Batch) -> None:
+        """A batch of any of them."""
+        with self._lock:
+            self._bytes += int(batch.length.sum())
+            self._records += len(batch) + batch.aside.num_rows
+            self._tell(min(self._bytes / self._size, 1.0), self._records)
+
+
 @contextmanager
-def shown(path: Path, *, quiet: bool = False) -> Iterator[Bar]:
-    """A bar over the reading of one file. Raises OSError where it cannot be read."""
-    console = Console(stderr=True)
+def shown(words: str, *, quiet: bool = False) -> Iterator[Tell]:
+    """A bar on the error stream, if that is a terminal."""
+    if quiet or not sys.stderr.isatty():
+        yield nobody
+        return
+    from rich.console import Console  # not above: it takes a quarter of the time in which a command starts
+    from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+
     columns = (TextColumn("{task.description}"), BarColumn(), TextColumn("{task.percentage:>3.0f} %  {task.fields[records]} records"))
-    with (
-        Counted(path) as file,
-        Progress(*columns, TimeRemainingColumn(), console=console, disable=quiet or not console.is_terminal, transient=True) as bar,
-    ):
-        yield Bar(bar, bar.add_task(path.name, total=1.0, records="0"), file)
+    with Progress(*columns, TimeRemainingColumn(), console=Console(stderr=True), transient=True) as bar:
+        task = bar.add_task(words, total=1.0, records="0")
+        yield lambda share, records: bar.update(task, completed=share, records=f"{records:,}")

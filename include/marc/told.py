@@ -7,7 +7,6 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import BinaryIO
 
-from include.engine.reasons import reason
 from include.marc.batch import Batch, Outcome
 
 REPAIRED, ASIDE = "repaired", "set aside"
@@ -74,4 +73,6 @@ class Told:
 
 def words(code: str) -> str:
     """What a reason code means, with the code."""
+    from include.engine.reasons import reason  # not above: a file in which all is well needs no words
+
     return f"{reason(code).text['en']} ({code})"

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import csv
 import gzip
 import os
+import pty
 import subprocess
 import sys
 from pathlib import Path
@@ -115,3 +117,20 @@ def test_lines_go_to_whoever_reads_them_and_may_stop(tmp_path: Path) -> None:
     assert running.stdout.readline().startswith(b"LDR ")
     running.stdout.close()
     assert running.wait(30) == 0
+
+
+@pytest.mark.parametrize("command", ["check", "diff"])
+def test_whoever_waits_at_a_terminal_sees_how_far_it_is(command: str, good: str) -> None:
+    ours, theirs = pty.openpty()
+    arguments = [sys.executable, "-m", "include.marc", command, *[good] * (1 + (command == "diff"))]
+    around = os.environ | {"PYTHONPATH": str(Path(__file__).parents[2]), "TERM": "xterm"}
+    running = subprocess.Popen(arguments, stdout=subprocess.DEVNULL, stderr=theirs, env=around)
+    os.close(theirs)
+    shown = b""
+    with contextlib.suppress(OSError):  # which is how a terminal ends
+        while part := os.read(ours, 1 << 16):
+            shown += part
+    os.close(ours)
+    assert running.wait(60) == 0
+    assert b"100 %" in shown
+    assert f"{4 if command == 'diff' else 2} records".encode() in shown

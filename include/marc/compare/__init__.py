@@ -22,6 +22,7 @@ from include.marc.compare.differences import differing
 from include.marc.compare.export import Export
 from include.marc.compare.pairs import pair
 from include.marc.compare.rows import Rows, Shelf, in_order
+from include.marc.progress import Tell, Together, nobody
 
 #: Bytes of an export for each part of its rows, and so many parts at most. Of records of a kilobyte a part has some ten thousand; of the smallest, 200,000.
 PART, MOST_PARTS = 16 << 20, 1_000
@@ -68,8 +69,10 @@ class Comparison:
     aside_new: int
 
 
-def compare(old: Path, new: Path, *, family: Family = "marc21", charset: str = "declared", ignored: Collection[str] = ()) -> Comparison:
-    """Compare two files of MARC (ISO 2709 or XML, bare or packed). `ignored`: tags whose changes are none, such as 005.
+def compare(
+    old: Path, new: Path, *, family: Family = "marc21", charset: str = "declared", ignored: Collection[str] = (), tell: Tell = nobody
+) -> Comparison:
+    """Compare two files of MARC (ISO 2709 or XML, bare or packed). `ignored`: tags whose changes are none, such as 005. `tell`: how far it is.
 
     Where one side is XML, all of each record is compared, not its bytes. Memory grows with what differs, not with the files: of each record some
     sixty bytes lie in a temporary folder, in parts. Raises OSError and Refused for files that cannot be read.
@@ -81,7 +84,8 @@ def compare(old: Path, new: Path, *, family: Family = "marc21", charset: str = "
         ours, theirs = (stack.enter_context(closing(Shelf(_made(folder / side), parts))) for side in ("old-rows", "new-rows"))
         by_content = one.is_xml or other.is_xml
         pool = stack.enter_context(ThreadPoolExecutor(2, "compare"))
-        aside = list(pool.map(lambda export, shelf: export.onto(shelf, by_content), (one, other), (ours, theirs)))
+        progress = Together(one.size + other.size, tell)
+        aside = list(pool.map(lambda export, shelf: export.onto(shelf, by_content, progress), (one, other), (ours, theirs)))
         compared = _Parts(one, other, ours, theirs, frozenset(ignored))
         found = list(pool.map(compared.part, range(parts)))
         added, deleted, before, after = (

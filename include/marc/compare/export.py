@@ -17,6 +17,7 @@ from include.marc.batch import Batch, Bools, Family, Tags
 from include.marc.compare.content import content_digests
 from include.marc.compare.differences import Fields, fields, together
 from include.marc.compare.rows import FIELDS, Rows, Shelf
+from include.marc.progress import Together
 from include.marc.source import is_xml, opened
 
 
@@ -63,12 +64,13 @@ class Export:
         """Bytes of all files."""
         return sum(file.stat().st_size for file in self.files)
 
-    def onto(self, shelf: Shelf, by_content: bool) -> int:
+    def onto(self, shelf: Shelf, by_content: bool, progress: Together) -> int:
         """Put all records on the shelf; their digests are of what they say, or of their bytes. Returns how many could not be read."""
         aside = 0
         for member, file in enumerate(self.files):
             for batch in self._batches(file, by_content):
                 shelf.add(batch, member)
+                progress.add(batch)
                 aside += batch.aside.num_rows
         shelf.flush()
         return aside

@@ -59,7 +59,7 @@ class Shelf:
         rows["digest"], rows["member"], rows["number"] = batch.digest, member, batch.number
         rows["offset"], rows["length"] = batch.offset, batch.length
         rows["text"], rows["size"] = offsets[:-1] - offsets[0] + self._said, np.minimum(np.diff(offsets), LONGEST)
-        self._words.write(data[offsets[0] : offsets[-1]])
+        self._words.write(data[offsets[0] : offsets[-1]].data)
         self._said += int(offsets[-1] - offsets[0])
         self._gathered.append(rows)
         self._count += len(rows)

@@ -6,13 +6,13 @@ import re
 from collections.abc import Iterable
 from dataclasses import replace
 from typing import BinaryIO, Literal
-from xml.sax.saxutils import quoteattr
 
 import numpy as np
 import pyarrow as pa
 
 from include.marc.batch import LEADER, Batch, Family
 from include.marc.charsets import NAMES
+from include.marc.record import quoteattr
 from include.marc.write.rows import Row, Written, data_of, dressed, patched, rows_with
 
 Form = Literal["marcxml", "marcxchange"]
