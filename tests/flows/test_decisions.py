@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 import pytest
 
@@ -11,6 +12,7 @@ from include.engine.delivery import Delivery, State
 from include.engine.errors import Refused, WrongState
 from include.engine.ledger import audit, deliveries, quarantined
 from include.engine.ledger.quarantined import Fate, Quarantined
+from include.engine.quarantine import mend as mending
 from include.engine.quarantine.decide import discard, note_of, replay_one, replay_reason, reveal
 from include.engine.quarantine.look import head, look
 from include.engine.quarantine.mend import mend, mendable
@@ -32,6 +34,10 @@ def delivered(house: House) -> Delivery:
 
 def aside(house: House, delivery: Delivery, reason: str | None = None) -> list[Quarantined]:
     return quarantined.find(house.engine.ledger, delivery_id=delivery.id, reason=reason)
+
+
+def landed(house: House) -> list[Path]:
+    return sorted(one for one in (house.engine.home / "landing").rglob("*") if one.is_file())
 
 
 def actions(house: House) -> list[tuple[str, str]]:
@@ -156,6 +162,30 @@ def test_a_record_on_its_way_again_is_not_discarded_meanwhile(library: House) ->
         library.run(claimed[0].id)
     assert discard(library.engine, other.id, who="ida", note="never").state == Fate.DISCARDED
     assert aside(library, delivery)[2].state == Fate.REPLAYED
+
+
+def test_a_record_left_out_while_somebody_mends_it_stays_left_out(library: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    delivery = delivered(library)
+    row = aside(library, delivery)[0]
+    landing, kept = mending.land_bytes, landed(library)
+
+    def meanwhile(*args, **kwargs):
+        discard(library.engine, row.id, who="bo", note="never")
+        return landing(*args, **kwargs)
+
+    monkeypatch.setattr(mending, "land_bytes", meanwhile)
+    with pytest.raises(WrongState, match="RECORD_DECIDED"):
+        mend(library.engine, row.id, csv(ITEMS, [GOOD[0]]), who="ida")
+    assert deliveries.find(library.engine.ledger, origin=delivery.id) == []
+    assert aside(library, delivery)[0].state == Fate.DISCARDED
+    assert landed(library) == kept != [], "the bytes that were not needed are gone"
+
+
+def test_a_record_of_a_partner_whose_settings_have_a_mistake_can_be_looked_at_and_not_mended(library: House) -> None:
+    delivery = delivered(library)
+    (library.engine.partners_folder / f"{delivery.partner}.yaml").write_text("name: [")
+    assert look(library.engine, aside(library, delivery)[0].id).whole
+    assert not mendable(library.engine, delivery)
 
 
 def test_a_look_at_what_is_masked_is_audited_with_its_reason(library: House) -> None:

@@ -5,8 +5,6 @@ Each may be asked for twice (a double click, a form sent again) and happens once
 
 from __future__ import annotations
 
-import sqlalchemy as sa
-
 from include.engine.delivery import IN_FLIGHT, Delivery, State
 from include.engine.engine import Engine
 from include.engine.errors import WrongState
@@ -40,10 +38,12 @@ def discard(engine: Engine, id: int, *, who: str, note: str) -> Quarantined:
     """
     said = note_of(note)
     with engine.ledger.begin() as tx:
-        row = _locked(engine, id, tx)
+        engine.ledger.lock(tx, f"quarantined {id}")  # as mend does
+        engine.ledger.lock(tx, f"replay {quarantined.get(engine.ledger, id, tx=tx).delivery_id}")  # as replay does
+        row = quarantined.get(engine.ledger, id, tx=tx)
         if row.state == Fate.DISCARDED:
             return row
-        _open(row)
+        undecided(row)
         on_its_way = deliveries.find(engine.ledger, origin=row.delivery_id, states={State.SEEN, *IN_FLIGHT}, tx=tx)
         if made := next((one for one in on_its_way if concerns(one, row)), None):
             raise WrongState(
@@ -57,14 +57,14 @@ def discard(engine: Engine, id: int, *, who: str, note: str) -> Quarantined:
 def replay_one(engine: Engine, id: int, *, who: str) -> Delivery:
     """The record again, from its delivery's kept bytes, with today's settings and contract."""
     row = quarantined.get(engine.ledger, id)
-    _open(row)
+    undecided(row)
     return replay(engine, row.delivery_id, record=row.record, member=row.member, who=who)
 
 
 def replay_reason(engine: Engine, id: int, *, who: str) -> Delivery:
     """Every record of the same delivery that was set aside for the same reason."""
     row = quarantined.get(engine.ledger, id)
-    _open(row)
+    undecided(row)
     return replay(engine, row.delivery_id, reason=row.reason, who=who)
 
 
@@ -78,12 +78,8 @@ def concerns(made: Delivery, row: Quarantined) -> bool:
     return bool(asked.get("reason", row.reason) == row.reason)
 
 
-def _locked(engine: Engine, id: int, tx: sa.Connection) -> Quarantined:
-    engine.ledger.lock(tx, f"quarantined {id}")
-    return quarantined.get(engine.ledger, id, tx=tx)
-
-
-def _open(row: Quarantined) -> None:
+def undecided(row: Quarantined) -> None:
+    """WrongState RECORD_DECIDED when somebody has decided about the record."""
     if row.state != Fate.OPEN:
         raise WrongState(
             f"this record is {row.state} already.", where=row.delivery_id, do="Look at what became of it.", code="RECORD_DECIDED"

@@ -6,15 +6,17 @@ import hashlib
 from dataclasses import asdict
 from pathlib import Path
 
+import sqlalchemy as sa
+
 from include.engine import clock
 from include.engine.crypto.keys import DataKey
 from include.engine.delivery import IN_FLIGHT, Delivery, NewDelivery, State, delivery_id
 from include.engine.engine import Engine
-from include.engine.errors import WrongState
+from include.engine.errors import BinderyError, WrongState
 from include.engine.inbound.work import KEY
 from include.engine.ledger import audit, deliveries, quarantined
-from include.engine.ledger.quarantined import Fate
 from include.engine.partner.settings import InboxFlow
+from include.engine.quarantine.decide import undecided
 from include.engine.storage.landing import land_bytes
 from include.engine.storage.uri import Location, parse
 
@@ -29,11 +31,10 @@ def mend(engine: Engine, id: int, content: bytes, *, who: str) -> Delivery:
     row = quarantined.get(engine.ledger, id)
     origin = deliveries.get(engine.ledger, row.delivery_id)
     _may_be_mended(engine, origin)
-    before = _under_way(engine, id, origin)
+    before = _under_way(engine, id, origin, None)
     if before is not None:
         return before
-    if row.state != Fate.OPEN:
-        raise WrongState(f"this record is {row.state} already.", where=origin.id, do="Look at what became of it.", code="RECORD_DECIDED")
+    undecided(row)
     now = clock.now()
     new_id = delivery_id(origin.partner, origin.table, now, origin.path or "", len(content), 0, salt=f"mended {id} {now.isoformat()}")
     landed = land_bytes(iter([content]), root=engine.home / "landing" / origin.partner / new_id, key=_key(engine, origin, new_id))
@@ -53,22 +54,27 @@ def mend(engine: Engine, id: int, content: bytes, *, who: str) -> Delivery:
         after_block=origin.after_block,
         facts={"landed": {**asdict(landed), "uri": str(Location("file", "", str(inside)))}, "mended": {"quarantined": id, "who": who}},
     )
-    with engine.ledger.begin() as tx:
-        engine.ledger.lock(tx, f"quarantined {id}")
-        if (before := _under_way(engine, id, origin)) is None:
+    made = None
+    try:
+        with engine.ledger.begin() as tx:
+            engine.ledger.lock(tx, f"quarantined {id}")
+            if (before := _under_way(engine, id, origin, tx)) is not None:
+                return before
+            undecided(quarantined.get(engine.ledger, id, tx=tx))  # somebody may have decided while the bytes were written
             made = deliveries.see(engine.ledger, new, tx=tx)
             facts = {"quarantined": id, "delivery": made.id, "sha256": hashlib.sha256(content).hexdigest()}
             audit.record(engine.ledger, who, "mend", origin.id, facts, tx=tx)
             return made
-    parse(new.facts["landed"]["uri"]).local(engine.home).unlink(missing_ok=True)
-    return before
+    finally:
+        if made is None:
+            parse(new.facts["landed"]["uri"]).local(engine.home).unlink(missing_ok=True)
 
 
 def mendable(engine: Engine, origin: Delivery) -> bool:
-    """Whether a record of this delivery can be mended here: it came as a file, and the rest of it was taken in."""
+    """Whether a record of this delivery can be mended here: it came as a file, the rest of it was taken in, and its partner's YAML is right."""
     try:
         _may_be_mended(engine, origin)
-    except WrongState:
+    except BinderyError:
         return False
     return True
 
@@ -82,8 +88,8 @@ def _may_be_mended(engine: Engine, origin: Delivery) -> None:
         )  # fmt: skip
 
 
-def _under_way(engine: Engine, id: int, origin: Delivery) -> Delivery | None:
-    found = deliveries.find(engine.ledger, origin=origin.id, states={State.SEEN, *IN_FLIGHT})
+def _under_way(engine: Engine, id: int, origin: Delivery, tx: sa.Connection | None) -> Delivery | None:
+    found = deliveries.find(engine.ledger, origin=origin.id, states={State.SEEN, *IN_FLIGHT}, tx=tx)
     return next((one for one in found if one.facts.get("mended", {}).get("quarantined") == id), None)
 
 
