@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import os
 import sys
+import time
 import unicodedata
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -76,7 +77,7 @@ def test_a_link_a_pipe_and_a_name_with_a_line_break_are_refused_and_their_neighb
     assert code_of(lambda: store.open_read("link.csv")) == "FILE_IS_LINK"
     assert code_of(lambda: store.open_read("pipe.csv")) == "FILE_NOT_REGULAR"
     assert code_of(lambda: store.open_read("two\nlines.csv")) == "FILE_NAME_UNSAFE"
-    assert time.monotonic() - started < 2, "nothing waits for a pipe's writer"
+    assert time.monotonic() - started < 60, "nothing waits for a pipe's writer, who never comes"
     assert shown("two\nlines.csv") == "two\\x0alines.csv"
 
 
