@@ -6,8 +6,10 @@ The settings are those that Koha's SIP accounts and Evergreen's have gathered ov
 from __future__ import annotations
 
 import re
+from decimal import Decimal
 from functools import cache
 from pathlib import Path
+from string import Formatter
 from typing import Annotated, Literal, Self
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
@@ -18,15 +20,55 @@ from include.engine.errors import SettingsError
 
 FOLDER = Path(__file__).parent / "profiles"
 
+LONGEST_PATTERN = 200
+_WIDE = re.compile(r"[0-9]{4}")
+_REPEATED_REPEAT = re.compile(r"[+*}]\)+[+*{]")
+
 
 def _codec(name: str) -> str:
-    "".encode(name)  # LookupError becomes pydantic's message
+    try:
+        "".encode(name)
+    except LookupError:
+        raise ValueError(f"{name!r} is no encoding; such as utf-8, latin-1, cp850") from None
     return name
 
 
 def _pattern(text: str) -> str:
-    re.compile(text)
+    if len(text) > LONGEST_PATTERN:
+        raise ValueError(f"a pattern has at most {LONGEST_PATTERN} characters")
+    if _REPEATED_REPEAT.search(text):
+        raise ValueError("a repetition of a repetition may take for ever; write it as one, such as [a-z ]+")
+    try:
+        re.compile(text)
+    except (re.error, OverflowError, RecursionError) as error:
+        raise ValueError(f"it is no regular expression: {error}; \\ before a character takes its meaning away") from None
     return text
+
+
+def _rewriting(pair: tuple[str, str]) -> tuple[str, str]:
+    pattern, replacement = pair
+    try:
+        re.sub(pattern, replacement, "")
+    except (re.error, IndexError) as error:
+        raise ValueError(f"what stands in its place cannot be used: {error}; \\1 is what the first pair of parentheses found") from None
+    return pair
+
+
+def _template(**sample: object) -> AfterValidator:
+    """A template of the names in `sample`, and of nothing else: one that cannot be filled is no matter for a patron who waits."""
+
+    def checked(text: str) -> str:
+        known = ", ".join(f"{{{name}}}" for name in sample)
+        try:
+            parts = [(name, spec or "") for _, name, spec, _ in Formatter().parse(text) if name is not None]
+            if any(name not in sample or "{" in spec or _WIDE.search(spec) for name, spec in parts):
+                raise ValueError(f"there are {known}")
+            text.format(**sample)
+        except (ValueError, IndexError, KeyError) as error:
+            raise ValueError(f"the template cannot be filled: {error}; it holds text and {known}") from None
+        return text
+
+    return AfterValidator(checked)
 
 
 def _code(text: str) -> str:
@@ -37,6 +79,10 @@ def _code(text: str) -> str:
 
 Code = Annotated[str, AfterValidator(_code)]
 Pattern = Annotated[str, AfterValidator(_pattern)]
+Named = Annotated[str, _template(name="", category="", home_library="")]
+Owed = Annotated[str, _template(title="", amount=Decimal(1), currency="", kind="", fee="")]
+Custom = Annotated[str, _template(name="", category="", home_library="", title="", material="")]
+Rewriting = Annotated[tuple[Pattern, str], AfterValidator(_rewriting)]
 
 
 class Shape(BaseModel):
@@ -59,14 +105,14 @@ class Output(Shape):
 
     hidden: frozenset[Code] = Field(frozenset(), description="fields that are never sent")
     allowed: frozenset[Code] | None = Field(None, description="the only fields that are sent beside the required ones")
-    name: str = Field("{name}", description="AE, the patron's name")
-    fee_line: str = Field("{title} {amount} {currency}", description="AV, one for each fee")
-    hold_name: str = Field("{name}", description="DA, whom a returned item waits for")
-    custom: dict[Code, str] = Field(default_factory=dict, description="fields of the site's own, such as {XC: '{category}'}")
+    name: Named = Field("{name}", description="AE, the patron's name")
+    fee_line: Owed = Field("{title} {amount} {currency}", description="AV, one for each fee")
+    hold_name: Named = Field("{name}", description="DA, whom a returned item waits for")
+    custom: dict[Code, Custom] = Field(default_factory=dict, description="fields of the site's own, such as {XC: '{category}'}")
     collection: Literal["material", "location", "owner", "none"] = Field("material", description="what CR tells of an item")
     birth_date: bool = Field(False, description="whether PB tells the patron's birth date")
     due_format: str | None = Field(None, description="strftime for AH; the date of SIP2 itself where nothing is said")
-    rewrite: tuple[tuple[Pattern, str], ...] = Field((), description="screen messages: pattern and what stands in its place")
+    rewrite: tuple[Rewriting, ...] = Field((), description="screen messages: pattern and what stands in its place")
     print_lines: bool = Field(False, description="whether AG repeats the screen message for the printer")
 
 
@@ -119,22 +165,12 @@ class Profile(Shape):
     retries: Annotated[int, Field(ge=0, le=999)] = 3
 
     @model_validator(mode="after")
-    def _templates_can_be_filled(self) -> Self:
-        for template in (self.output.name, self.output.fee_line, self.output.hold_name, *self.output.custom.values()):
-            try:
-                template.format_map(_Anything())
-            except (ValueError, IndexError) as error:
-                raise ValueError(f"the template {template!r} cannot be filled: {error}") from error
+    def _fits_the_protocol(self) -> Self:
         if unknown := self.policy.messages - MESSAGES.keys():
             raise ValueError(f"no messages of SIP2: {', '.join(sorted(unknown))}")
         if clash := self.output.custom.keys() & {code for code, field in FIELDS.items() if not field.extension}:
             raise ValueError(f"fields of the protocol cannot be a site's own: {', '.join(sorted(clash))}")
         return self
-
-
-class _Anything(dict[str, str]):
-    def __missing__(self, key: str) -> str:
-        return key
 
 
 @cache

@@ -15,6 +15,7 @@ from pydantic import BaseModel, ValidationError
 from yaml.constructor import ConstructorError
 from yaml.reader import ReaderError
 
+from include.engine import mistakes
 from include.engine.errors import SettingsError
 
 Model = TypeVar("Model", bound=BaseModel)
@@ -67,10 +68,16 @@ def load(text: str) -> Any:
 
 
 def settings(model: type[Model], path: Path, called: str) -> Model:
-    """A settings file as its model; an empty file is all defaults. SettingsError says what of `called` ("the doors") cannot be used."""
+    """A settings file as its model; an empty file is all defaults. SettingsError says what of `called` ("the doors") cannot be used, and where."""
+    node: yaml.Node | None = None
     try:
-        return model.model_validate(load(path.read_text(encoding="utf-8")) or {})
-    except (NotYaml, ValidationError, OSError, UnicodeDecodeError, LookupError) as error:
+        node, content = read(path.read_text(encoding="utf-8"))
+        return model.model_validate({} if content is None else content)
+    except ValidationError as error:
+        found = sorted(set(mistakes.found(error, mistakes.lines_of(node), model)))
+        told = "; ".join(f"line {line}: {message}" for line, message in found)
+        raise SettingsError(f"{called} cannot be used: {told}", where=str(path), do="Mend the file.") from None
+    except (NotYaml, OSError, UnicodeDecodeError, LookupError) as error:
         raise SettingsError(f"{called} cannot be used: {error}", where=str(path), do="Mend the file.") from error
 
 

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
-import yaml
 from pydantic import BaseModel, ValidationError
 
-from include.engine import yamls
+from include.engine import mistakes, yamls
 from include.engine.partner.settings import FlowSettings, Partner
 
 FlowModels = Mapping[str, type[FlowSettings]]
@@ -64,25 +62,30 @@ def load_partner(file: Path, flows: FlowModels) -> Partner | list[Mistake]:
         return [Mistake(name, file.name, error.line, f"not YAML: {error.problem}")]
     if node is None or not isinstance(content, dict):
         return [Mistake(name, file.name, 1, "a partner's file is a mapping that begins with 'name:'")]
-    lines = dict(_lines(node, ()))
+    lines = mistakes.lines_of(node)
     content["id"] = name
-    mistakes: list[Mistake] = []
+    wrong: list[Mistake] = []
+
+    def note(error: ValidationError, model: type[BaseModel], prefix: tuple[Any, ...]) -> None:
+        wrong.extend(Mistake(name, file.name, line, message) for line, message in mistakes.found(error, lines, model, prefix))
+
     raw_flows = content.get("flows") or {}
     shaped: dict[str, FlowSettings] = {}
     for flow, settings in raw_flows.items() if isinstance(raw_flows, dict) else ():
         model = flows.get(flow)
         if model is None:
-            mistakes.append(Mistake(name, file.name, _line(lines, ("flows", flow)), f"{flow!r} is no flow; there are: {_list(flows)}"))
+            line = mistakes.line_of(lines, ("flows", flow))
+            wrong.append(Mistake(name, file.name, line, f"{flow!r} is no flow; there are: {mistakes.listed(flows)}"))
             continue
         try:
             shaped[flow] = model.model_validate(settings)
         except ValidationError as error:
-            mistakes.extend(_mistakes(name, file.name, error, lines, ("flows", flow), model))
+            note(error, model, ("flows", flow))
     try:
         partner = Partner.model_validate({**content, "flows": shaped if isinstance(raw_flows, dict) else raw_flows})
     except ValidationError as error:
-        mistakes.extend(_mistakes(name, file.name, error, lines, (), Partner))
-    return sorted(mistakes, key=lambda mistake: mistake.line) if mistakes else partner
+        note(error, Partner, ())
+    return sorted(wrong, key=lambda mistake: mistake.line) if wrong else partner
 
 
 def schema(flows: FlowModels) -> dict[str, Any]:
@@ -98,61 +101,3 @@ def schema(flows: FlowModels) -> dict[str, Any]:
     whole["properties"].pop("id")
     whole["required"] = [name for name in whole["required"] if name != "id"]
     return {"$schema": "https://json-schema.org/draft/2020-12/schema", **whole}
-
-
-def _mistakes(
-    partner: str, file: str, error: ValidationError, lines: dict[tuple[Any, ...], int], prefix: tuple[Any, ...], model: type[BaseModel]
-) -> Iterator[Mistake]:
-    for problem in error.errors(include_url=False):
-        place = (*prefix, *problem["loc"])
-        path = ".".join(str(part) for part in place)
-        message = problem["msg"].removeprefix("Value error, ")
-        if problem["type"] == "extra_forbidden":
-            allowed = _names(model, problem["loc"][:-1])
-            near = get_close_matches(str(problem["loc"][-1]), allowed, 1)
-            message = f"is not known here{f'; did you mean {near[0]!r}?' if near else ''} allowed: {_list(allowed)}"
-        elif problem["type"] == "missing":
-            message = "is missing"
-        yield Mistake(partner, file, _line(lines, place), f"{path}: {message}" if path else message)
-
-
-def _names(model: type[BaseModel], loc: tuple[Any, ...]) -> list[str]:
-    """The field names allowed at `loc`: follows models, and the models inside tuples and unions."""
-    current: Any = model
-    for part in loc:
-        if isinstance(part, int):
-            continue
-        info = current.model_fields.get(part) if isinstance(current, type) and issubclass(current, BaseModel) else None
-        if info is None:
-            return []
-        current = next(iter(_models(info.annotation)), None)
-    return list(current.model_fields) if isinstance(current, type) and issubclass(current, BaseModel) else []
-
-
-def _models(annotation: Any) -> Iterator[type[BaseModel]]:
-    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
-        yield annotation
-    for inner in getattr(annotation, "__args__", ()) or getattr(getattr(annotation, "__origin__", None), "__args__", ()):
-        yield from _models(inner)
-
-
-def _lines(node: yaml.Node, path: tuple[Any, ...]) -> Iterator[tuple[tuple[Any, ...], int]]:
-    yield path, node.start_mark.line + 1
-    if isinstance(node, yaml.MappingNode):
-        for key, value in node.value:
-            yield from _lines(value, (*path, key.value))
-            yield (*path, key.value), key.start_mark.line + 1
-    elif isinstance(node, yaml.SequenceNode):
-        for number, value in enumerate(node.value):
-            yield from _lines(value, (*path, number))
-
-
-def _line(lines: dict[tuple[Any, ...], int], place: tuple[Any, ...]) -> int:
-    """The line of the deepest part of `place` that the file has."""
-    while place not in lines and place:
-        place = place[:-1]
-    return lines.get(place, 1)
-
-
-def _list(names: Any) -> str:
-    return ", ".join(sorted(names)) or "nothing"
