@@ -17,7 +17,7 @@ from include.engine.storage.seen import shown
 from include.engine.storage.warc import Page as Kept
 
 Row = dict[str, Any]
-RECORDS, BYTES = 5_000, 64 << 20
+RECORDS, BYTES = 20_000, 64 << 20
 """So many records, or so many bytes of pages, are bound at once."""
 ROWS = pa.schema(
     [

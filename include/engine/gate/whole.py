@@ -17,6 +17,7 @@ import pyarrow as pa
 from include.engine.ahead import Behind
 from include.engine.contract.arrow import SOURCE_COLUMNS
 from include.engine.contract.model import Contract, Rule
+from include.engine.gate.narrow import CONTENT, content_of
 from include.engine.gate.result import FOUND, NOTHING
 from include.engine.memory import give_back
 from include.engine.reasons import words
@@ -141,8 +142,8 @@ class Whole:
     def _place(self, accepted: pa.RecordBatch, rule: Rule) -> _Places:
         """Key hash, row hash and place of each row. Two keys of five million share a 64-bit hash once in 1.5 million deliveries."""
         key = ", ".join(f'"{name}"' for name in rule.columns)
-        every = ", ".join(f'"{name}"' for name in self._contract.names)
-        sql = f"SELECT hash({key}) AS key, (hash({every}) & 4294967295)::UINTEGER AS row FROM {BATCH}"  # noqa: S608  names of a contract
+        content = CONTENT if CONTENT in accepted.schema.names else content_of(self._contract)
+        sql = f"SELECT hash({key}) AS key, {content} AS row FROM {BATCH}"  # noqa: S608  names of a contract
         hashes = self._connection.execute(sql).fetchnumpy()
         source = {name: _Numbers(numbers) for name, numbers in self._source(accepted).items()}
         return _Places(np.asarray(hashes["key"], np.uint64), np.asarray(hashes["row"], np.uint32), source)

@@ -1,14 +1,16 @@
 """Gate and bind: rows that came in are held against the incoming contract, bound by the connector, and held against the lake's contract.
 
 Two passes over the staged rows, so that a delivery of any size fits: the first gate says which rows go no further, also by what only the whole
-shows (a key that comes twice), and the second pass leaves them out. The next rows are read and bound while Great Expectations judges these.
+shows (a key that comes twice), and the second pass leaves them out. What is bound is written as it comes; the second gate's positions are left
+out by whoever reads it. The next rows are read and bound while Great Expectations judges these, as narrow as its rules need them.
 """
 
 from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -24,12 +26,13 @@ from include.engine.engine import Engine
 from include.engine.errors import Refused
 from include.engine.failpoints import point
 from include.engine.gate.gate import CHUNK, Gate
+from include.engine.gate.narrow import Narrow
 from include.engine.gate.result import Verdict
 from include.engine.inbound.aside import Aside
 from include.engine.inbound.connector import Inbound, Work
 from include.engine.inbound.ending import ending
 from include.engine.inbound.gather import Gather, gathered
-from include.engine.inbound.judging import judge
+from include.engine.inbound.judging import Judging, judge
 from include.engine.inbound.originals import with_originals
 from include.engine.inbound.others import others
 from include.engine.inbound.spared import Spared
@@ -42,6 +45,9 @@ from include.engine.privacy.guard import Guarded, guard
 from include.engine.spool import Spools, open_spool
 
 LATE = "late.json"
+"""Positions of gated rows, by table, that go no further: the lake's gate refused them, or they repeat a key."""
+ENOUGH = 16 << 20
+"""Bytes of staged rows that are bound as they come, and not gathered with others first."""
 
 
 def gate(engine: Engine, delivery_id: str, connector: Inbound) -> Outcome:
@@ -92,7 +98,7 @@ class _Run:
         self.verdicts: list[tuple[str, Contract, Verdict]] = []
         self.out: dict[str, npt.NDArray[np.int64]] = {}  # positions of staged rows that the first gate did not let through
         self.tables: dict[str, int] = {}
-        self.late: dict[str, list[int]] = {}  # positions of gated rows that turned out to repeat a key, by table
+        self.late: dict[str, list[int]] = {}  # positions of gated rows that go no further, by table
         self.own = 0  # source records that the gates set aside: rows of the delivery's own table
         self.derived: Counter[str] = Counter()  # rows of other tables that were set aside, such as items inside a bibliographic record
         self.warnings: Counter[str] = Counter(delivery.facts.get("read_warnings", {}))
@@ -137,56 +143,56 @@ class _Run:
             self._decide("incoming", contract, self._judge(contract).verdict(set_aside_before=self.read_aside), own, self.read_aside)
         for table in self.rows:
             contract = self.engine.contract(self.connector.incoming(table))
-            gate = self._judge(contract)
-            out, start = [np.empty(0, np.int64)], 0
-            with open_spool(self.staged / f"{table}.staged", self.key) as reader, ahead(gathered(reader, CHUNK)) as batches:
+            judging, narrow = Judging(self._judge(contract)), Narrow(contract, self.spared.own)
+            with (
+                open_spool(self.staged / f"{table}.staged", self.key) as reader,
+                ahead(gathered(map(narrow.of, reader), CHUNK)) as batches,
+            ):
                 for batch in batches:
-                    split = gate.split(batch)
-                    out.append(start + split.positions)
-                    start += batch.num_rows
+                    split = judging.split(batch)
                     self._set_aside(table, split.set_aside)
-                    self.spared.came(table, batch, split.positions)
+                    self.spared.came(table, batch, split.positions, reader.schema)
                     point("gate.split")
             before = self.read_aside if table == self.delivery.table else 0
-            late = self._decide("incoming", contract, gate.verdict(set_aside_before=before), table, before)
-            self.out[table] = _both(np.concatenate(out), late, start)
+            late = self._decide("incoming", contract, judging.gate.verdict(set_aside_before=before), table, before)
+            self.out[table] = judging.refused(late)
 
     def lake(self) -> None:
-        """Bind what was accepted, second gate, brakes: staged -> gated."""
-        judges: dict[str, tuple[Contract, Gate]] = {}
+        """Bind what was accepted, second gate, brakes: staged -> gated. What the gate refuses is among the gated rows, and `late` names it."""
+        judges: dict[str, Judging] = {}
         with Spools(self.folder, "gated", self.key) as gated, ahead(self._guarded()) as guarded:
-            for source, bound_table, batch in self._gathered(guarded):
+            for source, bound_table, batch in self._gathered(guarded, gated):
                 if bound_table not in judges:
-                    contract = self.engine.contract(bound_table)
-                    judges[bound_table] = contract, self._judge(contract)
-                split = judges[bound_table][1].split(batch)
+                    judges[bound_table] = Judging(self._judge(self.engine.contract(bound_table)))
+                split = judges[bound_table].split(batch)
                 self._set_aside(source, split.set_aside, own=bound_table == self.delivery.table)
                 self.spared.bound(bound_table, pa.table(batch).take(pa.array(split.positions)))
-                gated.write(bound_table, split.accepted)
             self.tables = gated.rows
-        for table, (contract, gate) in judges.items():
-            positions = self._decide("lake", contract, gate.verdict(), table)
+        for table, judging in judges.items():
+            positions = judging.refused(self._decide("lake", judging.gate.contract, judging.gate.verdict(), table))
             self.late[table] = positions.tolist()
-            if table in self.tables:
-                self.tables[table] -= len(positions)
+            self.tables[table] -= len(positions)
         self.folder.mkdir(parents=True, exist_ok=True)  # nothing was written yet where nothing was accepted
         (self.folder / LATE).write_text(json.dumps(self.late))
         self.spared.bind()
 
-    def _gathered(self, guarded: Iterator[tuple[str, str, Guarded, dict[str, int]]]) -> Iterator[tuple[str, str, pa.RecordBatch]]:
-        """(source table, bound table, rows): what the guard let through, a bound table's rows in batches of even size."""
-        waiting: dict[tuple[str, str], Gather] = {}
-        for source, bound_table, found, warned in guarded:
-            self.warnings.update(warned)
-            self._set_aside(source, found.set_aside, own=bound_table == self.delivery.table)
-            self.spared.bound(bound_table, found.kept_back)
-            gather = waiting.setdefault((source, bound_table), Gather(CHUNK))
-            for rows in found.rows.combine_chunks().to_batches():
-                for batch in gather.add(rows):
-                    yield source, bound_table, batch
-        for (source, bound_table), gather in waiting.items():
-            for batch in gather.rest():
-                yield source, bound_table, batch
+    def _gathered(self, guarded: Iterator[_Guarded], gated: Spools) -> Iterator[tuple[str, str, pa.RecordBatch]]:
+        """(source table, bound table, narrow rows): what the guard let through, written as it comes, and for the gate in batches of even size."""
+        waiting: dict[str, Gather] = {}
+        source = ""
+        for one in guarded:
+            self.warnings.update(one.warned)
+            self._set_aside(one.source, one.found.set_aside, own=one.table == self.delivery.table)
+            self.spared.bound(one.table, one.found.kept_back)
+            if one.source != source:
+                yield from _rest(source, waiting)
+                source, waiting = one.source, {}
+            if one.found.rows.num_rows:
+                gated.write(one.table, one.found.rows)
+            for narrow in one.narrow:
+                for batch in waiting.setdefault(one.table, Gather(CHUNK)).add(narrow):
+                    yield source, one.table, batch
+        yield from _rest(source, waiting)
 
     def deletions(self) -> None:
         """What a full export deletes: only that deletes what it does not name. It is held when that is too much."""
@@ -205,15 +211,21 @@ class _Run:
         rows = GatedRows(self.folder, table, self.key, np.asarray(self.late[table], dtype=np.int64))
         return self.engine.lake, self.engine.contract(table), self.delivery.partner, rows.reader
 
-    def _guarded(self) -> Iterator[tuple[str, str, Guarded, dict[str, int]]]:
-        """(source table, bound table, its rows, warnings): bound, and looked through for identity numbers."""
+    def _guarded(self) -> Iterator[_Guarded]:
+        """What is bound, looked through for identity numbers."""
         bind = self.connector.binder(self.work)
+        narrows: dict[str, Narrow] = {}
         # The delivery's own table first: what it brings along (items inside a record) refers to it.
         for table in sorted(self.rows, key=lambda name: name != self.delivery.table):
             with open_spool(self.staged / f"{table}.staged", self.key) as reader:
-                for batch in gathered(without(reader, self.out[table]), CHUNK):
+                for batch in gathered(without(reader, self.out[table]), CHUNK, enough=ENOUGH):
                     for bound in bind(table, batch):
-                        yield table, bound.table, guard(bound.rows, self.engine.contract(bound.table)), dict(bound.warnings)
+                        contract = self.engine.contract(bound.table)
+                        found = guard(bound.rows, contract)
+                        if bound.table not in narrows:
+                            narrows[bound.table] = Narrow(contract, self.spared.own)
+                        narrow = [narrows[bound.table].of(rows) for rows in found.rows.to_batches()]
+                        yield _Guarded(table, bound.table, found, narrow, dict(bound.warnings))
 
     def _judge(self, contract: Contract) -> Gate:
         return judge(self.engine, contract, self.delivery, self.work.today)
@@ -269,12 +281,21 @@ class GatedRows:
         return pa.RecordBatchReader.from_batches(stream.schema, batches())
 
 
-def _both(out: npt.NDArray[np.int64], late: npt.NDArray[np.int64], rows: int) -> npt.NDArray[np.int64]:
-    """Of `rows` rows the positions `out`, and those at the positions `late` among the others, ascending."""
-    if not len(out) or not len(late):
-        return late if not len(out) else out
-    others = np.delete(np.arange(rows, dtype=np.int64), out)
-    return np.sort(np.concatenate([out, others[late]]))
+@dataclass(frozen=True)
+class _Guarded:
+    """Rows of a bound table that were looked through for identity numbers: as they are, and as narrow as its gate needs them."""
+
+    source: str
+    table: str
+    found: Guarded
+    narrow: list[pa.RecordBatch]
+    warned: dict[str, int]
+
+
+def _rest(source: str, waiting: Mapping[str, Gather]) -> Iterator[tuple[str, str, pa.RecordBatch]]:
+    for table, gather in waiting.items():
+        for batch in gather.rest():
+            yield source, table, batch
 
 
 def without(batches: Iterator[pa.RecordBatch] | pa.RecordBatchReader, positions: npt.NDArray[np.int64]) -> Iterator[pa.RecordBatch]:

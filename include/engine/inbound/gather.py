@@ -11,10 +11,14 @@ LARGEST = 128 << 20
 
 
 class Gather:
-    """Holds back rows until there are `size` of them, or LARGEST bytes, in their order."""
+    """Holds back rows until there are `size` of them, or LARGEST bytes, in their order.
 
-    def __init__(self, size: int) -> None:
-        self._size, self._held, self._rows, self._bytes = size, list[pa.RecordBatch](), 0, 0
+    A batch of `enough` bytes needs no company: where none wait before it, it is handed on as it is, and not copied together with others.
+    """
+
+    def __init__(self, size: int, enough: int | None = None) -> None:
+        self._size, self._enough = size, enough
+        self._held, self._rows, self._bytes = list[pa.RecordBatch](), 0, 0
 
     def add(self, batch: pa.RecordBatch) -> Iterator[pa.RecordBatch]:
         """Take rows in; batches of exactly `size` rows as they come full, of fewer where rows are long."""
@@ -27,7 +31,7 @@ class Gather:
             self._held.append(batch)
             self._rows += batch.num_rows
             self._bytes += batch.nbytes
-            if self._bytes >= LARGEST:
+            if self._bytes >= (LARGEST if self._enough is None or len(self._held) > 1 else self._enough):
                 yield from self.rest()
 
     def rest(self) -> Iterator[pa.RecordBatch]:
@@ -38,9 +42,9 @@ class Gather:
             yield batch
 
 
-def gathered(batches: Iterable[pa.RecordBatch], size: int) -> Iterator[pa.RecordBatch]:
+def gathered(batches: Iterable[pa.RecordBatch], size: int, enough: int | None = None) -> Iterator[pa.RecordBatch]:
     """The same rows in batches of `size`, the last one smaller."""
-    gather = Gather(size)
+    gather = Gather(size, enough)
     for batch in batches:
         yield from gather.add(batch)
     yield from gather.rest()

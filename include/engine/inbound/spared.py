@@ -21,6 +21,7 @@ from include.engine.delivery import Delivery
 from include.engine.engine import Engine
 from include.engine.inbound.connector import Inbound, Work
 from include.engine.inbound.work import key_of
+from include.engine.lake.files import fitted
 from include.engine.lake.table import key_of as lake_key
 from include.engine.spool import Spools, SpoolWriter, open_spool
 
@@ -31,7 +32,7 @@ class Spared:
     """Collects, in one try of the gate, the keys of what a full export brought and lost on the way; does nothing for other deliveries.
 
     A record set aside spares its own row, and the rows of whatever it brings along (items in a catalogue record, a patron's cards) that
-    carry its key. `unknown` counts the records of the delivery's own table whose key nobody can tell.
+    carry its key. `unknown` counts the records of the delivery's own table whose key nobody can tell; `own` names that table's key.
     """
 
     def __init__(self, engine: Engine, delivery: Delivery, connector: Inbound, work: Work, staged: Path, folder: Path) -> None:
@@ -39,7 +40,7 @@ class Spared:
         self._staged, self._folder, self._key = staged, folder, key_of(engine, delivery)
         self._full = delivery.mode == "full"
         self._known, self._spared = Spools(folder, KNOWN, self._key), Spools(folder, SPARED, self._key)
-        self._own = lake_key(engine.contract(delivery.table)) if self._full else ()
+        self.own = lake_key(engine.contract(delivery.table)) if self._full else ()
         self.unknown = int(delivery.facts.get("read_aside", delivery.counts.quarantined)) if self._full else 0
 
     def __enter__(self) -> Spared:
@@ -49,10 +50,10 @@ class Spared:
         self._known.__exit__(kind, error, trace)
         self._spared.__exit__(kind, error, trace)
 
-    def came(self, table: str, batch: pa.RecordBatch, positions: npt.NDArray[np.int64]) -> None:
-        """Rows that came in and that the first gate set aside: those at `positions`."""
+    def came(self, table: str, batch: pa.RecordBatch, positions: npt.NDArray[np.int64], schema: pa.Schema) -> None:
+        """Rows that came in and that the first gate set aside: those at `positions`. They are kept in the staged table's `schema`."""
         if self._full and len(positions):
-            self._known.write(table, batch.take(pa.array(positions)))
+            self._known.write(table, fitted(batch.take(pa.array(positions)), schema))
             if table == self._delivery.table:
                 self.unknown += len(positions)
 
@@ -63,9 +64,9 @@ class Spared:
         key = list(lake_key(self._engine.contract(table)))
         keyed = rows.select(key).drop_null()
         self._spared.write(table, keyed)
-        if table != self._delivery.table and keyed.num_rows < rows.num_rows and set(self._own) <= set(rows.column_names):
+        if table != self._delivery.table and keyed.num_rows < rows.num_rows and set(self.own) <= set(rows.column_names):
             lost = rows.filter(pc.is_null(rows.column(key[0])))  # it cannot be named; all that its record brought stays
-            self._spared.write(self._delivery.table, lost.select(list(self._own)).drop_null())
+            self._spared.write(self._delivery.table, lost.select(list(self.own)).drop_null())
 
     def bind(self) -> None:
         """Make lake keys of what came in: the last thing before the context ends."""
@@ -80,7 +81,7 @@ class Spared:
                 for batch in _batches(path, self._key):
                     if path.stem == self._delivery.table:
                         self.unknown -= pa.table(batch).select(key).drop_null().num_rows
-                    for bound in bind(path.stem, _only(batch, {*key, *self._own})):
+                    for bound in bind(path.stem, _only(batch, {*key, *self.own})):
                         self.bound(bound.table, bound.rows)
 
     def of(self, table: str) -> list[pa.Table]:
