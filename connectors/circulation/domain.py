@@ -31,6 +31,9 @@ class Asked:
     no_block: bool = False
 
 
+_NOTHING = Decimal(0)
+
+
 class Credentials(Struct, frozen=True, gc=False):
     """A card, and the PIN where one was typed in. The PIN is never shown."""
 
@@ -186,7 +189,7 @@ class Patron(Struct, frozen=True, gc=False):
     @property
     def owes(self) -> Decimal:
         """The sum of what is outstanding."""
-        return sum((fee.outstanding for fee in self.fees), Decimal(0))
+        return sum((fee.outstanding for fee in self.fees), Decimal(0)) if self.fees else _NOTHING
 
 
 ItemStatus = Literal["available", "on_loan", "on_hold", "in_transit", "lost", "withdrawn", "unknown"]

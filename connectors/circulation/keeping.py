@@ -35,7 +35,7 @@ async def keep(backend: Embedded, seconds: float) -> None:
     while True:
         await asyncio.sleep(seconds)
         try:
-            backend.commit()
+            await backend.commit_behind()
         except Away as away:
             log.error("the store is away: %s", away)
             await _back(backend, seconds)

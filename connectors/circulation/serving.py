@@ -42,7 +42,7 @@ from include.engine.errors import SettingsError
 
 log = logging.getLogger("bindery.circulation")
 
-COMMIT_SECONDS = 2.0
+COMMIT_SECONDS = 0.5
 LOOK_SECONDS = 2.0
 _QUIET: Any = {"log_level": "warning", "access_log": False, "server_header": False}
 

@@ -7,7 +7,8 @@ import hashlib
 from connectors.circulation.admission import Accept, Admission, Discard, Enrol
 from connectors.circulation.domain import Outcome
 from connectors.circulation.embedded.decision import Decision, Desk, refused
-from connectors.circulation.embedded.store import Change, Row
+from connectors.circulation.embedded.direct import Row
+from connectors.circulation.embedded.store import Change
 from connectors.circulation.embedded.views import hold_view, item_view, patron_view, seconds
 
 KINDS: dict[type, str] = {Accept: "accept", Discard: "discard", Enrol: "enrol"}

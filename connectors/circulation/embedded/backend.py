@@ -31,10 +31,11 @@ from connectors.circulation.domain import (
 )
 from connectors.circulation.embedded import admitting, desk_work, lending
 from connectors.circulation.embedded.decision import Decision, Desk
+from connectors.circulation.embedded.direct import Row
 from connectors.circulation.embedded.fillfile import Fill
 from connectors.circulation.embedded.filling import again
 from connectors.circulation.embedded.rules import Rules
-from connectors.circulation.embedded.store import Change, Row, Store, store_of
+from connectors.circulation.embedded.store import Change, Store, store_of
 from connectors.circulation.embedded.views import item_view, patron_view, seconds
 from connectors.circulation.journal import Journal, before, read
 from connectors.circulation.pins import Pins, hashed, outdated
@@ -45,6 +46,9 @@ from include.engine.crypto.keys import KeyStore
 log = logging.getLogger("bindery.circulation")
 KEPT_SECONDS = timedelta(hours=26)
 """How long a request is known again: a machine that was off overnight still repeats itself."""
+
+_A_COMMIT = 10_000
+"""Entries that are brought in at once after a crash."""
 
 _DECIDE: dict[type, Callable[[Desk, Any], Decision]] = {
     Checkout: lending.checkout,
@@ -101,10 +105,10 @@ class Embedded:
         if request.key and (known := self.store.get("done", request.key)):
             await self._journal.settled()  # the first time may still be on its way to the disk
             return self._as_before(known)
-        decision = _DECIDE[type(request)](Desk(self.store, self.rules, self._now()), request)
-        if not decision.changes and not decision.conflict:
-            return decision.outcome
-        await self._keep(request, decision)
+        now = self._now()
+        decision = _DECIDE[type(request)](Desk(self.store, self.rules, now), request)
+        if decision.changes or decision.conflict:
+            await self._kept(request, decision, now)
         return decision.outcome
 
     async def admit(self, request: Admission) -> Outcome:
@@ -131,23 +135,22 @@ class Embedded:
             await self._journaled({"kind": "pin"}, [["patron", row | {"pin": hashed(pin)}]])
         return right
 
-    async def _keep(self, request: Request, decision: Decision) -> None:
-        at = seconds(self._now())
-        changes = list(decision.changes)
-        entry = {"kind": KINDS[type(request)], "asked": plain(request), "ok": decision.outcome.ok, "reason": decision.outcome.reason}
+    def _kept(self, request: Request, decision: Decision, now: datetime) -> asyncio.Future[int]:
+        outcome, changes = decision.outcome, list(decision.changes)
+        entry = {"kind": KINDS[type(request)], "asked": plain(request), "ok": outcome.ok, "reason": outcome.reason}
         if before := [loan for name, key in changes if name == "-loan" and (loan := self.store.get("loan", key))]:
             entry["before"] = before  # which loan it was that ends here: journal's readers have no store
-        if decision.outcome.patron is not None:
-            entry["patron"] = decision.outcome.patron.patron
-        if request.key and decision.outcome.ok:
-            changes.append(["done", {"key": request.key, "at": at, "outcome": _remembered(decision.outcome)}])
+        if outcome.patron is not None:
+            entry["patron"] = outcome.patron.patron
+        if request.key and outcome.ok:
+            changes.append(["done", {"key": request.key, "at": seconds(now), "outcome": _remembered(outcome)}])
         if decision.conflict:
             entry["conflict"] = decision.conflict
-        await self._journaled(entry, changes)
+        return self._journaled(entry, changes, now)
 
-    async def _journaled(self, entry: dict[str, Any], changes: list[Change]) -> None:
-        """Change the store and the journal in one go (nothing else runs between), then wait for the disk."""
-        entry |= {"at": self._now().isoformat(timespec="seconds"), "changes": changes}
+    def _journaled(self, entry: dict[str, Any], changes: list[Change], now: datetime | None = None) -> asyncio.Future[int]:
+        """Change the store and the journal in one go (nothing else runs between); what comes back is to be waited for: the disk."""
+        entry |= {"at": (now or self._now()).isoformat(timespec="seconds"), "changes": changes}
         durable = self._journal.append(entry)
         if self.tap is not None:
             self.tap.append((self._journal.newest, entry))
@@ -155,7 +158,7 @@ class Embedded:
             apply(self.store, self._journal.newest, entry)
         except Away as away:  # it is done all the same: `open_again` brings it in, and nothing is decided before that
             log.error("the store is away: %s", away)
-        await durable
+        return durable
 
     def _as_before(self, known: Row) -> Outcome:
         """The outcome of a request that was done before, with patron and item as they are now."""
@@ -183,6 +186,20 @@ class Embedded:
         self.store.forget(seconds(self._now() - KEPT_SECONDS))
         self.store.commit()
         self.committed = self.store.applied
+
+    async def commit_behind(self) -> None:
+        """The same, while machines are answered: the file is written in another thread, up to what was done when it was begun."""
+        self.store.forget(seconds(self._now() - KEPT_SECONDS))
+        behind = self.store.behind()
+        if behind is None:
+            self.commit()
+            return
+        if behind.applied == self.committed:
+            return
+        await self._journal.settled()
+        await asyncio.to_thread(self.store.write, behind)
+        self.store.written(behind)
+        self.committed = max(self.committed, behind.applied)
 
     def change_over(self, made: Store, fill: Fill) -> None:
         """Go on with a store that was made of a fill, and what came while it was made (`tap`). Nothing else runs meanwhile."""
@@ -240,6 +257,8 @@ def _catch_up(store: Store, folder: Path, keys: KeyStore) -> None:
     """What the journal has and the store lacks."""
     for number, entry in read(folder / "journal", keys, after=store.applied or before(folder / "journal")):
         apply(store, number, entry)
+        if number % _A_COMMIT == 0:
+            store.commit()
     store.commit()
 
 

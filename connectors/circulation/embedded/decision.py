@@ -2,26 +2,26 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from datetime import datetime
 
+from msgspec import Struct
+
 from connectors.circulation.domain import Asked, Outcome
+from connectors.circulation.embedded.direct import Row
 from connectors.circulation.embedded.rules import Limits, Rules, age
-from connectors.circulation.embedded.store import Change, Row, Store
+from connectors.circulation.embedded.store import Change, Store
 from connectors.circulation.embedded.views import money
 
 
-@dataclass(frozen=True)
-class Decision:
+class Decision(Struct, frozen=True):
     """`conflict`: staff must look at it, for what a machine did while it was alone does not fit what stood here (a reason code)."""
 
     outcome: Outcome
-    changes: list[Change] = field(default_factory=list)
+    changes: list[Change] = []
     conflict: str = ""
 
 
-@dataclass(frozen=True)
-class Desk:
+class Desk(Struct, frozen=True):
     """What a rule looks at: the store, the library's rules, and the time it is."""
 
     store: Store
@@ -47,7 +47,8 @@ def barred(desk: Desk, patron: Row) -> str:
     if patron["valid_until"] and patron["valid_until"] < desk.rules.today(desk.now).isoformat():
         return "CARD_EXPIRED"
     limit = desk.rules.of(patron["category"]).fees
-    if limit is not None and money(sum(fee["outstanding"] for fee in desk.store.fees_of(patron["patron"]))) > limit:
+    fees = desk.store.fees_of(patron["patron"])
+    if fees and limit is not None and money(sum(fee["outstanding"] for fee in fees)) > limit:
         return "OWES_TOO_MUCH"
     return ""
 

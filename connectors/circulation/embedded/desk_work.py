@@ -7,7 +7,8 @@ from decimal import Decimal
 
 from connectors.circulation.domain import Block, Hold, Note, Outcome, Pay, Reserve
 from connectors.circulation.embedded.decision import Decision, Desk, barred, refused
-from connectors.circulation.embedded.store import Change, Row
+from connectors.circulation.embedded.direct import Row
+from connectors.circulation.embedded.store import Change
 from connectors.circulation.embedded.views import hold_view, item_view, patron_view, seconds
 
 KEPT_CARD = "CARD_BLOCKED_BY_TERMINAL"

@@ -19,8 +19,9 @@ from itertools import groupby
 from pathlib import Path
 from typing import Any
 
+from connectors.circulation.embedded.direct import Row
 from connectors.circulation.embedded.fillfile import Fill
-from connectors.circulation.embedded.store import Row, Store
+from connectors.circulation.embedded.store import Store
 from connectors.circulation.journal import before, identity, read
 from include.engine.crypto.keys import KeyStore
 from include.engine.errors import Held, Refused

@@ -6,7 +6,8 @@ from datetime import datetime, timedelta
 
 from connectors.circulation.domain import Checkin, Checkout, Outcome, Patron, Renew
 from connectors.circulation.embedded.decision import Decision, Desk, barred, refused, too_young
-from connectors.circulation.embedded.store import Change, Row
+from connectors.circulation.embedded.direct import Row
+from connectors.circulation.embedded.store import Change
 from connectors.circulation.embedded.views import hold_view, item_view, loan_view, patron_view, seconds, when
 
 UNDO_WITHIN = timedelta(days=1)

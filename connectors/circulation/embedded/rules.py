@@ -75,10 +75,9 @@ class Rules(BaseModel):
 
     def of(self, category: str, material: str = "") -> Limits:
         """The limits for a patron's category and an item's material; each from the first line that fits and names it."""
-        key = (category.casefold(), material.casefold())
-        found = self._found.get(key)
+        found = self._found.get((category, material))
         if found is None:
-            found = self._found[key] = self._look(*key)
+            found = self._found[category, material] = self._look(category.casefold(), material.casefold())
         return found
 
     @cached_property
@@ -99,7 +98,22 @@ class Rules(BaseModel):
 
     def due(self, lent: datetime, days: int) -> datetime:
         """The end of the last day of a loan: 23:59 there, moved on past days on which the library is closed."""
-        day = lent.astimezone(self.zone).date() + timedelta(days=days)
+        return self._end(lent.astimezone(self.zone).date(), days)
+
+    def _end(self, lent: date, days: int) -> datetime:
+        found = self._ends.get((lent, days))
+        if found is None:
+            found = self._ends[lent, days] = self._look_up_end(lent, days)
+            while len(self._ends) > 1000:
+                self._ends.pop(next(iter(self._ends)))
+        return found
+
+    @cached_property
+    def _ends(self) -> dict[tuple[date, int], datetime]:
+        return {}
+
+    def _look_up_end(self, lent: date, days: int) -> datetime:
+        day = lent + timedelta(days=days)
         while day in self.closed:
             day += timedelta(days=1)
         return datetime.combine(day, time(23, 59), self.zone).astimezone(UTC)

@@ -1,4 +1,4 @@
-"""The embedded store's rows in a file of SQLite: one connection that writes, in a transaction that is open between commits."""
+"""The embedded store's rows in a file of SQLite: a connection that reads what is committed, and writes in a transaction until `commit`."""
 
 from __future__ import annotations
 
@@ -27,7 +27,6 @@ class Sqlite:
         for pragma in ("journal_mode=WAL", "synchronous=NORMAL", "temp_store=MEMORY", "cache_size=-65536"):
             self._db.execute(f"PRAGMA {pragma}")
         self._db.executescript(ddl)
-        self._db.execute("BEGIN IMMEDIATE")
 
     def one(self, query: str, values: tuple[Any, ...] = ()) -> Row | None:
         """The first row of an answer."""
@@ -44,21 +43,31 @@ class Sqlite:
 
     def run(self, query: str, values: Any = ()) -> None:
         """Change something."""
+        self._begin()
         self._execute(query, values)
 
     def many(self, query: str, rows: Any) -> None:
         """The same change with many values."""
+        self._begin()
         self._db.executemany(query, rows)
 
     def commit(self) -> None:
         """Keep what was changed."""
-        self._execute("COMMIT")
-        self._execute("BEGIN IMMEDIATE")
+        if self._db.in_transaction:
+            self._execute("COMMIT")
 
     def close(self) -> None:
         """Close without keeping what was not committed."""
-        self._db.execute("ROLLBACK")
         self._db.close()
+
+    @property
+    def writing(self) -> bool:
+        """Whether something was changed and is not kept yet."""
+        return self._db.in_transaction
+
+    def _begin(self) -> None:
+        if not self._db.in_transaction:
+            self._execute("BEGIN IMMEDIATE")
 
     def reader(self) -> Sqlite:
         """What is committed, for another thread."""

@@ -10,31 +10,20 @@ import json
 import os
 import re
 from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
 from datetime import datetime
 from itertools import groupby
 from pathlib import Path
-from typing import Any, Protocol, Self
+from threading import Lock
+from typing import Any
 
+from connectors.circulation.embedded.direct import COLUMNS, Database, Direct, Reads, Row
+from connectors.circulation.embedded.memory import Changed, Memory
 from connectors.circulation.embedded.sqlite import Sqlite
 
 ADDRESS = "BINDERY_CIRCULATION_STORE"
 SCHEMA = (Path(__file__).parent / "schema.sql").read_text(encoding="utf-8")
-Row = dict[str, Any]
 Change = list[Any]
-
-_COLUMNS = {
-    "patron": ("patron", "name", "category", "language", "home_library", "valid_until", "birth_date", "municipality", "pin", "block",
-               "address", "email", "phone"),
-    "card": ("card", "patron"),
-    "item": ("item", "title_id", "title", "status", "material", "owner", "location", "call_number", "properties", "magnetic", "hold"),
-    "loan": ("item", "patron", "loaned_at", "due", "renewals"),
-    "hold": ("hold", "patron", "title_id", "item", "pickup", "placed", "expires", "ready"),
-    "fee": ("fee", "patron", "kind", "outstanding", "title"),
-    "returned": ("item", "patron", "loaned_at", "due", "renewals", "at"),
-    "done": ("key", "at", "outcome"),
-    "conflict": ("number", "at", "reason", "asked", "found"),
-}  # fmt: skip
-"""Each table's columns; the first is its key."""
 
 
 def _put(table: str, columns: tuple[str, ...]) -> str:
@@ -43,35 +32,33 @@ def _put(table: str, columns: tuple[str, ...]) -> str:
     return f"INSERT INTO {table} ({', '.join(columns)}) VALUES ({values}) ON CONFLICT ({columns[0]}) DO UPDATE SET {there}"  # noqa: S608 - names of our own
 
 
-_PUT = {table: _put(table, columns) for table, columns in _COLUMNS.items()}
-_TAKE = {table: f"DELETE FROM {table} WHERE {columns[0]} = ?" for table, columns in _COLUMNS.items()}  # noqa: S608 - names of our own
+_PUT = {table: _put(table, columns) for table, columns in COLUMNS.items()}
+_TAKE = {table: f"DELETE FROM {table} WHERE {columns[0]} = ?" for table, columns in COLUMNS.items()}  # noqa: S608 - names of our own
 
 
-class Database(Protocol):
-    """Where the rows are (sqlite.py, postgres.py): one connection, and a transaction that is open until `commit`. Placeholders are `?`."""
+@dataclass(frozen=True)
+class Behind:
+    """What a database has to be told to be up to the journal's entry `applied`. `forget`: see Store.forget."""
 
-    def one(self, query: str, values: tuple[Any, ...] = ()) -> Row | None: ...
-    def all(self, query: str, values: tuple[Any, ...] = ()) -> list[Row]: ...
-    def stream(self, query: str) -> Iterator[Row]: ...
-    def run(self, query: str, values: Any = ()) -> None: ...
-    def many(self, query: str, rows: Any) -> None: ...
-    def commit(self) -> None: ...
-    def close(self) -> None: ...
-    def reader(self) -> Self: ...
-    def successor(self) -> Self: ...
-    def replace(self, successor: Self) -> Self: ...
-    def again(self) -> Self: ...
+    changed: Changed
+    applied: int
+    forget: int | None
 
 
 class Store:
-    """One database, one connection, one thread. Changes are in an open transaction until `commit`.
+    """One database, one thread. `applied` is the number of the journal's entry up to which its changes are in.
 
-    `applied` is the number of the journal's entry up to which its changes are in.
+    A file of SQLite has a memory before it (memory.py), and changes are there alone until `commit`, or until another thread has written them
+    (`behind`, `write`, `written`). Anywhere else changes are in an open transaction until `commit`.
     """
 
     def __init__(self, where: Path | Database) -> None:
         self._db: Any = Sqlite(where, SCHEMA) if isinstance(where, Path) else where
-        self.applied = self._applied()
+        self._memory = Memory(self._db) if isinstance(where, Path) else None
+        self._reads: Reads = self._memory or Direct(self._db)
+        self._writing = Lock()
+        self._forget: int | None = None
+        self.applied = self._committed = self._applied()
 
     def _applied(self) -> int:
         found = self._db.one("SELECT value FROM state WHERE name = 'applied'")
@@ -87,59 +74,63 @@ class Store:
 
     def replace(self, successor: Store) -> None:
         """Become `successor`, which is committed, at one stroke; after trouble this store is what it was when it was last committed."""
-        try:
-            self._db = self._db.replace(successor._db)
-        except OSError:
-            self.open_again()
-            raise
-        self.applied = self._applied()
+        with self._writing:
+            try:
+                self._use(self._db.replace(successor._db))
+            except OSError:
+                self._use(self._db.again())
+                raise
+            finally:
+                self.applied = self._committed = self._applied()
 
     def open_again(self) -> None:
         """Connect afresh after trouble; what was not committed is gone from here, and is in the journal."""
-        self._db = self._db.again()
-        self.applied = self._applied()
+        with self._writing:
+            self._use(self._db.again())
+            self.applied = self._committed = self._applied()
 
-    def get(self, table: str, key: str) -> Row | None:
+    def _use(self, db: Database) -> None:
+        self._db = db
+        self._memory = Memory(db) if self._memory is not None else None
+        self._reads = self._memory or Direct(db)
+
+    def get(self, table: str, key: str | int) -> Row | None:
         """The row of `table` with that key."""
-        return self._one(_GET[table], key)
+        return self._reads.get(table, key)
 
     def patron_of(self, card: str) -> Row | None:
         """The patron whose card this is."""
-        return self._one("SELECT p.* FROM card c JOIN patron p ON p.patron = c.patron WHERE c.card = ?", card)
+        return self._reads.patron_of(card)
 
     def loans_of(self, patron: str) -> list[Row]:
         """The patron's loans with their titles, oldest first."""
-        return self._all(
-            "SELECT l.*, coalesce(i.title, '') AS title, coalesce(i.material, '') AS material "
-            "FROM loan l LEFT JOIN item i ON i.item = l.item WHERE l.patron = ? ORDER BY l.loaned_at, l.item",
-            patron,
-        )
+        return self._reads.loans_of(patron)
 
     def holds_of(self, patron: str) -> list[Row]:
         """The patron's holds, oldest first, with the number of those before each."""
-        return self._all(
-            "SELECT h.*, (SELECT count(*) FROM hold b WHERE b.title_id = h.title_id AND (b.placed, b.hold) < (h.placed, h.hold)) AS before "
-            "FROM hold h WHERE h.patron = ? ORDER BY h.placed, h.hold",
-            patron,
-        )
+        return self._reads.holds_of(patron)
 
     def fees_of(self, patron: str) -> list[Row]:
         """What the patron owes, by number."""
-        return self._all("SELECT * FROM fee WHERE patron = ? AND outstanding <> 0 ORDER BY fee", patron)
+        return self._reads.fees_of(patron)
 
     def queue(self, title_id: str) -> list[Row]:
         """The holds on a title in the order in which they are served."""
-        return self._all("SELECT * FROM hold WHERE title_id = ? ORDER BY placed, hold", title_id) if title_id else []
+        return self._reads.queue(title_id)
 
     def rows(self, table: str) -> Iterator[Row]:
         """Every row, by key."""
-        yield from self._db.stream(f"SELECT * FROM {table} ORDER BY {_COLUMNS[table][0]}")  # noqa: S608 - names of our own
+        self._put_down()
+        yield from self._db.stream(f"SELECT * FROM {table} ORDER BY {COLUMNS[table][0]}")  # noqa: S608 - names of our own
 
     def apply(self, changes: Iterable[Change]) -> None:
         """Make the changes, in order. ValueError for one that is none."""
+        if self._memory is not None:
+            self._memory.apply(changes)
+            return
         for table, value in changes:
             if table in _PUT:
-                self._db.run(_PUT[table], [value[name] for name in _COLUMNS[table]])
+                self._db.run(_PUT[table], [value[name] for name in COLUMNS[table]])
             elif table[1:] in _TAKE:
                 self._db.run(_TAKE[table[1:]], (value,))
             else:
@@ -147,22 +138,27 @@ class Store:
 
     def fill(self, table: str, rows: Iterable[Mapping[str, Any]]) -> int:
         """Put many rows; what a row does not name has the table's default. Returns how many."""
+        self._put_down(anew=True)
         count = 0
-        for names, alike in groupby(rows, key=lambda row: tuple(name for name in _COLUMNS[table] if name in row)):
+        for names, alike in groupby(rows, key=lambda row: tuple(name for name in COLUMNS[table] if name in row)):
             values = [[row[name] for name in names] for row in alike]
             self._db.many(_put(table, names), values)
             count += len(values)
+        if self._memory is not None and table == "done":
+            self._use(self._db)
         return count
 
     def amend(self, table: str, key: str, values: Mapping[str, Any]) -> None:
         """Change some columns of a row; of one that is not there nothing."""
-        names = [name for name in _COLUMNS[table] if name in values]
-        query = f"UPDATE {table} SET {', '.join(f'{name} = ?' for name in names)} WHERE {_COLUMNS[table][0]} = ?"  # noqa: S608 - names of our own
+        self._put_down(anew=True)
+        names = [name for name in COLUMNS[table] if name in values]
+        query = f"UPDATE {table} SET {', '.join(f'{name} = ?' for name in names)} WHERE {COLUMNS[table][0]} = ?"  # noqa: S608 - names of our own
         self._db.run(query, (*(values[name] for name in names), key))
 
     def count(self, table: str) -> int:
         """How many rows there are."""
-        found = self._one(f"SELECT count(*) AS n FROM {table}")  # noqa: S608 - a name of our own
+        self._put_down()
+        found = self._db.one(f"SELECT count(*) AS n FROM {table}")  # noqa: S608 - a name of our own
         return int(found["n"]) if found else 0
 
     def note_conflict(self, number: int, entry: Mapping[str, Any]) -> None:
@@ -172,25 +168,73 @@ class Store:
         self.apply([["conflict", row]])
 
     def forget(self, before: int) -> None:
-        """Drop the memory of requests done before that second: nobody asks for them again."""
-        self._db.run("DELETE FROM done WHERE at < ?", (before,))
+        """Drop the memory of requests done before that second, with the next commit: nobody asks for them again."""
+        self._forget = before
+        if self._memory is not None:
+            self._memory.forget(before)
 
     def commit(self) -> None:
         """Keep what was applied, up to `applied`. Call it only when the journal is durable up to there."""
-        self._db.run("INSERT INTO state VALUES ('applied', ?) ON CONFLICT (name) DO UPDATE SET value = excluded.value", (self.applied,))
-        self._db.commit()
+        with self._writing:
+            changed = self._memory.changed() if self._memory is not None else {}
+            _write(self._db, Behind(changed, self.applied, self._forget))
+            if self._memory is not None:
+                self._memory.settled()
+            self._committed = self.applied
+
+    def behind(self) -> Behind | None:
+        """What the file lacks, for `write`; None where nothing is or no other thread may write."""
+        if self._memory is None or self._db.writing:
+            return None
+        return Behind(self._memory.handed_over(), self.applied, self._forget)
+
+    def write(self, behind: Behind) -> None:
+        """Bring the file up to `behind`, from another thread. Call it only when the journal is durable up to there."""
+        with self._writing:
+            db = self._db.again()
+            try:
+                _write(db, behind)
+            finally:
+                db.close()
+
+    def written(self, behind: Behind) -> None:
+        """`write` is done."""
+        if self._memory is not None and behind.applied > self._committed:
+            self._memory.written()
+            self._committed = behind.applied
 
     def close(self) -> None:
         """Close without keeping what was not committed."""
-        self._db.close()
+        with self._writing:
+            self._db.close()
 
-    def _one(self, query: str, *values: Any) -> Row | None:
-        found: Row | None = self._db.one(query, values)
-        return found
+    def _put_down(self, *, anew: bool = False) -> None:
+        """What the database is asked or told of directly it must have itself: all that is in memory, in its open transaction. `anew`: what is
+        in memory is to be read afresh."""
+        if self._memory is not None:
+            with self._writing:
+                _put_changes(self._db, self._memory.changed())
+                self._memory.settled()
+            if anew:
+                self._memory.forget_rows()
 
-    def _all(self, query: str, *values: Any) -> list[Row]:
-        found: list[Row] = self._db.all(query, values)
-        return found
+
+def _write(db: Database, behind: Behind) -> None:
+    _put_changes(db, behind.changed)
+    if behind.forget is not None:
+        db.run("DELETE FROM done WHERE at < ?", (behind.forget,))
+    db.run("INSERT INTO state VALUES ('applied', ?) ON CONFLICT (name) DO UPDATE SET value = excluded.value", (behind.applied,))
+    db.commit()
+
+
+def _put_changes(db: Database, changed: Changed) -> None:
+    for table, rows in changed.items():
+        puts = [[row[name] for name in COLUMNS[table]] for row in rows.values() if row is not None]
+        takes = [(key,) for key, row in rows.items() if row is None]
+        if puts:
+            db.many(_PUT[table], puts)
+        if takes:
+            db.many(_TAKE[table], takes)
 
 
 def store_of(folder: Path) -> Store:
@@ -201,6 +245,3 @@ def store_of(folder: Path) -> Store:
     from connectors.circulation.embedded.postgres import Postgres
 
     return Store(Postgres(address, re.sub(r"\W", "_", folder.name.casefold()), SCHEMA))
-
-
-_GET = {table: f"SELECT * FROM {table} WHERE {columns[0]} = ?" for table, columns in _COLUMNS.items()}  # noqa: S608 - names of our own

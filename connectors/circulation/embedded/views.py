@@ -7,8 +7,9 @@ from decimal import Decimal
 from typing import cast
 
 from connectors.circulation.domain import Fee, Hold, Item, ItemStatus, Loan, Patron
+from connectors.circulation.embedded.direct import Row
 from connectors.circulation.embedded.rules import Rules
-from connectors.circulation.embedded.store import Row, Store
+from connectors.circulation.embedded.store import Store
 
 
 def when(seconds: int) -> datetime:

@@ -8,9 +8,11 @@ import logging
 import os
 import secrets
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from pathlib import Path
-from threading import Condition, Thread
-from typing import Any, BinaryIO
+from queue import Empty, SimpleQueue
+from threading import Event, Thread
+from typing import Any, BinaryIO, NamedTuple
 
 import msgspec
 
@@ -30,12 +32,22 @@ class JournalFailed(BinderyError):
     """The journal can be written no more (a full or broken disk). Nothing may be answered "ok" until it can: the process must be started anew."""
 
 
+class _Group(NamedTuple):
+    """Entries that were put in one turn of the event loop, `first` the number of the first; who waits for which; an event for other threads."""
+
+    first: int
+    lines: list[bytes]
+    waiting: list[tuple[asyncio.Future[int], int]]
+    done: Event | None = None
+
+
 class Journal:
     """One process writes one journal. Entries are numbered from the last durable one on; `append` says when its entry is durable.
 
-    After a failed write or fsync nothing more is taken: what the disk holds is then unknown (fsync reports an error once, and the pages
-    may be dropped), so only reading it back, at the next start, can tell. `another` gives each segment a key of its own, so that each can be
-    forgotten for itself; while it cannot, the one before (at first `key`) is used again.
+    What is put in one turn of the event loop is handed to the journal's thread together, and what has come while the thread waited for the disk
+    becomes durable with one frame. After a failed write or fsync nothing more is taken: what the disk holds is then unknown (fsync reports an
+    error once, and the pages may be dropped), so only reading it back, at the next start, can tell. `another` gives each segment a key of its
+    own, so that each can be forgotten for itself; while it cannot, the one before (at first `key`) is used again.
     """
 
     def __init__(
@@ -53,13 +65,16 @@ class Journal:
         self._lock = _only_writer(folder)
         _name(folder)
         self._next = last(folder, keys) + 1
-        self._waiting: list[tuple[bytes, asyncio.Future[int] | None, int]] = []
         self._durable = self._next - 1
+        self._group = _Group(self._next, [], [])
+        self._soon: asyncio.AbstractEventLoop | None = None
+        """The loop that hands the group over in its next turn."""
         self._failed: JournalFailed | None = None
         self._closing = False
         self._file: BinaryIO | None = None
+        self._size = 0
         self._frames: Frames | None = None
-        self._condition = Condition()
+        self._groups: SimpleQueue[_Group | None] = SimpleQueue()
         self._thread = Thread(target=self._run, name="journal", daemon=True)
         self._thread.start()
 
@@ -75,89 +90,99 @@ class Journal:
 
     def append(self, data: Mapping[str, Any]) -> asyncio.Future[int]:
         """Put an entry at the end, from the event loop's thread. The future has its number once it is durable; JournalFailed when it is not."""
-        durable: asyncio.Future[int] = asyncio.get_running_loop().create_future()
-        self._put(data, durable)
-        return durable
+        number = self._put(data)
+        return self._when(number)
 
     async def settled(self) -> None:
         """Return once everything that was put so far is durable. JournalFailed when it cannot be."""
-        with self._condition:
-            if self._failed is not None:
-                raise self._failed
-            if self._durable >= self._next - 1:
-                return
-            durable: asyncio.Future[int] = asyncio.get_running_loop().create_future()
-            self._waiting.append((b"", durable, self._next - 1))
-            self._condition.notify()
-        await durable
+        if self._failed is not None:
+            raise self._failed
+        if self._durable < self._next - 1:
+            await self._when(self._next - 1)
 
     def write(self, data: Mapping[str, Any]) -> int:
         """Put an entry at the end and wait until it is durable; for use without an event loop. Returns its number."""
-        number = self._put(data, None)
+        number = self._put(data)
         self.flush()
         return number
 
     def flush(self) -> None:
-        """Wait until everything that was put is durable."""
-        with self._condition:
-            wanted = self._next - 1
-            self._condition.wait_for(lambda: self._durable >= wanted or self._failed is not None)
-            if self._failed is not None and self._durable < wanted:
-                raise self._failed
+        """Wait until everything that was put is durable. Like `append`, for the thread that puts."""
+        if self._durable < (wanted := self._next - 1) and not self._closing:
+            done = Event()
+            self._hand_over(done)
+            done.wait()
+        if self._durable < wanted and self._failed is not None:
+            raise self._failed
 
     def close(self) -> None:
         """Make everything durable and end. The journal takes nothing more."""
-        with self._condition:
-            self._closing = True
-            self._condition.notify_all()
+        self._hand_over()
+        self._closing = True
+        self._groups.put(None)
         self._thread.join()
         if self._file is not None:
             self._file.close()
         self._lock.close()
 
-    def _put(self, data: Mapping[str, Any], durable: asyncio.Future[int] | None) -> int:
-        text = _JSON.encode(data)
-        with self._condition:
-            if self._failed is not None:
-                raise self._failed
-            if self._closing:
-                raise JournalFailed("the journal is closed", do="Start the process anew.")
-            number, self._next = self._next, self._next + 1
-            self._waiting.append((b"[%d,%b]\n" % (number, text), durable, number))
-            self._condition.notify()
+    def _put(self, data: Mapping[str, Any]) -> int:
+        if self._failed is not None:
+            raise self._failed
+        if self._closing:
+            raise JournalFailed("the journal is closed", do="Start the process anew.")
+        number = self._next
+        self._group.lines.append(_JSON.encode((number, data)))
+        self._next = number + 1
         return number
+
+    def _when(self, number: int) -> asyncio.Future[int]:
+        loop = asyncio.get_running_loop()
+        durable: asyncio.Future[int] = loop.create_future()
+        if self._soon is not loop:
+            self._soon = loop
+            loop.call_soon(self._hand_over)
+        self._group.waiting.append((durable, number))
+        return durable
+
+    def _hand_over(self, done: Event | None = None) -> None:
+        self._soon = None
+        group = self._group
+        if group.lines or group.waiting or done is not None:
+            self._group = _Group(self._next, [], [])
+            self._groups.put(group if done is None else group._replace(done=done))
 
     def _run(self) -> None:
         while True:
-            with self._condition:
-                self._condition.wait_for(lambda: self._waiting or self._closing)
-                group, self._waiting = self._waiting, []
-            if not group:
-                return
-            error: JournalFailed | None = None
-            try:
-                if lines := b"".join(line for line, _, _ in group):
-                    self._make_durable(lines, group[0][2] if group[0][0] else group[0][2] + 1)
-            except OSError as fault:
-                error = JournalFailed(
-                    f"the journal cannot be written: {fault.strerror or fault}", do="Make room or mend the disk, then start anew."
-                )
-            with self._condition:
-                if error is None:
-                    self._durable = group[-1][2]
-                else:
-                    self._failed = error
-                    group, self._waiting = group + self._waiting, []
-                self._condition.notify_all()
-            _tell([(future, number) for _, future, number in group if future is not None], error)
-            if error is not None:
+            groups = [self._groups.get()]
+            with suppress(Empty):
+                while True:
+                    groups.append(self._groups.get_nowait())
+            found = [group for group in groups if group is not None]
+            if found:
+                self._keep(found)
+            if len(found) < len(groups):
                 return
 
+    def _keep(self, groups: list[_Group]) -> None:
+        lines = [line for group in groups for line in group.lines]
+        if lines and self._failed is None:
+            try:
+                self._make_durable(b"\n".join(lines), groups[0].first)
+                self._durable += len(lines)
+            except OSError as fault:
+                self._failed = JournalFailed(
+                    f"the journal cannot be written: {fault.strerror or fault}", do="Make room or mend the disk, then start anew."
+                )
+        _tell([one for group in groups for one in group.waiting], self._failed)
+        for group in groups:
+            if group.done is not None:
+                group.done.set()
+
     def _make_durable(self, lines: bytes, first: int) -> None:
-        if self._file is None or self._file.tell() >= self._rotate:
+        if self._file is None or self._size >= self._rotate:
             self._begin(first)
         assert self._file is not None and self._frames is not None
-        self._file.write(self._frames.seal(lines))
+        self._size += self._file.write(self._frames.seal(lines))
         self._file.flush()
         self._sync(self._file.fileno())
 
@@ -169,7 +194,7 @@ class Journal:
         header = new_header(first, self._key)
         self._file = new_path(self._folder, first).open("xb")
         os.fchmod(self._file.fileno(), 0o600)
-        self._file.write(header.raw)
+        self._size = self._file.write(header.raw)
         self._frames = Frames(header, self._key)
         folder = os.open(self._folder, os.O_RDONLY)
         try:

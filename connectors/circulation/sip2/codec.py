@@ -9,9 +9,11 @@ A line is text here: framing.py has its bytes, its encoding and its checksum.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
+from functools import lru_cache
+from operator import itemgetter
+from typing import Any, NamedTuple
 
 from connectors.circulation.sip2.table import FIELDS, MESSAGES, Message
 
@@ -54,8 +56,11 @@ _YES = frozenset("Yy1")
 @dataclass(frozen=True, slots=True)
 class _Layout:
     spans: tuple[tuple[str, int, int], ...]
+    names: tuple[str, ...]
+    cut: Callable[[str], tuple[str, ...]]
     end: int
     blanks: dict[str, str]
+    widths: tuple[tuple[str, int, str], ...]
     fields: tuple[tuple[str, bool], ...]
     known: frozenset[str]
 
@@ -67,7 +72,18 @@ def _layout(message: Message) -> _Layout:
         start += one.width
     blanks = {one.name: one.blank() for one in message.fixed}
     fields = tuple((code, code in message.required) for code in message.fields)
-    return _Layout(tuple(spans), start, blanks, fields, frozenset(message.fields))
+    widths = tuple((one.name, one.width, one.blank()) for one in message.fixed)
+    names = tuple(name for name, _, _ in spans)
+    return _Layout(tuple(spans), names, _cut(spans), start, blanks, widths, fields, frozenset(message.fields))
+
+
+def _cut(spans: list[tuple[str, int, int]]) -> Callable[[str], tuple[str, ...]]:
+    """What cuts a line into its fixed fields."""
+    cuts = [slice(start, stop) for _, start, stop in spans]
+    if len(cuts) > 1:
+        found: Any = itemgetter(*cuts)
+        return found  # type: ignore[no-any-return]
+    return lambda line: tuple(line[one] for one in cuts)
 
 
 _LAYOUTS = {code: _layout(message) for code, message in MESSAGES.items()}
@@ -89,9 +105,9 @@ def parse(line: str, delimiter: str = "|") -> Parsed:
         raise Unreadable("the line does not begin with a message of SIP2")
     end = layout.end
     repairs: tuple[str, ...] = ()
-    if len(line) < end or (delimiter in line[2:end]) or not _whole(line, end, delimiter):
+    if len(line) < end or line.find(delimiter, 2, end) >= 0 or not _whole(line, end, delimiter):
         line, repairs = _mended(line, layout, delimiter)
-    fixed = {name: line[start:stop] for name, start, stop in layout.spans}
+    fixed = dict(zip(layout.names, layout.cut(line), strict=True))
     parts = line[end:].split(delimiter)
     fields = {part[:2]: part[2:] for part in parts}
     again = {} if len(fields) == len(parts) else _repeated(parts, fields)
@@ -150,36 +166,35 @@ def write(code: str, fixed: Mapping[str, str], fields: Mapping[str, Value], deli
     """
     layout = _LAYOUTS[code]
     out = [code]
-    for name, start, stop in layout.spans:
-        value = fixed.get(name, layout.blanks[name])
-        if len(value) != stop - start:
-            raise ValueError(f"{MESSAGES[code].name}: {name} has {stop - start} characters, not {len(value)}")
+    for name, width, blank in layout.widths:
+        value = fixed.get(name, blank)
+        if len(value) != width:
+            raise ValueError(f"{MESSAGES[code].name}: {name} has {width} characters, not {len(value)}")
         out.append(value)
-    pairs = _pairs(layout, fields)
-    for name, text in pairs:
-        out += (name, text, delimiter)
-    line = "".join(out)
-    if line.count(delimiter) == len(pairs) and not _ENDS.search(line):
-        return line
-    return "".join(out[: 1 + len(layout.spans)] + [name + _safe(text, delimiter) + delimiter for name, text in pairs])
-
-
-def _pairs(layout: _Layout, fields: Mapping[str, Value]) -> list[tuple[str, str]]:
-    pairs: list[tuple[str, str]] = []
-    for name, required in layout.fields:
-        value = fields.get(name)
-        if value is None:
+    begun = len(out)
+    for name, required in _order(code, tuple(fields)):
+        text = fields.get(name)
+        if text is None:
             if required:
-                pairs.append((name, ""))
-        elif isinstance(value, str):
-            pairs.append((name, value))
+                out.append(name)
+        elif isinstance(text, str):
+            out.append(name + text)
         else:
-            pairs += [(name, one) for one in value]
-    if not fields.keys() <= layout.known:
-        for name, value in fields.items():
-            if name not in layout.known and value is not None:
-                pairs += [(name, value)] if isinstance(value, str) else [(name, one) for one in value]
-    return pairs
+            out += [name + one for one in text]
+    if len(out) == begun:
+        return "".join(out)
+    line = "".join(out[:begun]) + delimiter.join(out[begun:]) + delimiter
+    if line.count(delimiter) == len(out) - begun and (line.isprintable() or not _ENDS.search(line)):
+        return line
+    return "".join(out[:begun] + [one[:2] + _safe(one[2:], delimiter) + delimiter for one in out[begun:]])
+
+
+@lru_cache(2048)  # answers have the same few fields in the same order again and again
+def _order(code: str, given: tuple[str, ...]) -> tuple[tuple[str, bool], ...]:
+    """Which fields are to be written and whether they must be, in the specification's order; a site's own come last."""
+    layout = _LAYOUTS[code]
+    known = [(name, required) for name, required in layout.fields if required or name in given]
+    return (*known, *((name, False) for name in given if name not in layout.known))
 
 
 def _safe(value: str, delimiter: str) -> str:

@@ -1,0 +1,175 @@
+"""The store's rows in memory: those that were asked for lately, and every change that the database does not have yet.
+
+A rule is answered from here and its changes are made here; the database gets them behind, many at once (`Store.write`), and is asked only for
+what nobody asked for lately. The journal has every change before its answer leaves, so that nothing rests on this memory.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from connectors.circulation.embedded.direct import COLUMNS, Database, Direct, Row
+from connectors.circulation.embedded.recent import Key, Known, Recent
+
+Changed = dict[str, dict[Key, Row | None]]
+"""By table and key the row as it is now; None when it is gone."""
+
+MOST_ROWS = 20_000
+"""Rows of a table that are kept before the oldest are let go; with those, twice as many."""
+MOST_LISTS = 10_000
+MOST_DONE = 1_000_000
+DONE_SECONDS = 30 * 3600
+"""How long a key of `done` is told from one that is not there: longer than it is kept (backend.KEPT_SECONDS)."""
+_KEPT = ("patron", "card", "item", "loan", "hold", "fee")
+_UNKNOWN: Any = object()
+_Lists = dict[str, Recent[dict[Key, Row]]]
+"""The rows of a patron or a title by their keys: by the column that says whose they are."""
+
+
+class Memory:
+    """Rows of one database. For one thread; what `handed_over` returns is changed no more, and may be written by another."""
+
+    def __init__(self, db: Database) -> None:
+        self._db, self._direct = db, Direct(db)
+        self._rows: dict[str, Recent[Row | None]] = {table: Recent(MOST_ROWS) for table in _KEPT}
+        self._loans: _Lists = {"patron": Recent(MOST_LISTS)}
+        self._holds: _Lists = {"patron": Recent(MOST_LISTS), "title_id": Recent(MOST_LISTS)}
+        self._fees: _Lists = {"patron": Recent(MOST_LISTS)}
+        self._lists = {"loan": self._loans, "hold": self._holds, "fee": self._fees}
+        self._fresh: Changed = {table: {} for table in COLUMNS}
+        self._written: Changed = {}
+        self._done = Known(MOST_DONE)
+        self._done_since: int | None = None
+        for row in db.stream("SELECT key FROM done"):
+            self._done.put(row["key"])
+            if not self._done.whole:
+                break
+
+    def get(self, table: str, key: Key) -> Row | None:
+        found: Any
+        kept = self._rows.get(table)
+        if kept is None:
+            if table == "done" and key not in self._done:
+                return None  # as of nearly every request; so the table is asked of repeated ones alone
+        elif (found := kept.new.get(key, _UNKNOWN)) is not _UNKNOWN or (found := kept.get(key, _UNKNOWN)) is not _UNKNOWN:
+            return found  # type: ignore[no-any-return]
+        found = self._fresh[table].get(key, _UNKNOWN)
+        if found is _UNKNOWN:
+            found = self._written.get(table, {}).get(key, _UNKNOWN)
+        if found is _UNKNOWN:
+            found = self._direct.get(table, key)
+        if kept is not None:
+            kept.put(key, found)
+        return found  # type: ignore[no-any-return]
+
+    def patron_of(self, card: str) -> Row | None:
+        found = self.get("card", card)
+        return self.get("patron", found["patron"]) if found else None
+
+    def loans_of(self, patron: str) -> list[Row]:
+        loans: list[Row] = []
+        for loan in self._of(self._loans["patron"], "loan", "patron", patron).values():
+            item = self.get("item", loan["item"]) or _NO_ITEM
+            loans.append(loan | {"title": item["title"], "material": item["material"]})
+        return sorted(loans, key=lambda loan: (loan["loaned_at"], loan["item"])) if len(loans) > 1 else loans
+
+    def holds_of(self, patron: str) -> list[Row]:
+        holds = sorted(self._of(self._holds["patron"], "hold", "patron", patron).values(), key=_turn)
+        return [hold | {"before": sum(_turn(one) < _turn(hold) for one in self.queue(hold["title_id"]))} for hold in holds]
+
+    def fees_of(self, patron: str) -> list[Row]:
+        fees = self._of(self._fees["patron"], "fee", "patron", patron)
+        return sorted((fee for fee in fees.values() if fee["outstanding"]), key=lambda fee: str(fee["fee"])) if fees else []
+
+    def queue(self, title_id: str) -> list[Row]:
+        holds = self._of(self._holds["title_id"], "hold", "title_id", title_id) if title_id else None
+        return sorted(holds.values(), key=_turn) if holds else []
+
+    def apply(self, changes: Iterable[list[Any]]) -> None:
+        """Make changes, in order. ValueError for one that is none."""
+        for table, value in changes:
+            row: Row | None = None
+            columns = COLUMNS.get(table)
+            if columns is not None:
+                key = value[columns[0]]
+                row = value if len(value) == len(columns) else {name: value[name] for name in columns}
+            elif table[1:] in COLUMNS:
+                table, key = table[1:], value
+            else:
+                raise ValueError(f"{table!r} is no table of the store")
+            if table in self._lists:
+                self._list_again(self._lists[table], self.get(table, key), key, row)
+            if table in self._rows:
+                self._rows[table].put(key, row)
+            elif table == "done":
+                self._done.put(key)
+            self._fresh[table][key] = row
+
+    def changed(self) -> Changed:
+        """All that the database does not have for sure."""
+        return _merged(self._written, self._fresh)
+
+    def handed_over(self) -> Changed:
+        """The same, for whoever writes it; asked for again until `written`."""
+        self._written, self._fresh = self.changed(), {table: {} for table in COLUMNS}
+        return self._written
+
+    def written(self) -> None:
+        """What was handed over is in the database."""
+        self._written = {}
+
+    def settled(self) -> None:
+        """All that has changed is in the database."""
+        self._written, self._fresh = {}, {table: {} for table in COLUMNS}
+
+    def forget_rows(self) -> None:
+        """The database is changed past this memory, and has all that was changed here."""
+        for rows in self._rows.values():
+            rows.clear()
+        for columns in self._lists.values():
+            for lists in columns.values():
+                lists.clear()
+
+    def forget(self, before: int) -> None:
+        """Requests done before that second are known no more; called every few seconds."""
+        if self._done_since is None:
+            self._done_since = before
+        elif before - self._done_since > DONE_SECONDS:
+            self._done.turn()
+            self._done_since = before
+
+    def _of(self, lists: Recent[dict[Key, Row]], table: str, column: str, owner: str) -> dict[Key, Row]:
+        there = lists.new.get(owner)
+        if there is not None or (there := lists.get(owner, _UNKNOWN)) is not _UNKNOWN:
+            return there  # type: ignore[return-value]
+        key = COLUMNS[table][0]
+        rows = self._db.all(f"SELECT * FROM {table} WHERE {column} = ?", (owner,))  # noqa: S608 - names of our own
+        found = {row[key]: row for row in rows}
+        for changed in (self._written.get(table, {}), self._fresh[table]):
+            for name, row in changed.items():
+                found.pop(name, None)
+                if row is not None and row[column] == owner:
+                    found[name] = row
+        lists.put(owner, found)
+        return found
+
+    @staticmethod
+    def _list_again(columns: _Lists, before: Row | None, key: Key, after: Row | None) -> None:
+        for column, lists in columns.items():
+            if before is not None:
+                lists.get(before[column], {}).pop(key, None)
+            if after is not None and (there := lists.get(after[column], _UNKNOWN)) is not _UNKNOWN:
+                there[key] = after
+
+
+_NO_ITEM: Row = {"title": "", "material": ""}
+
+
+def _turn(hold: Row) -> tuple[int, str]:
+    """In which order holds are served."""
+    return hold["placed"], hold["hold"]
+
+
+def _merged(first: Mapping[str, dict[str, Row | None]], then: Mapping[str, dict[str, Row | None]]) -> Changed:
+    return {table: first.get(table, {}) | rows for table, rows in then.items() if rows or first.get(table)}
