@@ -6,7 +6,7 @@ what nobody asked for lately. The journal has every change before its answer lea
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from typing import Any
 
 from connectors.circulation.embedded.direct import COLUMNS, Database, Direct, Row
@@ -171,5 +171,5 @@ def _turn(hold: Row) -> tuple[int, str]:
     return hold["placed"], hold["hold"]
 
 
-def _merged(first: Mapping[str, dict[str, Row | None]], then: Mapping[str, dict[str, Row | None]]) -> Changed:
+def _merged(first: Changed, then: Changed) -> Changed:
     return {table: first.get(table, {}) | rows for table, rows in then.items() if rows or first.get(table)}
