@@ -7,7 +7,7 @@ from sqlalchemy import BigInteger, Boolean, Column, ForeignKey, Index, Integer, 
 
 from include.engine.ledger.types import UtcTime, json_column
 
-HEAD = "0010"
+HEAD = "0011"
 """The newest revision in migrations/versions/."""
 
 metadata = sa.MetaData(
@@ -220,6 +220,15 @@ key = Table(
     Column("destroyed_at", UtcTime),
     Column("why", Text),
     Index(None, "purpose", "subject"),
+)
+
+master_key = Table(
+    "master_key",
+    metadata,
+    Column("number", Integer, primary_key=True, autoincrement=False),
+    Column("fingerprint", Text, nullable=False),
+    Column("begun_at", UtcTime, nullable=False),
+    Column("done_at", UtcTime),
 )
 
 audit = Table(
