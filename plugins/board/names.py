@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import re
-
 from fastapi import Request
 
 from include.engine import reasons
@@ -42,8 +40,7 @@ def reason(language: str, code: str, column: str | None = None) -> str:
     """The reason in a sentence, without the values of one case but for its column."""
     if code not in reasons.table():
         return code
-    holes = set(re.findall(r"{(\w+)}", reasons.reason(code).text[language]))
-    return reasons.words(code, language, column=column) if column and holes == {"column"} else bare(code, language)
+    return bare(code, language, column)
 
 
 def why(language: str, delivery: Delivery) -> str:

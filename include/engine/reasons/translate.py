@@ -37,9 +37,12 @@ def translate(code: str, sentence: str, language: str) -> str:
     return told + (codes.format(more["codes"]) if more["codes"] else columns.format(more["columns"]))
 
 
-def bare(code: str, language: str) -> str:
-    """The words for `code` without any value: without a bracket that holds one, and of two halves at a colon the one that needs none."""
+def bare(code: str, language: str, column: str | None = None) -> str:
+    """The words for `code` without any value: without a bracket that holds one, and of two halves at a colon the one that needs none. Where
+    the `column` is known it is named."""
     text = re.sub(r"\s*\([^()]*\{[^()]*\)", "", reason(code).text[language])
+    if column and set(_HOLE.findall(text)) == {"{column}"}:
+        text = text.replace("{column}", column)
     if not _HOLE.search(text):
         return text
     halves = [half for half in text.split(": ") if not _HOLE.search(half)]
