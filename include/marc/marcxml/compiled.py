@@ -23,7 +23,7 @@ def functions() -> ctypes.CDLL | None:
     """The library, or None."""
     library = loaded(SOURCE)
     if library is not None:
-        library.count_byte.restype = library.tokens.restype = library.rows.restype = ctypes.c_int64
+        library.count_byte.restype = library.tokens.restype = library.misplaced.restype = library.rows.restype = ctypes.c_int64
     return library
 
 
@@ -65,6 +65,13 @@ def tokens(library: ctypes.CDLL, buffer: Ints, end: int, dialect: Dialect) -> tu
     return at, kind, template
 
 
+def misplaced(library: ctypes.CDLL, kind: Ints, may_follow: Bools) -> Ints:
+    """spans.misplaced, compiled."""
+    kinds, where = np.ascontiguousarray(kind), np.empty(len(kind), np.int64)
+    count = int(library.misplaced(_at(kinds), ctypes.c_int64(len(kinds)), _at(may_follow), _at(where)))
+    return where[:count]
+
+
 def _at(array: npt.NDArray[Any]) -> ctypes.c_void_p:
     return ctypes.c_void_p(array.ctypes.data)
 
@@ -85,11 +92,11 @@ def places(
     most = int((finish - begin).sum())
     rec, key, seq = np.empty(most, np.int32), np.empty(most, np.uint32), np.empty(most, np.int32)
     ind1, ind2, code = np.empty(most, np.uint8), np.empty(most, np.uint8), np.empty(most, np.uint16)
-    start, stop, refers, odd = np.empty(most, np.int32), np.empty(most, np.int32), np.empty(most, np.uint8), np.empty(len(begin), np.uint8)
+    start, stop, flags, odd = np.empty(most, np.int32), np.empty(most, np.int32), np.empty(most, np.uint8), np.empty(len(begin), np.uint8)
     where = np.array([_where(one) for one in dialect.templates], np.int32)
     length = np.array([len(one.text) for one in dialect.templates], np.int32)
     given = (begin, finish, at, kind, template, where, length)
-    outputs: list[npt.NDArray[Any]] = [rec, key, seq, ind1, ind2, code, start, stop, refers, odd]
+    outputs: list[npt.NDArray[Any]] = [rec, key, seq, ind1, ind2, code, start, stop, flags, odd]
     only = None if wanted is None else _at(wanted)
     arguments = (*(_at(array) for array in given), only, int(below_010), *(_at(array) for array in outputs))
     count = int(library.rows(_at(buffer), ctypes.c_int64(len(begin)), *arguments))
@@ -104,7 +111,7 @@ def places(
         start=start[cut],
         stop=stop[cut],
         odd=np.flatnonzero(odd),
-        refers=np.flatnonzero(refers[cut]),
+        flags=flags[cut],
     )
 
 

@@ -7,15 +7,16 @@ from dataclasses import dataclass
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from include.marc.batch import LEADER_LENGTH, Bools, Ints
-from include.marc.charsets.utf8 import valid, whole
+from include.marc.iso2709 import engine
 from include.marc.iso2709.directory import tag_index
 from include.marc.iso2709.subfields import cut
+from include.marc.iso2709.texts import NOTHING
+from include.marc.iso2709.texts import Places as Texts
 from include.marc.marcxml import compiled
 from include.marc.marcxml.dialect import Dialect, Kind
-from include.marc.marcxml.shapes import Places
+from include.marc.marcxml.shapes import HIGH, REFERS, Places
 from include.marc.marcxml.spans import Spans
 from include.marc.marcxml.tokens import Tokens
 
@@ -54,7 +55,7 @@ def rows(
     else:
         tokens = (found.at, found.kind, found.template)
         at = compiled.places(library, buffer, first, last, tokens, dialect, wanted, subfields_below_010)
-    value, odd = _text(cut(buffer[: end + 1], at.start, at.stop), at)
+    value, odd = _text(buffer[: end + 1], at)
     return Plain(at, value, np.unique(np.concatenate([at.odd, odd])))
 
 
@@ -126,19 +127,20 @@ def _codes(buffer: Ints, at: Ints, template: Ints, dialect: Dialect) -> Ints:
     return code
 
 
-def _text(value: pa.BinaryArray, at: Places) -> tuple[pa.BinaryArray, Ints]:
+def _text(area: Ints, at: Places) -> tuple[pa.BinaryArray, Ints]:
     """Values with references resolved and line ends as XML reads them; and the records that need a closer look."""
     odd: set[int] = set()
-    refers = _looked_through(value, at.rec, odd) if at.refers is None else at.refers
+    if at.flags is None:
+        refers, flags = _looked_through(cut(area, at.start, at.stop), at.rec, odd), np.full(len(at.rec), HIGH, np.uint8)
+    else:
+        refers, flags = np.flatnonzero((at.flags & REFERS) != 0), at.flags
+    texts = Texts(area, NOTHING, at.start, at.stop)
     if len(refers):
-        value = _resolved(value, refers, at.rec, odd)
-    offsets = np.frombuffer(value.buffers()[1], np.int32)[value.offset : value.offset + len(value) + 1]
-    lead = at.seq == 0
-    odd.update(at.rec[lead][np.diff(offsets)[lead] != LEADER_LENGTH].tolist())
-    if not whole(value):
-        text = pa.StringArray.from_buffers(len(value), value.buffers()[1], value.buffers()[2])
-        beyond = np.flatnonzero(~np.asarray(pc.string_is_ascii(text)))
-        odd.update(at.rec[beyond[[not valid(one) for one in value.take(pa.array(beyond)).to_pylist()]]].tolist())
+        texts = texts.patched(refers, _resolved(texts.values(refers), at.rec[refers], odd))
+    value, wrong = engine.values(texts.area, texts.other, texts.start, texts.end, flags)
+    lead = np.flatnonzero(at.seq == 0)
+    odd.update(at.rec[lead[texts.end[lead] - texts.start[lead] != LEADER_LENGTH]].tolist())
+    odd.update(at.rec[wrong].tolist())
     return value, np.array(sorted(odd), np.int64)
 
 
@@ -161,16 +163,14 @@ def _looked_through(value: pa.BinaryArray, rec: Ints, odd: set[int]) -> Ints:
     return rows
 
 
-def _resolved(value: pa.BinaryArray, rows: Ints, rec: Ints, odd: set[int]) -> pa.BinaryArray:
-    texts = value.take(pa.array(rows)).to_pylist()
+def _resolved(values: pa.BinaryArray, rec: Ints, odd: set[int]) -> pa.BinaryArray:
+    texts = values.to_pylist()
     for index, text in enumerate(texts):
         try:
             texts[index] = REFERENCE.sub(_character, text)
         except ValueError:
-            odd.add(int(rec[rows[index]]))
-    mask = np.zeros(len(value), np.bool_)
-    mask[rows] = True
-    return pc.replace_with_mask(value, pa.array(mask), pa.array(texts, pa.binary()))
+            odd.add(int(rec[index]))
+    return pa.array(texts, pa.binary())
 
 
 def _character(found: re.Match[bytes]) -> bytes:

@@ -6,12 +6,15 @@ from dataclasses import dataclass
 
 from include.marc.batch import Ints
 
+#: Bits of Places.flags.
+HIGH, REFERS = 1, 2
+
 
 @dataclass(frozen=True)
 class Places:
     """Rows as in a Batch, but for their texts, which stand at [start, stop). `key` is the tag's three bytes as uint32, first byte lowest, and 0
-    for a leader. `odd`: records, by their index among those given, that need a closer look. `refers`: rows whose texts have references
-    or line ends to resolve; None if nobody looked."""
+    for a leader. `odd`: records, by their index among those given, that need a closer look. `flags`, uint8: HIGH, the text has bytes above 127;
+    REFERS, it has references or line ends to resolve; None if nobody looked."""
 
     rec: Ints
     key: Ints
@@ -22,4 +25,4 @@ class Places:
     start: Ints
     stop: Ints
     odd: Ints
-    refers: Ints | None = None
+    flags: Ints | None = None

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from include.marc.batch import Bools, Ints
+from include.marc.marcxml import compiled
 from include.marc.marcxml.dialect import Dialect, Kind, words
 from include.marc.marcxml.tokens import Tokens
 
@@ -65,24 +66,35 @@ def spans(buffer: Ints, end: int, found: Tokens, dialect: Dialect, *, last: bool
     close = ends[np.minimum(which, max(len(ends) - 1, 0))] if len(ends) else np.zeros(len(begins), np.int64)
     following = np.append(begins[1:], upto)
     whole = closed & (close < following)
-    wrong = ~MAY_FOLLOW[kind[:-1].astype(np.int64) * KINDS + kind[1:]] if len(kind) > 1 else np.zeros(0, np.bool_)
-    before = np.concatenate([np.zeros(1, np.int64), np.cumsum(wrong)])
-    plain = whole & (before[np.minimum(close, len(before) - 1)] == before[np.minimum(begins, len(before) - 1)])
+    wrong = misplaced(kind)
+    plain = whole & (np.searchsorted(wrong, close) == np.searchsorted(wrong, begins))
     used = _end_of_tag(buffer, int(at[upto - 1]), end) if upto and not last else (end if last else 0)
-    trace = found.trace(words(buffer), dialect)
-    if plain.all() and not trace[:upto][_between(begins, close, upto)].any():
+    eight = words(buffer)
+    if plain.all() and not found.trace(eight, dialect, _between(begins, close, upto)).any():
         stop = _ends_of_tags(buffer, at[close], end)
         return Spans(at[begins], stop, begins, close, plain, [""] * len(begins), used, bool(len(begins)))
+    trace = found.trace(eight, dialect, np.arange(len(at)))
     return _Pieces(buffer, end, found, trace, cut_short if last else "XML_UNREADABLE").all(begins, ends, close, whole, plain, upto, used)
 
 
-def _between(begins: Ints, close: Ints, upto: int) -> Bools:
+def misplaced(kind: Ints) -> Ints:
+    """The tokens behind which another stands that may not follow in a record that is spelled plainly."""
+    library = compiled.functions()
+    if library is not None:
+        return compiled.misplaced(library, kind, MAY_FOLLOW)
+    pairs = kind[:-1] * np.int8(KINDS) + kind[1:]  # below 128
+    return np.flatnonzero(~MAY_FOLLOW[pairs])
+
+
+def _between(begins: Ints, close: Ints, upto: int) -> Ints:
     """Which of the first `upto` tokens are in no record. All records are whole."""
+    ends, starts = np.append(0, close + 1), np.append(begins, upto)
+    if np.array_equal(ends[1:], starts[1:]):  # one record behind the other
+        return np.arange(starts[0])
     edge = np.zeros(upto + 1, np.int8)
     edge[begins] += 1
     edge[close + 1] -= 1
-    outside: Bools = np.cumsum(edge[:-1]) == 0
-    return outside
+    return np.flatnonzero(np.cumsum(edge[:-1]) == 0)
 
 
 def _ends_of_tags(buffer: Ints, at: Ints, end: int) -> Ints:

@@ -38,14 +38,15 @@ class Tokens:
     template: Ints
     hidden_from: int
 
-    def trace(self, eight: Ints, dialect: Dialect) -> Bools:
-        """Which are the beginning or the end of a field, however it is spelled."""
-        found: Bools = self.kind > Kind.RECORD_END
-        other = np.flatnonzero(self.kind == Kind.OTHER)
+    def trace(self, eight: Ints, dialect: Dialect, which: Ints) -> Bools:
+        """Of the tokens `which`, those that are the beginning or the end of a field, however it is spelled."""
+        kind, at = self.kind[which], self.at[which]
+        found: Bools = kind > Kind.RECORD_END
+        other = np.flatnonzero(kind == Kind.OTHER)
         for prefix in dialect.prefixes:
             for name in NAMES:
                 for opening in (b"<", b"</"):
-                    found[other] |= same(eight, self.at[other], opening + prefix + name)
+                    found[other] |= same(eight, at[other], opening + prefix + name)
         return found
 
 

@@ -5,11 +5,14 @@ from __future__ import annotations
 import io
 from typing import Any
 
+from include.engine.reasons import reason
 from include.marc.build import one_by_one
 from include.marc.marcxml import scan
 
 SLIM = 'xmlns="http://www.loc.gov/MARC21/slim"'
 LEADER = "00000nam a2200000 a 4500"
+#: The title of a record, as it is read.
+FULL = ("245", "10", [("a", "Æbler")])
 
 
 def record(number: str, title: str = "Æbler", *, more: str = "", indicators: str = 'ind1="1" ind2="0"') -> str:
@@ -53,3 +56,13 @@ class Read:
     def titles(self) -> list[str]:
         """The first subfield of each record's 245."""
         return [next(field[2][0][1] for field in fields if field[0] == "245") for _, fields in self.records]
+
+
+def among(odd: str) -> Read:
+    """An odd record between good ones, which must all come through."""
+    found = Read(document(record("1"), odd, record("8"), record("9")))
+    assert [fields[0] for _, fields in found.records][-2:] == [("001", "8"), ("001", "9")]
+    assert found.records[0][1][0] == ("001", "1")
+    for _, code, *_ in [*found.issues, *found.aside]:
+        assert reason(code).kind == "record"
+    return found
