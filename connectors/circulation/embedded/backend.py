@@ -127,6 +127,13 @@ class Embedded:
             await self._journaled(entry, [*decision.changes, ["done", done]])
         return decision.outcome
 
+    async def close_conflict(self, number: int) -> bool:
+        """Staff have dealt with it. False when there is no such conflict."""
+        if self.store.get("conflict", number) is None:
+            return False
+        await self._journaled({"kind": "closed", "number": number}, [["-conflict", number]])
+        return True
+
     async def _pin_right(self, row: Row, pin: str | None) -> bool | None:
         if pin is None or row["pin"] is None:
             return None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from pathlib import Path
+from typing import Protocol
 
 from prometheus_client import CollectorRegistry, Gauge
 
@@ -28,11 +29,17 @@ async def keep(forwarding: Forwarding, folder: Path, registry: CollectorRegistry
         await asyncio.sleep(TURN_SECONDS)
 
 
-async def take_closed(forwarding: Forwarding, folder: Path) -> None:
+class Closing(Protocol):
+    """A back end whose conflicts staff can close."""
+
+    async def close_conflict(self, number: int) -> bool: ...
+
+
+async def take_closed(backend: Closing, folder: Path) -> None:
     """Close what staff have closed."""
     for path in sorted((folder / CLOSED).glob("*")):
         if path.name.isdecimal():
-            await forwarding.close_conflict(int(path.name))
+            await backend.close_conflict(int(path.name))
         path.unlink(missing_ok=True)
 
 

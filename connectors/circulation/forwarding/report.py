@@ -64,10 +64,10 @@ def rows(conflicts: Iterable[Conflict], language: Language, zone: ZoneInfo, *, m
             "card": f"…{card[-3:]}" if card and masked else card,
             "item": one.asked.get("item", ""),
             "title": one.found.get("title") or one.said.get("title", ""),
-            "machine": _side(one.said, zone),
-            "system": _side(one.found, zone),
+            "machine": side(one.said, zone),
+            "system": side(one.found, zone),
             "reason": one.reason,
-            "explained": _words(one.reason, language, one.found),
+            "explained": explained(one.reason, language, one.found),
         }
 
 
@@ -80,7 +80,8 @@ def as_csv(found: Iterable[dict[str, str]]) -> str:
     return "\ufeff" + out.getvalue()
 
 
-def _side(found: Json, zone: ZoneInfo) -> str:
+def side(found: Json, zone: ZoneInfo) -> str:
+    """What one of the two says, in a few words."""
     parts = ["ok" if found.get("ok") else "no"]
     if found.get("due"):
         parts.append("due " + datetime.fromisoformat(found["due"]).astimezone(zone).strftime("%Y-%m-%d"))
@@ -88,7 +89,8 @@ def _side(found: Json, zone: ZoneInfo) -> str:
     return ", ".join(parts)
 
 
-def _words(reason: str, language: Language, found: Json) -> str:
+def explained(reason: str, language: str, found: Json) -> str:
+    """A reason's sentence; the code where it has none."""
     try:
         return words(reason, language, route=found.get("route", ""), amount=found.get("fee", ""), count="")
     except KeyError:

@@ -82,10 +82,10 @@ class State:
                     self._replayed(self.waiting.pop(entry["replayed"]), ok=entry["ok"])
                 else:
                     self._finished(key, at, entry["said"])
-                if report := entry.get("report"):
-                    self.conflicts[number] = Conflict(
-                        number, at, entry["kind"], report["reason"], entry["asked"], report["said"], report["found"]
-                    )
+                if entry.get("report"):
+                    self.conflicts[number] = reported(number, entry)
+            case _ if entry.get("conflict"):
+                self.conflicts[number] = reported(number, entry)
 
     def _replayed(self, waiting: Waiting, *, ok: bool) -> None:
         if ok and waiting.kind == "checkout":
@@ -132,6 +132,14 @@ class State:
     def waiting_of(self, card: str, kind: str) -> list[Waiting]:
         """What waits of one card."""
         return [one for one in self.waiting.values() if one.kind == kind and one.asked.get("patron") == card]
+
+
+def reported(number: int, entry: Mapping[str, Any]) -> Conflict:
+    """The conflict of an entry: of store and forward (`report`), or of the embedded back end (`conflict`), whose machine has done it by itself."""
+    report = entry.get("report") or {
+        "reason": entry["conflict"], "said": {"ok": True}, "found": {"ok": entry["ok"], "reason": entry["reason"]}
+    }  # fmt: skip
+    return Conflict(number, entry["at"], entry["kind"], report["reason"], entry["asked"], report["said"], report["found"])
 
 
 def rebuilt(entries: Iterable[tuple[int, Mapping[str, Any]]]) -> State:

@@ -13,6 +13,7 @@ import pyarrow.compute as pc
 import pyarrow.dataset as ds
 
 from connectors.circulation.journal.reading import Entry
+from connectors.circulation.lake.conflicts import is_conflict
 from connectors.circulation.lake.events import Event, events, without_undone
 from connectors.circulation.lake.pulling import SUMMARY, fetch
 from connectors.circulation.lake.telling import Lake, Telling
@@ -34,10 +35,11 @@ CONTRACT = "circulation_loan"
 
 def read(work: Work) -> Iterator[Read]:
     """The journal's loans, renewals and returns, under the numbers by which the lake knows their loans; what the library system has told
-    of by itself already, what was undone, and what is no loan is left out by reason."""
+    of by itself already, what was undone, and what is no loan is left out by reason. A conflict that changed no loan is counted as one."""
     zone = ZoneInfo(work.partner.timezone)
-    found, out = without_undone(events(_entries(work), zone))
-    filtered = Counter(reason for _, reason in out)
+    conflicting: set[int] = set()
+    found, out = without_undone(events(_seen(_entries(work), conflicting), zone))
+    filtered = Counter("KIOSK_CONFLICT" if reason == "NOT_A_LOAN" and number in conflicting else reason for number, reason in out)
     if not found:
         yield Read("loan", filtered=dict(filtered))
         return
@@ -97,6 +99,14 @@ def _entries(work: Work) -> Iterator[Entry]:
         for page in pages(member.stream):
             if page.uri != SUMMARY:
                 yield from (Entry(*json.loads(line)) for line in page.content.splitlines())
+
+
+def _seen(entries: Iterator[Entry], conflicting: set[int]) -> Iterator[Entry]:
+    """The entries as they are; the numbers of those that report a conflict are put into the set."""
+    for entry in entries:
+        if is_conflict(entry.data):
+            conflicting.add(entry.number)
+        yield entry
 
 
 def _aliases(work: Work) -> Aliases:

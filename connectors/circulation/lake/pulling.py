@@ -10,6 +10,7 @@ from typing import Any
 
 from connectors.circulation.journal.marker import end, mark, taken
 from connectors.circulation.journal.reading import Entry, before, identity, read
+from connectors.circulation.lake import conflicts
 from connectors.circulation.lake.position import position
 from connectors.circulation.settings import CirculationJournal
 from include.engine import clock
@@ -66,6 +67,7 @@ def _entries(pull: Pull, folder: Path, after: int) -> Iterator[Entry]:
 
 
 def _add(pull: Pull, journal: str, batch: list[Entry]) -> None:
+    conflicts.enter(pull, journal, batch)  # before the page: what is kept is not read again
     content = "".join(f"{json.dumps([entry.number, entry.data], ensure_ascii=False)}\n" for entry in batch).encode()
     about = {"Journal": journal, "First": str(batch[0].number), "Last": str(batch[-1].number)}
     pull.pages.add(Page(ENTRIES, clock.now(), content, "application/jsonl", about))

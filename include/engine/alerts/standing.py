@@ -1,4 +1,5 @@
-"""What needs a person now: deliveries that have stopped or did not come, settings with errors, inboxes that cannot be looked into."""
+"""What needs a person now: deliveries that have stopped or did not come, settings with errors, inboxes that cannot be looked into,
+and what self-service told patrons that the library system does not agree with."""
 
 from __future__ import annotations
 
@@ -11,7 +12,7 @@ from include.engine import clock
 from include.engine.delivery import Delivery, State
 from include.engine.dispatch.calendar import CODE as EXPECTED
 from include.engine.engine import Engine
-from include.engine.ledger import deliveries, inbox, notices
+from include.engine.ledger import conflicts, deliveries, inbox, notices
 from include.engine.ledger.alerts import Told
 from include.engine.reasons import table, words
 
@@ -65,7 +66,14 @@ def standing(engine: Engine) -> list[Standing]:
             found.append(
                 Standing("inbox", subject, look.partner, look.looked_at or look.tried_at, f"partners/{quote(look.partner)}", values)
             )
+    found += map(_conflict, conflicts.standing(engine.ledger, limit=MOST))
     return sorted(found, key=lambda one: one.since)
+
+
+def _conflict(one: conflicts.Conflict) -> Standing:
+    values = {"what": one.what, "item": one.item or "-", "terminal": one.terminal, "machine": one.machine, "system": one.system,
+              "number": one.number, "explained": one.explained}  # fmt: skip
+    return Standing("conflict", f"{one.source} {one.number}", one.partner, one.at, f"partners/{quote(one.partner)}#conflicts", values)
 
 
 def _stopped(one: Delivery) -> Standing:

@@ -9,7 +9,7 @@ from fastapi import APIRouter, Depends, Form, HTTPException, Request
 from fastapi.responses import HTMLResponse, RedirectResponse
 
 from include.engine import clock
-from include.engine.ledger import audit, inbox, notices, pauses
+from include.engine.ledger import audit, conflicts, inbox, notices, pauses
 from include.engine.partner.loading import Mistake
 from include.engine.partner.settings import InboxFlow, Partner, ScheduledFlow
 from plugins.board.house import Settled, Using, all_partners
@@ -22,6 +22,8 @@ from plugins.board.viewer import Looking, engineers_only
 router = APIRouter()
 NAV = ("/partners", "base.partners", False)
 LONGEST_YAML = 200_000
+CONFLICTS = 100
+"""Conflicts of self-service that the page names."""
 
 
 @router.get("/partners", response_class=HTMLResponse)
@@ -55,6 +57,7 @@ def one(request: Request, viewer: Looking, engine: Using, settled: Settled, part
             "standing": [one for one in notices.find(engine.ledger, partner=partner, tx=tx) if one.line is None],
             "recent": listed(tx, viewer.partners, partner=partner, limit=8),
             "audit": audit.find(engine.ledger, subject=partner, limit=20, tx=tx),
+            "conflicts": conflicts.standing(engine.ledger, partner=partner, limit=CONFLICTS, tx=tx),
             "missing": expected.missing(tx, pauses.without([known], paused), now) if known else [],
         }
     return show(

@@ -12,7 +12,7 @@ from include.engine import clock
 from include.engine.alerts.standing import UNREACHABLE_AFTER
 from include.engine.delivery import Delivery, State
 from include.engine.dispatch.look import SILENT_AFTER
-from include.engine.ledger import Ledger, deliveries, inbox, notices, pauses
+from include.engine.ledger import Ledger, conflicts, deliveries, inbox, notices, pauses
 from include.engine.partner.loading import Partners
 from plugins.board.reads import expected, figures, lanes
 from plugins.board.reads.scope import Partners as Visible
@@ -96,9 +96,16 @@ def overview(ledger: Ledger, settled: Partners, visible: Visible) -> Overview:
         missing = expected.missing(tx, pauses.without(settled.partners.values(), paused), now, lines)
         looks = [one for one in inbox.looks(ledger, tx=tx) if visible is None or one.partner in visible]
         standing = [one for one in notices.find(ledger, tx=tx) if visible is None or one.partner in visible]
+        heaps = {key: heap for key, heap in conflicts.heaps(ledger, tx=tx).items() if visible is None or key[0] in visible}
     keys = {(id, flow) for id, one in settled.partners.items() for flow in one.flows} | set(newest)
     troubles: dict[tuple[str, str], list[Trouble]] = {}
-    for trouble in [*_missing(missing), *_unreachable(looks), *_of_stopped(stopped.values()), *_of_lines(queues, aside, now)]:
+    for trouble in [
+        *_missing(missing),
+        *_unreachable(looks),
+        *_of_stopped(stopped.values()),
+        *_of_lines(queues, aside, now),
+        *_conflicts(heaps),
+    ]:
         troubles.setdefault((trouble.partner, trouble.flow), []).append(trouble)
     cells: dict[tuple[str, str], Cell] = {}
     for partner, flow in keys:
@@ -217,6 +224,13 @@ def _of_lines(
             query = {"partner": partner, "flow": flow}
             found.append(Trouble("wait", "aside", partner, flow, heap.since, "/quarantine", {"count": heap.records}, query))
     return found
+
+
+def _conflicts(heaps: Mapping[tuple[str, str], conflicts.Heap]) -> list[Trouble]:
+    return [
+        Trouble("wait", "conflicts", partner, flow, heap.since, f"/partners/{partner}", {"count": heap.count})
+        for (partner, flow), heap in heaps.items()
+    ]
 
 
 def _mistakes(standing: list[notices.DatedNotice]) -> list[Trouble]:

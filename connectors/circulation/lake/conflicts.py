@@ -1,0 +1,59 @@
+"""The journal's conflicts on their way to staff: into the ledger, from where the board and alerts show them. No card, no name, no title goes there."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from datetime import UTC, datetime
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from connectors.circulation.forwarding.report import explained, side
+from connectors.circulation.forwarding.state import Conflict as Reported
+from connectors.circulation.forwarding.state import reported
+from connectors.circulation.journal.reading import Entry
+from include.engine.inbound.pulled import Pull
+from include.engine.ledger import conflicts
+from include.engine.ledger.conflicts import Conflict
+
+
+def enter(pull: Pull, journal: str, entries: Iterable[Entry]) -> None:
+    """Enter what these entries report, and close what they say staff are done with; the same entries again change nothing."""
+    found: list[Conflict] = []
+    closed: list[int] = []
+    for entry in entries:
+        if entry.data["kind"] == "closed":
+            closed.append(int(entry.data["number"]))
+        found += (_entered(pull, journal, one) for one in _reported(entry))
+    conflicts.enter(pull.engine.ledger, pull.partner.id, journal, found, closed)
+
+
+def is_conflict(data: dict[str, Any]) -> bool:
+    """Whether an entry of the journal reports one."""
+    return bool(data.get("report") or data.get("conflict"))
+
+
+def _reported(entry: Entry) -> Iterator[Reported]:
+    """What an entry reports itself, or still holds from before: a checkpoint lists everything that is open."""
+    if entry.data["kind"] == "forwarding":
+        yield from (Reported(**one) for one in entry.data["state"]["conflicts"])
+    elif is_conflict(entry.data):
+        yield reported(entry.number, entry.data)
+
+
+def _entered(pull: Pull, journal: str, one: Reported) -> Conflict:
+    zone, asked = ZoneInfo(pull.partner.timezone), one.asked
+    return Conflict(
+        partner=pull.partner.id,
+        source=journal,
+        number=one.number,
+        flow=pull.delivery.flow,
+        at=datetime.fromisoformat(asked.get("at") or one.at).astimezone(UTC),
+        terminal=asked.get("terminal", ""),
+        branch=asked.get("branch", ""),
+        what=one.kind,
+        item=asked.get("item", ""),
+        machine=side(one.said, zone),
+        system=side(one.found, zone),
+        reason=one.reason,
+        explained=explained(one.reason, pull.partner.language, one.found),
+    )

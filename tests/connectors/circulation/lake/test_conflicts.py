@@ -1,0 +1,85 @@
+"""What a machine said and the library system does not agree with comes out of the journal to staff: both sides, nobody's card, until it is closed."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+
+import pytest
+import sqlalchemy as sa
+
+from connectors.circulation.domain import Checkin
+from connectors.circulation.forwarding import Forwarding, keeping
+from include.engine.alerts.standing import standing
+from include.engine.ledger import conflicts
+from include.engine.ledger.schema import conflict as table
+from tests.connectors.circulation.conftest import Clock
+from tests.connectors.circulation.forwarding.conftest import Place, place_of
+from tests.connectors.circulation.lake.conftest import House
+
+
+@pytest.fixture
+def place(empty: House) -> Iterator[Place]:
+    """The sidecar of these tests' library with a Koha behind it."""
+    assert empty.kiosk is not None
+    empty.kiosk.close()
+    empty.kiosk = None
+    clock = Clock()
+    clock.now = datetime.now(UTC).replace(microsecond=0) - timedelta(hours=8)
+    with place_of("koha", empty.folder, empty.engine.keys, clock) as found:  # type: ignore[arg-type]
+        found.library.patrons[2].restricted = True
+        yield found
+
+
+async def _a_blocked_card_borrows_while_koha_is_away(forwarding: Forwarding, place: Place) -> int:
+    place.off()
+    place.clock.on(minutes=1)
+    assert (await forwarding.perform(place.lend("b1", "c2"))).ok
+    assert (await forwarding.perform(place.lend("b2", "c1"))).ok
+    place.on()
+    place.clock.on(minutes=1)
+    assert await forwarding.turn() == 2
+    return forwarding.conflicts()[0].number
+
+
+def test_both_sides_are_shown_until_staff_have_closed_it(place: Place, empty: House) -> None:
+    ledger = empty.engine.ledger
+    number = place.run(lambda forwarding: _a_blocked_card_borrows_while_koha_is_away(forwarding, place))
+    done = empty.read()
+    [one] = conflicts.standing(ledger, partner="havnsund")
+    assert (one.number, one.terminal, one.branch, one.what, one.item) == (number, "k1", "main", "checkout", "b1")
+    assert one.machine.startswith("ok, due ") and one.system == "no, CARD_BLOCKED"
+    assert (one.reason, one.explained) == ("CARD_BLOCKED", "Kortet er spærret: spørg personalet")  # in the partner's language
+    assert "c2" not in str(one) and "Two" not in str(one)
+    assert done.facts["filtered"]["KIOSK_CONFLICT"] == 1
+    [told] = [found for found in standing(empty.engine) if found.kind == "conflict"]
+    assert told.key == ("conflict", f"havnsund {one.source} {number}") and told.page == "partners/havnsund#conflicts"
+    place.run(lambda forwarding: forwarding.close_conflict(number))
+    empty.read()
+    assert conflicts.standing(ledger) == [] and [found for found in standing(empty.engine) if found.kind == "conflict"] == []
+
+
+def test_a_checkpoint_brings_what_was_passed_over(place: Place, empty: House) -> None:
+    ledger = empty.engine.ledger
+    number = place.run(lambda forwarding: _a_blocked_card_borrows_while_koha_is_away(forwarding, place))
+    empty.read()
+    with ledger.writing(None) as tx:  # as in a house that read its journal before conflicts came into the ledger
+        tx.execute(sa.delete(table))
+    place.run(lambda forwarding: forwarding.checkpoint())
+    empty.read()
+    assert [one.number for one in conflicts.standing(ledger)] == [number]
+
+
+def test_a_machine_that_was_alone_before_a_store_of_its_own(house: House) -> None:
+    assert house.kiosk is not None
+    alone = Checkin("k1", house.now, "main", "alone", no_block=True, item="X00001", returned=house.now)
+    assert asyncio.run(house.kiosk.perform(alone)).reason == "ITEM_UNKNOWN"
+    house.read()
+    [one] = conflicts.standing(house.engine.ledger)
+    assert (one.what, one.item, one.machine, one.system) == ("checkin", "X00001", "ok", "no, ITEM_UNKNOWN")
+    keeping.close(house.folder, one.number)
+    asyncio.run(keeping.take_closed(house.kiosk, house.folder))
+    assert list(house.kiosk.store.rows("conflict")) == []
+    house.read()
+    assert conflicts.standing(house.engine.ledger) == []
