@@ -26,6 +26,7 @@ from connectors.circulation.embedded.backend import Embedded, opened
 from connectors.circulation.embedded.rules import Rules
 from connectors.circulation.forwarding import Forwarding
 from connectors.circulation.forwarding.keeping import keep as keep_telling
+from connectors.circulation.forwarding.keeping import take_closed
 from connectors.circulation.forwarding.pages import routes as conflict_routes
 from connectors.circulation.forwarding.pages import status as forwarding_status
 from connectors.circulation.ils import configured
@@ -99,7 +100,7 @@ async def serve(folder: Path, keys: KeyStore, ports: Ports, limits: Limits | Non
                 found[name] = web.servers[0].sockets[0].getsockname()[1]
         tasks.append(loop.create_task(_reread(folder, house, backend)))
         if isinstance(backend, Embedded):
-            tasks += [loop.create_task(_measure(backend, house)), loop.create_task(keep(backend, COMMIT_SECONDS))]
+            tasks += [loop.create_task(_measure(backend, house, folder)), loop.create_task(keep(backend, COMMIT_SECONDS))]
         else:
             tasks.append(loop.create_task(keep_telling(backend, folder, house.metrics.registry)))
         tasks.append(loop.create_task(take_fills(folder, keys, backend if isinstance(backend, Embedded) else backend.copy)))
@@ -133,10 +134,11 @@ class _Http(uvicorn.Server):
         yield
 
 
-async def _measure(backend: Embedded, house: House) -> None:
-    """Say now and then how far the journal is."""
+async def _measure(backend: Embedded, house: House, folder: Path) -> None:
+    """Say now and then how far the journal is, and close the conflicts that staff have closed."""
     while True:
         await asyncio.sleep(COMMIT_SECONDS)
+        await take_closed(backend, folder)
         house.metrics.journal.set(backend.store.applied)
 
 
