@@ -1,4 +1,5 @@
-"""A terminal's profile: how a make or a site of machines speaks SIP2, and what it is told. Data, not code: profiles/*.yaml.
+"""A terminal's profile: how a make or a site of machines speaks SIP2, and what it is told. Data, not code: profiles/*.yaml, here and in the
+sidecar's folder, where a site's own are.
 
 The settings are those that Koha's SIP accounts and Evergreen's have gathered over the years, under names of our own.
 """
@@ -7,7 +8,6 @@ from __future__ import annotations
 
 import re
 from decimal import Decimal
-from functools import cache
 from pathlib import Path
 from string import Formatter
 from typing import Annotated, Literal, Self
@@ -173,11 +173,11 @@ class Profile(Shape):
         return self
 
 
-@cache
-def load(name: str, folder: Path = FOLDER) -> Profile:
-    """The profile `name` of a folder. SettingsError names the file and what is allowed."""
-    path = folder / f"{name}.yaml"
-    if not path.is_file():
-        there = ", ".join(sorted(file.stem for file in folder.glob("*.yaml")))
-        raise SettingsError(f"there is no profile {name!r}; there are {there}", where=str(folder), do="Use one of them, or write it.")
+def load(name: str, own: Path | None = None) -> Profile:
+    """The profile `name`: a site's own, of the folder `own`, or one that comes with us. SettingsError names the file and what is allowed."""
+    folders = [folder for folder in (own, FOLDER) if folder is not None]
+    path = next((folder / f"{name}.yaml" for folder in folders if (folder / f"{name}.yaml").is_file()), None)
+    if path is None:
+        there = ", ".join(sorted({file.stem for folder in folders for file in folder.glob("*.yaml")}))
+        raise SettingsError(f"there is no profile {name!r}; there are {there}", where=str(folders[0]), do="Use one of them, or write it.")
     return yamls.settings(Profile, path, "the profile")

@@ -9,7 +9,7 @@ import os
 import signal
 import ssl
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -24,6 +24,7 @@ from connectors.circulation import netmusik
 from connectors.circulation.doors import Doors
 from connectors.circulation.embedded.backend import Embedded, opened
 from connectors.circulation.embedded.rules import Rules
+from connectors.circulation.ending import Ending
 from connectors.circulation.forwarding import Forwarding
 from connectors.circulation.forwarding.keeping import keep as keep_telling
 from connectors.circulation.forwarding.keeping import take_closed
@@ -45,7 +46,9 @@ log = logging.getLogger("bindery.circulation")
 
 COMMIT_SECONDS = 0.5
 LOOK_SECONDS = 2.0
-_QUIET: Any = {"log_level": "warning", "access_log": False, "server_header": False}
+PROFILES = "profiles"
+"""Where in the sidecar's folder a site's own profiles lie."""
+_QUIET: Any = {"log_level": "warning", "access_log": False, "server_header": False, "lifespan": "off"}
 
 
 @dataclass(frozen=True)
@@ -72,7 +75,7 @@ async def serve(folder: Path, keys: KeyStore, ports: Ports, limits: Limits | Non
     rules = Rules.load(folder / "rules.yaml") if (folder / "rules.yaml").exists() else Rules(timezone=terminals.timezone)
     ils = configured(folder)
     backend = ils.forwarding(folder, keys, rules, EnvironmentCredentials()) if ils else opened(folder, keys, rules)
-    house = House(backend, terminals, terminals.profiles(), Metrics(), doors=_doors(folder))
+    house = House(backend, terminals, terminals.profiles(folder / PROFILES), Metrics(), doors=_doors(folder))
     server = Server(house, limits)
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
@@ -84,14 +87,15 @@ async def serve(folder: Path, keys: KeyStore, ports: Ports, limits: Limits | Non
         found = {"sip2": await server.listen(ports.host, ports.sip2)}
         if ports.sip2_tls is not None:
             found["sip2_tls"] = await server.listen(ports.host, ports.sip2_tls, tls_context(ports))
-        webs["http"] = _Http(uvicorn.Config(pages(house, server), host=ports.host, port=ports.http, **_QUIET))
+        webs["http"] = _Http(uvicorn.Config(Ending(pages(house, server), stop), host=ports.host, port=ports.http, **_QUIET))
         if ports.https is not None:
             tls_context(ports)  # which says what is wrong with the files
-            machines = Starlette(routes=[https.route(house), *doors_of(house)])
+            machines = Ending(Starlette(routes=[https.route(house), *doors_of(house)]), stop)
             files: Any = {"ssl_certfile": str(ports.certificate), "ssl_keyfile": str(ports.key)}
             webs["https"] = _Http(uvicorn.Config(machines, host=ports.host, port=ports.https, **files, **_QUIET))
         if ports.ncip is not None:
-            webs["ncip"] = _Http(uvicorn.Config(Starlette(routes=doors_of(house)), host=ports.host, port=ports.ncip, **_QUIET))
+            doors = Ending(Starlette(routes=doors_of(house)), stop)
+            webs["ncip"] = _Http(uvicorn.Config(doors, host=ports.host, port=ports.ncip, **_QUIET))
         for name, web in webs.items():
             tasks.append(loop.create_task(web.serve()))
             while not web.started and not tasks[-1].done():
@@ -111,6 +115,7 @@ async def serve(folder: Path, keys: KeyStore, ports: Ports, limits: Limits | Non
         for one in done - {waiting}:
             one.result()
     finally:
+        stop.set()
         for web in webs.values():
             web.should_exit = True
         await server.close()
@@ -143,25 +148,26 @@ async def _measure(backend: Embedded, house: House, folder: Path) -> None:
 
 
 async def _reread(folder: Path, house: House, backend: Embedded | Forwarding) -> None:
-    """Take changed settings over, from each terminal's next login on. A file that is wrong is told of, and the old settings stay."""
+    """Take changed settings over, from each terminal's next login on. A file that is wrong is told of, and all the old settings stay."""
     files = [folder / "terminals.yaml", folder / "rules.yaml", folder / "doors.yaml"]
-    before = _times(files)
+    before = _times(files, folder)
     while True:
         await asyncio.sleep(LOOK_SECONDS)
-        now = _times(files)
+        now = _times(files, folder)
         if now == before:
             continue
         before = now
         try:
             terminals = Terminals.load(files[0])
-            profiles = terminals.profiles()
-            if files[1].exists():
-                backend.rules = Rules.load(files[1])
-            house.doors = _doors(folder)
-            house.terminals, house.profiles = terminals, profiles
-            log.info("the settings were read afresh: %d terminals", len(terminals.terminals))
+            profiles = terminals.profiles(folder / PROFILES)
+            rules, doors = Rules.load(files[1]) if files[1].exists() else None, _doors(folder)
         except SettingsError as error:
             log.error("the settings stay as they were: %s", error)
+            continue
+        house.terminals, house.profiles, house.doors = terminals, profiles, doors
+        if rules is not None:
+            backend.rules = rules
+        log.info("the settings were read afresh: %d terminals", len(terminals.terminals))
 
 
 def doors_of(house: House) -> list[Route]:
@@ -174,8 +180,13 @@ def _doors(folder: Path) -> Doors | None:
     return Doors.load(file) if file.exists() else None
 
 
-def _times(files: list[Path]) -> list[int]:
-    return [file.stat().st_mtime_ns if file.exists() else 0 for file in files]
+def _times(files: list[Path], folder: Path) -> dict[Path, int]:
+    """When each file of settings was last changed; one may go while it is looked at, for editors put another in its place."""
+    found = {}
+    for file in (*files, *sorted((folder / PROFILES).glob("*.yaml"))):
+        with suppress(FileNotFoundError):
+            found[file] = file.stat().st_mtime_ns
+    return found
 
 
 def tls_context(ports: Ports) -> ssl.SSLContext:

@@ -19,7 +19,7 @@ from zoneinfo import ZoneInfo
 from pydantic import AfterValidator, ConfigDict, Field
 
 from connectors.circulation.pins import is_hash
-from connectors.circulation.profile import FOLDER, Profile, Shape, load
+from connectors.circulation.profile import Profile, Shape, load
 from connectors.circulation.words import Language
 from include.engine import yamls
 
@@ -71,9 +71,10 @@ class Terminals(Shape):
     def zone(self) -> ZoneInfo:
         return ZoneInfo(self.timezone)
 
-    def profiles(self, folder: Path = FOLDER) -> dict[str, Profile]:
-        """The profile of each terminal. SettingsError for one that is not there."""
-        return {login: load(terminal.profile, folder) for login, terminal in self.terminals.items()}
+    def profiles(self, own: Path | None = None) -> dict[str, Profile]:
+        """The profile of each terminal; a site's own are in the folder `own`. SettingsError for one that is not there."""
+        found = {name: load(name, own) for name in {terminal.profile for terminal in self.terminals.values()}}
+        return {login: found[terminal.profile] for login, terminal in self.terminals.items()}
 
     @classmethod
     def load(cls, path: Path) -> Self:

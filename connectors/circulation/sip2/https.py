@@ -11,11 +11,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from lxml import etree
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.routing import Route
 
 from connectors.circulation.journal import JournalFailed
+from connectors.circulation.ncip.route import TooLong, received
 from connectors.circulation.sip2.answering import ANSWERS, acs_status, answered, line
 from connectors.circulation.sip2.codec import Unreadable, parse
 from connectors.circulation.sip2.framing import LONGEST
@@ -80,11 +81,14 @@ def route(house: House, path: str = "/sip2") -> Route:
     """The endpoint. It answers 200 with a response or an error, as the schema has them; 400 and 413 for what is no request."""
 
     async def post(request: Request) -> Response:
-        body = b""
-        async for piece in request.stream():
-            body += piece
-            if len(body) > LARGEST:
-                return _xml(Envelope(error="the request is too long"), 413)
+        try:
+            body = await received(request, LARGEST)
+        except TooLong:
+            return _xml(Envelope(error="the request is too long"), 413)
+        except TimeoutError:
+            return _xml(Envelope(error="the request did not come whole"), 408)
+        except ClientDisconnect:
+            return Response(status_code=400)
         try:
             envelope = opened(body)
             if envelope.request is None:

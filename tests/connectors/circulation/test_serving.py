@@ -9,6 +9,7 @@ import os
 import random
 import secrets
 import signal
+import socket
 import subprocess
 import sys
 import threading
@@ -140,6 +141,45 @@ def test_settings_that_change_are_taken_over_and_wrong_ones_are_not(serving: Ser
     while "AMMade anew|" not in _status(serving.ports["sip2"], "9900802.00"):
         assert time.monotonic() < deadline
         time.sleep(0.2)
+
+
+def test_a_profile_of_the_site_s_own_is_taken_over_while_it_serves_and_one_mistake_changes_nothing(
+    serving: Serving, filled: dict[str, str]
+) -> None:
+    home, status = Path(filled["BINDERY_HOME"]) / "circulation", f"23001{' ' * 18}AO|AAc2|AC|"
+    profile, doors, terminals = home / "profiles" / "own.yaml", home / "doors.yaml", yaml.safe_load((home / "terminals.yaml").read_text())
+
+    def until(words: str) -> None:
+        deadline = time.monotonic() + 30
+        while words not in _status(serving.ports["sip2"], status):
+            assert time.monotonic() < deadline
+            time.sleep(0.2)
+
+    profile.parent.mkdir()
+    profile.write_text("output: {name: 'first {name}'}")
+    terminals["terminals"]["k1"]["profile"] = "own"
+    (home / "terminals.yaml").write_text(yaml.safe_dump(terminals))
+    until("AEfirst Reader 2|")
+    doors.write_text("agency: [")
+    profile.write_text("output: {name: 'second {name}'}")
+    time.sleep(2.5)
+    assert "AEfirst Reader 2|" in _status(serving.ports["sip2"], status)
+    doors.unlink()
+    until("AEsecond Reader 2|")
+
+
+def test_it_stops_at_once_and_quietly_whoever_is_in_the_midst_of_a_request(env: dict[str, str], tmp_path: Path) -> None:
+    serving = Serving(env, "--demo", "--ncip-port", "0")
+    with (
+        socket.create_connection(("127.0.0.1", serving.ports["ncip"])) as half,
+        socket.create_connection(("127.0.0.1", serving.ports["http"])),
+    ):
+        half.sendall(b"POST /ncip HTTP/1.1\r\nHost: x\r\nContent-Type: text/xml\r\nContent-Length: 999\r\n\r\n<a>")
+        assert json.loads(serving.get("/health"))["online"]
+        serving.process.send_signal(signal.SIGTERM)
+        said = serving.process.communicate(timeout=60)[1]
+    assert serving.process.returncode == 0
+    assert "Traceback" not in said and '"level": "error"' not in said
 
 
 def test_a_second_process_is_told_that_the_journal_is_taken(serving: Serving, filled: dict[str, str]) -> None:
