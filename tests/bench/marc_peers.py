@@ -99,3 +99,4 @@ if __name__ == "__main__":
         print("records", globals()[name](source, target))
     except BaseException as error:
         print("stopped", type(error).__name__, str(error)[:100].replace("\n", " "))
+        sys.exit(1)
