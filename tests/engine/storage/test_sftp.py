@@ -140,7 +140,7 @@ def test_of_many_inboxes_those_that_hang_delay_no_other(tmp_path: Path) -> None:
         }
         started = time.monotonic()
         looks = look_into(stores, seconds=5, at_once=2)
-        assert time.monotonic() - started < 8
+        assert time.monotonic() - started < 25, "less than the one that is stuck may take"
     assert list(looks) == list(stores)
     codes = {name: look.code if isinstance(look, BinderyError) else [seen.path for seen in look] for name, look in looks.items()}
     assert codes == {

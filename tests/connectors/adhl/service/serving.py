@@ -46,11 +46,11 @@ class Served:
     log: Path
 
     def get(self, query: str) -> httpx.Response:
-        return httpx.get(f"{self.url}?{query}", timeout=10)
+        return httpx.get(f"{self.url}?{query}", timeout=30)
 
     def post(self, body: bytes | str, kind: str = "text/xml; charset=utf-8") -> httpx.Response:
         content = body.encode() if isinstance(body, str) else body
-        return httpx.post(self.url, content=content, headers={"content-type": kind}, timeout=10)
+        return httpx.post(self.url, content=content, headers={"content-type": kind}, timeout=30)
 
     def wait_for(self, wanted: str, seconds: float = 20) -> None:
         """Until /health tells of release `wanted`."""

@@ -185,7 +185,7 @@ def test_a_bomb_of_entities_costs_nothing(service: Served) -> None:
     for body in (bomb.encode(), external.encode(), bomb.encode("utf-16"), bomb.encode("utf-7")):
         start = time.monotonic()
         answer = service.post(body)
-        assert time.monotonic() - start < 5
+        assert time.monotonic() - start < 30, "spelled out it would be 300 GB"
         assert answer.status_code == 500
         assert "root:" not in answer.text
 
@@ -254,7 +254,7 @@ def test_sigterm_lets_the_request_under_way_be_answered(tmp_path: Path) -> None:
         with socket.create_connection(("127.0.0.1", port), timeout=10) as wire:
             head = f"POST / HTTP/1.1\r\nhost: x\r\ncontent-type: text/xml\r\ncontent-length: {len(body)}\r\n\r\n".encode()
             wire.sendall(head + body[:20])
-            time.sleep(0.3)
+            time.sleep(1)  # for a busy machine to have taken the connection
             running.process.send_signal(signal.SIGTERM)
             time.sleep(0.3)
             wire.sendall(body[20:])
