@@ -62,13 +62,21 @@ def _fields(line: bytes, flow: CrmActivities) -> list[str]:
         text = line.decode("utf-8-sig")
     except UnicodeDecodeError:
         raise _Unreadable("CHARSET_WRONG") from None
-    return next(csv.reader([text.rstrip("\r\n")], delimiter=flow.separator), [])
+    try:
+        return next(csv.reader([text.rstrip("\r\n")], delimiter=flow.separator), [])
+    except csv.Error:  # a field of more than 131,072 characters: a quotation mark that nothing closes
+        raise _Unreadable("QUOTE_UNCLOSED") from None
 
 
 def _head(line: bytes, flow: CrmActivities, table: str, where: str) -> list[str | None]:
     """Our name of each column of the file; None for one that is not ours."""
     contract, ours = load(incoming(table)), {theirs: name for name, theirs in flow.columns.items()}
-    found = [ours.get(one, one if one in contract.names else None) for one in _fields(line, flow)]
+    try:
+        names = _fields(line, flow)
+    except _Unreadable as fault:
+        code = "CHARSET_REFUSED" if fault.code == "CHARSET_WRONG" else fault.code
+        raise Refused(words(code, "en"), where=where, code=code) from None
+    found = [ours.get(one, one if one in contract.names else None) for one in names]
     needed = {column.name for column in contract.columns if column.required} - {"deleted"}
     if missing := sorted(needed - set(found)):
         values = {"column": ", ".join(missing)}

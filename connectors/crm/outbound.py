@@ -129,7 +129,7 @@ def send(work: Work, sending: Sending) -> None:
             tally = system.bulk(part, their.object, their.key, body, _note(sending, part))
             named, sent = _csv_rows(body, their.key, tally)
         else:
-            listed = [json.loads(line) for line in body.decode().splitlines()]
+            listed = mapping.from_json_lines(body)
             named = [one[their.key] for one in listed]
             tally = system.upsert(their.object, their.key, listed)
             sent = {one[their.key]: one for one in listed if one[their.key] in tally.refused}

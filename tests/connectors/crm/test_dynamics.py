@@ -25,6 +25,14 @@ def environment(dataverse) -> Environment:
     return Environment(from_json("crm", quick(dataverse.connection())), pause=0.01)
 
 
+def test_whatever_a_name_holds_is_one_record(dynamic, dataverse) -> None:
+    name = "Ana\u2028Lise\u0085Holm\u001e"  # Python's splitlines would make four lines of it
+    dynamic.has(p1={**ANA, "first_name": name}, p2=ANA)
+    done = dynamic.sync()
+    assert (done.state, done.counts.published) == (State.ACKNOWLEDGED, 2)
+    assert dataverse.state.environment.one("contacts", dynamic.external("p1"))["firstname"] == name
+
+
 def test_patrons_and_institutions_become_rows_by_their_alternate_key_with_a_deep_link(dynamic, dataverse) -> None:
     dynamic.has(p1=ANA, s1={"institution": True, "name": "Lindeby Skole", "national_id": "10150817"})
     done = dynamic.sync()

@@ -132,3 +132,14 @@ def test_prospects_who_agreed_become_leads_and_go_when_the_list_drops_them(doing
 def test_a_list_without_a_column_that_every_row_needs_is_refused(doing) -> None:
     refused = doing.with_connector(activities).deliver("activities_1.csv", "nr;kind;dato\n1;besøg;2026-11-01\n")
     assert (refused.state, refused.reason) == (State.BLOCKED, "COLUMN_MISSING")
+
+
+def test_a_line_whose_quote_nothing_closes_is_set_aside_however_long_it_is(doing) -> None:
+    head, good = "nr;kind;patron_id;subject;dato;campaign;status;branch", "1;besøg;p1;Book talk;2026-11-01;;;hb"
+    taken = doing.with_connector(activities).deliver("activities_1.csv", f'{head}\n{good}\n2;besøg;p1;"{"x" * 140_000}\n')
+    assert (taken.state, taken.counts.published, taken.counts.quarantined) == (State.ACKNOWLEDGED, 1, 1)
+
+
+def test_a_list_whose_head_is_in_another_character_set_is_refused(doing) -> None:
+    refused = doing.with_connector(activities).deliver("activities_1.csv", "nr;kind;låner\n1;besøg;p1\n".encode("latin-1"))
+    assert (refused.state, refused.reason) == (State.BLOCKED, "CHARSET_REFUSED")
