@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 from rich.console import Console
-from rich.table import Table
+from rich.markup import escape
 
 from connectors import flow_models, writings
 from include.engine.credentials import EnvironmentCredentials
@@ -29,27 +29,33 @@ console = Console()
 
 @app.command("check-partners")
 def check_partners(
-    partner: Annotated[str, typer.Argument(help="Also try this partner's connections: list, read, write, rename.")] = "",
+    partner: Annotated[str, typer.Argument(help="This partner alone, and its connections too: list, read, write, rename.")] = "",
     folder: Annotated[Path, typer.Option(envvar="BINDERY_PARTNERS", help="The folder of partner YAML.")] = ROOT / "include" / "partners",
     home: Annotated[Path, typer.Option(envvar="BINDERY_HOME", help="Bindery's home, for file: inboxes.")] = ROOT / ".bindery",
 ) -> None:
     """Every partner's YAML; exit status 1 when something cannot be used."""
     found = load_partners(folder, flow_models())
-    for mistake in found.mistakes:
-        console.print(f"[red]✗[/] {mistake.partner}  {mistake}", highlight=False)
+    mistakes = [one for one in found.mistakes if partner in ("", one.partner)]
+    for mistake in mistakes:
+        _say(False, f"{mistake.partner}  {mistake}")
     for one in found.partners.values():
-        console.print(f"[green]✓[/] {one.id}  {one.name}: {', '.join(one.flows) or 'no flow'} ({one.status})", highlight=False)
-    wrong = bool(found.mistakes)
-    if partner:
-        if partner not in found.partners:
-            console.print(f"[red]✗[/] there is no usable partner {partner!r} in {folder}", highlight=False)
-            raise typer.Exit(1)
-        wrong = not _connections(found.partners[partner], home)
-    raise typer.Exit(1 if wrong else 0)
+        if partner in ("", one.id):
+            _say(True, f"{one.id}  {one.name}: {', '.join(one.flows) or 'no flow'} ({one.status})")
+    right = not mistakes
+    if partner in found.partners:
+        right = _connections(found.partners[partner], home)
+    elif partner and not mistakes:
+        _say(False, f"there is no partner {partner!r} in {folder}")
+        right = False
+    raise typer.Exit(0 if right else 1)
+
+
+def _say(right: bool, text: str) -> None:
+    console.print("[green]✓[/]" if right else "[red]✗[/]", escape(text), highlight=False, soft_wrap=True)
 
 
 def _connections(partner: Partner, home: Path) -> bool:
-    table = Table("flow", "where", "step", "", "")
+    """Try each inbox and receipts' folder, and say a line a step; whether all went well."""
     right = True
     for name, flow in partner.flows.items():
         if not isinstance(flow, InboxFlow):
@@ -60,10 +66,10 @@ def _connections(partner: Partner, home: Path) -> bool:
                     lines = [(line.step, line.ok, line.detail) for line in check(store, writes=flow.after != "leave")]
             except BinderyError as error:
                 lines = [("open", False, str(error))]
+            console.print(f"{name}  {escape(uri)}", highlight=False, soft_wrap=True)
             for step, ok, said in lines:
                 right &= ok
-                table.add_row(name, uri, step, "[green]ok[/]" if ok else "[red]no[/]", said)
-    console.print(table)
+                _say(ok, f"{step}: {said}" if said else step)
     return right
 
 

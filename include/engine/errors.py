@@ -31,7 +31,7 @@ class BinderyError(Exception):
 
     def __str__(self) -> str:
         place = f"{self.where}: " if self.where else ""
-        advice = f" {self.do}" if self.do else ""
+        advice = f"{'' if self.what.endswith(('.', '!', '?', ':')) else '.'} {self.do}" if self.do else ""
         return f"{place}{self.what}{advice} [{self.code}]"
 
 

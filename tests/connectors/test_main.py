@@ -60,9 +60,18 @@ def test_a_mistake_names_file_and_line_and_ends_badly_though_others_are_right(pa
 @pytest.mark.parametrize("name", ["nobody", "bad"])
 def test_a_partner_that_cannot_be_used_is_told(partners: Path, name: str) -> None:
     (partners / "bad.yaml").write_text("name: Bad\n")
+    write(partners)
     said = run("check-partners", name)
     assert said.exit_code == 1
-    assert f"no usable partner '{name}'" in said.output
+    assert {"nobody": "✗ there is no partner 'nobody'", "bad": "✗ bad  bad.yaml:1: timezone: is missing"}[name] in said.output
+    assert "lindeby" not in said.output, "of one partner alone"
+
+
+def test_what_is_wrong_with_a_connection_is_said_whole_however_narrow_the_terminal(partners: Path) -> None:
+    write(partners, "sftp://lindeby_inbox/exports/of/the/library/system")
+    said = run("check-partners", "lindeby")
+    assert said.exit_code == 1
+    assert "is not set up. Add it in Airflow (Admin, Connections), or set AIRFLOW_CONN_LINDEBY_INBOX. [CREDENTIAL_MISSING]" in said.output
 
 
 def test_a_partners_connection_is_tried_over_real_sftp(partners: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
