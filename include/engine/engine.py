@@ -16,7 +16,7 @@ from include.engine.contract.model import Contract
 from include.engine.credentials import Credentials
 from include.engine.crypto.keys import KeyStore
 from include.engine.crypto.ledger_keys import LedgerKeyStore
-from include.engine.errors import SettingsError
+from include.engine.errors import MissingCredential, SettingsError
 from include.engine.lake.table import Lake
 from include.engine.ledger.database import Ledger
 from include.engine.partner.loading import FlowModels, Partners, load_partner, load_partners
@@ -26,6 +26,8 @@ from include.engine.storage.filesystem import Store, open_store
 ROOT = Path(__file__).resolve().parents[2]
 MASTER = "bindery_master"
 """The connection whose password is the master key: 32 bytes, base64."""
+FOLLOWING = "bindery_master_next"
+"""The same of the master key to which the installation is being changed; not there, or without a password, at all other times."""
 
 
 @dataclass(frozen=True)
@@ -52,7 +54,7 @@ class Engine:
     @cached_property
     def keys(self) -> KeyStore:
         """The key store under the master key. MissingCredential names the connection when it is not set up."""
-        return LedgerKeyStore(self.ledger, master_key(self.credentials))
+        return LedgerKeyStore(self.ledger, master_key(self.credentials), lambda: following_key(self.credentials))
 
     @cached_property
     def lake(self) -> Lake:
@@ -94,12 +96,25 @@ class Engine:
 
 def master_key(credentials: Credentials) -> bytes:
     """The 32 bytes that wrap every data key, from the connection `bindery_master`."""
+    return _decoded(MASTER, credentials.get(MASTER).password)
+
+
+def following_key(credentials: Credentials) -> bytes | None:
+    """The 32 bytes of the connection `bindery_master_next`; None where there is none."""
     try:
-        found = base64.b64decode(credentials.get(MASTER).password, validate=True)
+        given = credentials.get(FOLLOWING).password
+    except MissingCredential:
+        return None
+    return _decoded(FOLLOWING, given) if given else None
+
+
+def _decoded(connection: str, password: str) -> bytes:
+    try:
+        found = base64.b64decode(password, validate=True)
     except binascii.Error:
         found = b""
     if len(found) != 32:
         raise SettingsError(
-            f"the password of the connection {MASTER!r} is no key.", do="Give it 32 random bytes in base64: `openssl rand -base64 32`."
+            f"the password of the connection {connection!r} is no key.", do="Give it 32 random bytes in base64: `openssl rand -base64 32`."
         )
     return found

@@ -63,6 +63,12 @@ FORWARDING_POINTS: Mapping[str, str] = {
 }
 """The same for what self-service tells a library system afterwards."""
 
+REWRAP_POINTS: Mapping[str, str] = {
+    "rewrap.begun": "the ledger says that the new master key counts, no data key is wrapped anew",
+    "rewrap.batch": "some of the data keys are wrapped anew",
+}
+"""The same for a change of the master key."""
+
 passed: Counter[str] = Counter()
 """How often this process came to each point, counted while one of the variables is set."""
 

@@ -6,37 +6,34 @@ bytes in the ledger and takes them out of the ledger's files: what it sealed is 
 
 from __future__ import annotations
 
-import os
 import secrets
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Iterator
 
+import sqlalchemy as sa
 from cryptography.exceptions import InvalidTag
-from cryptography.hazmat.primitives.ciphers.aead import AESGCM
-from cryptography.hazmat.primitives.hashes import SHA256
-from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
 from include.engine.crypto.keys import SECRET, DataKey, destroyed, new_key_id, unknown
-from include.engine.errors import Tampered
+from include.engine.crypto.master import Master
+from include.engine.errors import SettingsError, Tampered
 from include.engine.ledger import keys as rows
+from include.engine.ledger import master_keys
 from include.engine.ledger.database import Ledger
-
-_NONCE = 12
 
 
 class LedgerKeyStore:
-    """`master`: 32 bytes, the same for every process of the installation. Safe for threads and processes at once."""
+    """`master`: 32 bytes, the same for every process of the installation. Safe for threads and processes at once.
 
-    def __init__(self, ledger: Ledger, master: bytes) -> None:
-        if len(master) != SECRET:
-            raise ValueError(f"a master key is {SECRET} bytes, not {len(master)}")
-        self._ledger = ledger
-        self._wrap = AESGCM(HKDF(algorithm=SHA256(), length=32, salt=None, info=b"bindery data keys").derive(master))
+    `following` gives the master key to which the installation is being changed, if there is one; it is asked for only when `master` is not
+    enough. Which of the two wraps new keys stands in the ledger, so that processes that know both agree (rewrap.py).
+    """
+
+    def __init__(self, ledger: Ledger, master: bytes, following: Callable[[], bytes | None] = lambda: None) -> None:
+        self._ledger, self._master, self._following = ledger, Master(master), following
 
     def create(self, purpose: str, subject: str) -> DataKey:
         """See KeyStore; durable in the ledger before it is returned."""
-        key, wrapped = self._new(purpose, subject)
-        rows.add(self._ledger, key.key_id, purpose, subject, wrapped)
-        return key
+        with self._ledger.begin() as tx:
+            return self._new(purpose, subject, tx)
 
     def ensure(self, purpose: str, subject: str) -> DataKey:
         """See KeyStore."""
@@ -46,11 +43,7 @@ class LedgerKeyStore:
         with self._ledger.begin() as tx:
             self._ledger.lock(tx, f"key {purpose} {subject}")  # so that of two callers the second finds the first one's key
             found = rows.find(self._ledger, purpose=purpose, subject=subject, tx=tx)
-            if found:
-                return self._open(found[0])
-            key, wrapped = self._new(purpose, subject)
-            rows.add(self._ledger, key.key_id, purpose, subject, wrapped, tx=tx)
-            return key
+            return self._open(found[0]) if found else self._new(purpose, subject, tx)
 
     def get(self, key_id: str) -> DataKey:
         """See KeyStore; Tampered also when the wrapped key does not open: another master key, or an altered row."""
@@ -75,24 +68,40 @@ class LedgerKeyStore:
         """See KeyStore."""
         return [row.key_id for row in rows.find(self._ledger, purpose=purpose, subject=subject)]
 
-    def _new(self, purpose: str, subject: str) -> tuple[DataKey, bytes]:
+    def _new(self, purpose: str, subject: str, tx: sa.Connection) -> DataKey:
         key = DataKey(new_key_id(purpose), secrets.token_bytes(SECRET))
-        nonce = os.urandom(_NONCE)
-        return key, nonce + self._wrap.encrypt(nonce, key.secret, _named(key.key_id, purpose, subject))
+        master_keys.lock(self._ledger, tx)  # so that a change of the master key that begins now finds this key wrapped, or wraps it itself
+        rows.add(self._ledger, key.key_id, purpose, subject, self._wrapping(tx).wrap(key, purpose, subject), tx=tx)
+        return key
+
+    def _wrapping(self, tx: sa.Connection) -> Master:
+        """The master key that wraps what is made now."""
+        counts = master_keys.current(self._ledger, tx=tx)
+        for known in self._known():
+            if counts is None or counts.fingerprint == known.fingerprint:
+                return known
+        raise SettingsError(
+            "the master key was changed, and this process knows only another one.",
+            where="connection bindery_master",
+            do=f"Give it the one with the fingerprint {counts.fingerprint if counts else ''} (`python -m include.engine.crypto status`).",
+            code="MASTER_KEY_CHANGED",
+        )
+
+    def _known(self) -> Iterator[Master]:
+        yield self._master
+        if (following := self._following()) is not None:
+            yield Master(following)
 
     def _open(self, row: rows.KeyRow) -> DataKey:
         if row.wrapped is None:
             raise destroyed(row.key_id, row.why or "no reason was given")
-        nonce, sealed = row.wrapped[:_NONCE], row.wrapped[_NONCE:]
-        try:
-            return DataKey(row.key_id, self._wrap.decrypt(nonce, sealed, _named(row.key_id, row.purpose, row.subject)))
-        except InvalidTag:
-            raise Tampered(
-                f"the key {row.key_id} does not open under this installation's master key",
-                do="Check that the master key belongs to this ledger; a key row that was altered cannot be mended.",
-            ) from None
-
-
-def _named(key_id: str, purpose: str, subject: str) -> bytes:
-    """What a wrapped key is bound to, so that a row cannot be passed off as another's."""
-    return "\0".join((key_id, purpose, subject)).encode()
+        for known in self._known():
+            try:
+                return known.unwrap(row.wrapped, row.key_id, row.purpose, row.subject)
+            except InvalidTag:
+                continue
+        raise Tampered(
+            f"the key {row.key_id} does not open under this installation's master key",
+            do="Check that the master key belongs to this ledger, and whether it was changed (`python -m include.engine.crypto status`); "
+            "a key row that was altered cannot be mended.",
+        )

@@ -64,6 +64,19 @@ def find(
         return [KeyRow(**row._mapping) for row in tx.execute(query.order_by(k.created_at, k.key_id))]
 
 
+def after(ledger: Ledger, key_id: str, limit: int, *, tx: sa.Connection | None = None) -> list[KeyRow]:
+    """At most `limit` keys alive whose ids follow `key_id`, in the order of their ids."""
+    query = sa.select(key).where(key.c.key_id > key_id, key.c.wrapped.is_not(None)).order_by(key.c.key_id).limit(limit)
+    with ledger.reading(tx) as tx:
+        return [KeyRow(**row._mapping) for row in tx.execute(query)]
+
+
+def rewrap(ledger: Ledger, row: KeyRow, wrapped: bytes, *, tx: sa.Connection) -> bool:
+    """Put `wrapped` in the place of what `row` holds. False, and nothing happens, when the key was destroyed or wrapped anew meanwhile."""
+    same = sa.update(key).where(key.c.key_id == row.key_id, key.c.wrapped == row.wrapped)
+    return tx.execute(same.values(wrapped=wrapped)).rowcount == 1
+
+
 def destroy(ledger: Ledger, key_id: str, why: str, *, tx: sa.Connection | None = None) -> bool:
     """Overwrite the wrapped key with NULL. False when it was destroyed before (its first reason stays) or never was.
 
