@@ -21,6 +21,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from connectors.circulation import netmusik
+from connectors.circulation.backend import Away
 from connectors.circulation.doors import Doors
 from connectors.circulation.embedded.backend import Embedded, opened
 from connectors.circulation.embedded.rules import Rules
@@ -143,7 +144,8 @@ async def _measure(backend: Embedded, house: House, folder: Path) -> None:
     """Say now and then how far the journal is, and close the conflicts that staff have closed."""
     while True:
         await asyncio.sleep(COMMIT_SECONDS)
-        await take_closed(backend, folder)
+        with suppress(Away):  # they lie there until the store is back
+            await take_closed(backend, folder)
         house.metrics.journal.set(backend.store.applied)
 
 

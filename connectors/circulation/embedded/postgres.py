@@ -37,7 +37,6 @@ class Postgres:
             )
         with _told(self._db):
             self._db.execute(SQL("SET search_path TO {}").format(Identifier(schema)))
-            self._db.execute("SET synchronous_commit = off")  # a commit that is lost is in the journal
             if read_only:
                 self._db.commit()
                 self._db.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY")
@@ -45,6 +44,8 @@ class Postgres:
             self._db.execute(SQL("CREATE SCHEMA IF NOT EXISTS {}").format(Identifier(schema)))
             for statement in _ours(ddl):
                 self._db.execute(statement)
+            self._db.commit()
+            self._db.execute("SET synchronous_commit = off")  # a commit that is lost is in the journal
             self._db.commit()
 
     def one(self, query: str, values: tuple[Any, ...] = ()) -> Row | None:
@@ -78,7 +79,14 @@ class Postgres:
             self._db.commit()
 
     def close(self) -> None:
-        """Close without keeping what was not committed."""
+        """Close without keeping what was not committed. What was is on the server's disk then, be it in the journal or not (a fill)."""
+        try:
+            self._db.rollback()
+            self._db.execute("SET LOCAL synchronous_commit = on")
+            self._db.execute("UPDATE state SET value = value")  # a commit waits for what was written before it
+            self._db.commit()
+        except psycopg.Error:
+            pass  # it is away, or only reads
         self._db.close()
 
     def reader(self) -> Postgres:

@@ -23,6 +23,7 @@ async def keep(forwarding: Forwarding, folder: Path, registry: CollectorRegistry
     while True:
         await forwarding.turn()
         await take_closed(forwarding, folder)
+        await forwarding.copy.look()
         there.set(forwarding.breaker.state == "closed")
         waiting.set(len(forwarding.state.waiting))
         conflicts.set(len(forwarding.state.conflicts))

@@ -23,6 +23,7 @@ from connectors.circulation.backend import Away
 from connectors.circulation.domain import Checkout, Credentials, Outcome, Request
 from connectors.circulation.embedded.backend import Embedded, opened
 from connectors.circulation.embedded.store import ADDRESS
+from connectors.circulation.forwarding.copy import Copy
 from connectors.circulation.journal import read
 from connectors.circulation.keeping import keep
 from connectors.circulation.sip2.codec import parse
@@ -44,6 +45,11 @@ class Server:
         with psycopg.connect(self.url, autocommit=True) as own:
             query = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()"
             return len(own.execute(query).fetchall())
+
+    def settle(self) -> None:
+        """Have everything that was committed on disk."""
+        with psycopg.connect(self.url, autocommit=True) as own:
+            own.execute("CHECKPOINT")
 
     def stop(self) -> None:
         """At once, as when its machine goes: what it had not written to disk is lost."""
@@ -141,6 +147,39 @@ def test_a_store_that_is_away_at_the_end_costs_nothing(server: Server, library: 
     again = opened(library._folder, keys, library.rules)
     assert [row["item"] for row in again.store.rows("loan")] == ["b1"]
     library.__dict__.update(again.__dict__)  # the fixture closes what is open
+
+
+def test_what_was_filled_is_on_the_server_s_disk_once_the_store_is_closed(server: Server, library: Embedded, keys: MemoryKeyStore) -> None:
+    library.store.fill("item", [{"item": "last", "title": "The last book"}])
+    library.close()
+    server.stop()
+    server.start()
+    again = opened(library._folder, keys, library.rules)
+    assert again.store.get("item", "last")["title"] == "The last book"
+    library.__dict__.update(again.__dict__)  # the fixture closes what is open
+
+
+def test_a_copy_whose_store_is_away_knows_nobody_until_it_is_back(server: Server, library: Embedded) -> None:
+    copy = Copy(library.rules, library.store)
+
+    async def known() -> list[bool]:
+        return [await copy.patron(Credentials("c1")) is not None, copy.item("b1") is not None]
+
+    async def over_an_outage() -> None:
+        assert await known() == [True, True]
+        server.settle()
+        server.cut()
+        assert await known() == [False, False]
+        server.stop()
+        try:
+            await copy.look()
+            assert await known() == [False, False]
+        finally:
+            server.start()
+        await copy.look()
+        assert await known() == [True, True]
+
+    asyncio.run(over_an_outage())
 
 
 def test_kiosks_go_on_over_cut_connections_and_a_server_that_is_killed(
