@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -22,6 +23,7 @@ from include.engine.delivery import Delivery
 from include.engine.dispatch.start import start
 from include.engine.ledger import Ledger
 from tests import house as building
+from tests.conftest import sqlite_ledger
 from tests.flows.files import ITEMS, PATRONS, csv, item
 
 YAML = """\
@@ -149,9 +151,28 @@ def empty(tmp_path: Path, ledger: Ledger) -> Iterator[House]:
         house.kiosk.close()
 
 
+@pytest.fixture(scope="session")
+def delivered(tmp_path_factory: pytest.TempPathFactory, migrated_file: Path) -> Path:
+    """An installation whose library system has delivered its items and patrons: made once, copied for each test."""
+    folder = tmp_path_factory.mktemp("delivered")
+    made = House.build(folder, sqlite_ledger(folder / "ledger.db", migrated_file), inbound, flow_models(), "havnsund")
+    assert isinstance(made, House)
+    made.settle()
+    made.export("items_1.csv", csv(ITEMS, [item(n) for n in range(1, 6)]))
+    made.export("patrons_1.csv", csv(PATRONS, [f"{n},C{n},Holm,Ida,1990-01-01,MAIN,PT," for n in (1, 2)]))
+    with made.engine.ledger.autocommit() as connection:
+        connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)")
+    return folder
+
+
 @pytest.fixture
-def house(empty: House) -> House:
+def house(tmp_path: Path, delivered: Path) -> Iterator[House]:
     """One whose library system has delivered its items and patrons."""
-    empty.export("items_1.csv", csv(ITEMS, [item(n) for n in range(1, 6)]))
-    empty.export("patrons_1.csv", csv(PATRONS, [f"{n},C{n},Holm,Ida,1990-01-01,MAIN,PT," for n in (1, 2)]))
-    return empty
+    house = House.build(tmp_path, sqlite_ledger(tmp_path / "ledger.db", delivered / "ledger.db"), inbound, flow_models(), "havnsund")
+    assert isinstance(house, House)
+    shutil.copytree(delivered / "home", house.engine.home, dirs_exist_ok=True)
+    house.settle()
+    house.open()
+    yield house
+    if house.kiosk is not None:
+        house.kiosk.close()
