@@ -1,6 +1,7 @@
 """Self-service, live: python -m connectors.circulation serve | load | conflicts | kiosk | record | shadow | bridge | borrower-check | hash
 
-The store, the journal and the settings lie in `<BINDERY_HOME>/circulation`; the key that seals the journal is in Bindery's key store.
+The store, the journal and the settings lie in `<BINDERY_HOME>/circulation` (`--folder`: in another); the key that seals the journal is in
+Bindery's key store.
 """
 
 from __future__ import annotations
@@ -8,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import re
 import signal
 import statistics
 import sys
@@ -28,9 +30,23 @@ Port = Annotated[int, typer.Option(min=0, max=65535)]
 Host = Annotated[str, typer.Option(help="Where the server listens.")]
 
 
-def folder() -> Path:
-    """Where the sidecar keeps what is its own."""
-    return Path(os.environ.get("BINDERY_HOME") or Path(__file__).resolve().parents[2] / ".bindery").absolute() / "circulation"
+Folder = Annotated[
+    str,
+    typer.Option(
+        "--folder",
+        envvar="BINDERY_CIRCULATION_FOLDER",
+        help="The sidecar's folder in Bindery's home: each of several sidecars has its own.",
+    ),
+]
+
+
+def folder(name: str) -> Path:
+    """Where a sidecar keeps what is its own; the flows of its library name the same folder."""
+    from connectors.circulation.settings import FOLDER
+
+    if not re.fullmatch(FOLDER, name):
+        raise typer.BadParameter("letters, digits, hyphens and underscores", param_hint="--folder")
+    return Path(os.environ.get("BINDERY_HOME") or Path(__file__).resolve().parents[2] / ".bindery").absolute() / name
 
 
 @app.command()
@@ -49,6 +65,7 @@ def serve(
     key: Annotated[Path | None, typer.Option(help="PEM, for TLS.")] = None,
     client_ca: Annotated[Path | None, typer.Option(help="PEM: who signs the terminals' own certificates.")] = None,
     log_messages: Annotated[bool, typer.Option("--log-messages", help="Log every line of SIP2, masked: to see what a kiosk says.")] = False,
+    name: Folder = "circulation",
     demo: Annotated[bool, typer.Option("--demo", help="Serve a small made-up library, which is gone at the end.")] = False,
 ) -> None:
     """Answer kiosks until the process is stopped. The ports are printed as one line of JSON."""
@@ -61,7 +78,7 @@ def serve(
 
         logs.begin(messages=log_messages)
         ports = Ports(host, sip2_port, sip2_tls_port, http_port, https_port, ncip_port, certificate, key, client_ca)
-        where, keys, done = made() if demo else (folder(), _keys(), lambda: None)
+        where, keys, done = made() if demo else (folder(name), _keys(), lambda: None)
         try:
             with asyncio.Runner(loop_factory=_loop()) as runner:
                 runner.run(serve_until_stopped(where, keys, ports))
@@ -72,7 +89,9 @@ def serve(
 
 
 @app.command()
-def load(files: Annotated[list[Path], typer.Argument(exists=True, dir_okay=False, help="CSV by table, or YAML.")]) -> None:
+def load(
+    files: Annotated[list[Path], typer.Argument(exists=True, dir_okay=False, help="CSV by table, or YAML.")], name: Folder = "circulation"
+) -> None:
     """Fill the store: patrons with PINs, items, loans, holds, fees; and the settings: rules, terminals. The server must not run."""
 
     def run() -> None:
@@ -80,14 +99,14 @@ def load(files: Annotated[list[Path], typer.Argument(exists=True, dir_okay=False
         from connectors.circulation.embedded.rules import Rules
         from connectors.circulation.loading import load as put
 
-        backend = opened(folder(), _keys(), Rules())
+        backend = opened(folder(name), _keys(), Rules())
         try:
-            counts = put(files, folder(), backend.store)
+            counts = put(files, folder(name), backend.store)
             backend.commit()
         finally:
             backend.close(keep=False)
-        for name, count in counts.items():
-            console.print(f"{name}: {count:,}", highlight=False)
+        for table, count in counts.items():
+            console.print(f"{table}: {count:,}", highlight=False)
 
     _told(run)
 
@@ -98,6 +117,7 @@ def conflicts(
     language: Annotated[str, typer.Option(help="en, da, sv or nl.")] = "en",
     csv: Annotated[Path | None, typer.Option(help="Write them to this file, for a spreadsheet; only you can read it.")] = None,
     close: Annotated[list[int] | None, typer.Option(help="The number of one that staff have dealt with.")] = None,
+    name: Folder = "circulation",
 ) -> None:
     """What kiosks were told and the library system does not agree with, both sides; the server may run meanwhile."""
 
@@ -110,7 +130,7 @@ def conflicts(
 
         if language not in LANGUAGES:
             raise typer.BadParameter(f"there are {', '.join(LANGUAGES)}", param_hint="--language")
-        where = folder()
+        where = folder(name)
         rules = Rules.load(where / "rules.yaml") if (where / "rules.yaml").exists() else Rules()
         state = resumed(where, _keys())
         for number in close or ():

@@ -123,7 +123,7 @@ async def retire_segments(folder: Path, keys: KeyStore, backend: Committed) -> N
     while True:
         until = min(taken(journal, identity(journal)), backend.committed)
         try:
-            gone = await asyncio.to_thread(retire, journal, keys, until=until, kept=kept, now=clock.now)
+            gone = await asyncio.to_thread(retire, journal, keys, until=until, kept=kept, now=clock.now, subject=folder.name)
             log.info("%d segments of the journal were let go", len(gone))
         except Exception as error:  # the key store may be away for a while: the next round is in an hour
             log.error("the journal keeps its segments: %s", type(error).__name__)

@@ -13,6 +13,9 @@ from include.engine.outbound.settings import OutboundFlow
 from include.engine.partner.settings import FlowSettings, PulledFlow
 from include.engine.partner.when import Duration
 
+FOLDER = r"^[A-Za-z0-9_-]+$"
+"""A sidecar's folder in Bindery's home. Libraries with a sidecar each have a folder each."""
+
 
 class CirculationJournal(PulledFlow):
     """The journal of a library's sidecar, read into the lake. It waits for nothing and nobody: a blocked one holds up no other."""
@@ -20,7 +23,7 @@ class CirculationJournal(PulledFlow):
     table: ClassVar[str] = "loan"
     mode: ClassVar[str] = "delta"
 
-    folder: str = Field("circulation", pattern=r"^[A-Za-z0-9_-]+$", description="the sidecar's folder in Bindery's home")
+    folder: str = Field("circulation", pattern=FOLDER, description="the sidecar's folder in Bindery's home")
     wait: Duration = Field(
         timedelta(minutes=2), description="how old an entry is before it is read: what is undone at once is not told at all"
     )
@@ -33,7 +36,7 @@ class CirculationJournal(PulledFlow):
 class CirculationFill(OutboundFlow):
     """The store of a library's sidecar, filled out of the lake."""
 
-    folder: str = Field("circulation", pattern=r"^[A-Za-z0-9_-]+$", description="the sidecar's folder in Bindery's home")
+    folder: str = Field("circulation", pattern=FOLDER, description="the sidecar's folder in Bindery's home")
     takes: Duration = Field(
         timedelta(hours=1), description="how long before a file was written the library system may have read what is in it"
     )

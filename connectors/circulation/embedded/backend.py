@@ -253,8 +253,8 @@ def opened(folder: Path, keys: KeyStore, rules: Rules, *, now: Callable[[], date
     """The back end of a folder: what the journal has and the store lacks is brought in first."""
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     # First, for it says when another process is at work here. Each segment has a key of its own: journal/retiring.py destroys it.
-    key = keys.ensure("journal", "circulation")
-    journal = Journal(folder / "journal", keys, key, another=lambda: keys.create("journal", "circulation"))
+    key = keys.ensure("journal", folder.name)
+    journal = Journal(folder / "journal", keys, key, another=lambda: keys.create("journal", folder.name))
     store = store_of(folder)
     _catch_up(store, folder, keys)
     return Embedded(store, journal, rules, folder, keys, now=now)

@@ -283,8 +283,8 @@ def opened(
 ) -> Forwarding:
     """The forwarding of a folder, with all that waits in its journal."""
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-    key = keys.ensure("journal", "circulation")
-    journal = Journal(folder / "journal", keys, key, another=lambda: keys.create("journal", "circulation"))
+    key = keys.ensure("journal", folder.name)
+    journal = Journal(folder / "journal", keys, key, another=lambda: keys.create("journal", folder.name))
     state = resumed(folder, keys)
     found = Forwarding(remote, journal, state, copy, policy, folder, now=now)
     if state.waiting:

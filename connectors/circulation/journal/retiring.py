@@ -18,7 +18,8 @@ def retire(
 ) -> list[Path]:
     """Take away the segments whose every entry is at or below `until` and that were last written before `kept`; returns those that went.
 
-    The newest segment stays, whatever is in it. A key that a younger segment was sealed with too is not destroyed.
+    The newest segment stays, whatever is in it. A key that a younger segment was sealed with too is not destroyed. `subject`
+    is whose keys these are: the sidecar's folder.
     """
     found = segments(folder)
     gone: list[Path] = []

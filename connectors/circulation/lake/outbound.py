@@ -19,6 +19,7 @@ import pyarrow as pa
 
 from connectors.circulation.embedded.fillfile import PURPOSE, SUFFIX, answer_of, context_of, fills
 from connectors.circulation.journal.reading import identity
+from connectors.circulation.lake.belonging import claim
 from connectors.circulation.lake.position import as_of
 from connectors.circulation.settings import CirculationFill
 from include.engine.contract.arrow import arrow_schema
@@ -68,6 +69,7 @@ def render(work: Work, rows: Callable[[], pa.RecordBatchReader], parts: Parts) -
 
 def send(work: Work, sending: Sending) -> None:
     """Into the sidecar's folder, whole under its final name; put twice, it is the same file."""
+    claim(_folder(work), work.partner.id)
     folder = fills(_folder(work))
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     path = folder / f"{work.delivery.id}{SUFFIX}"

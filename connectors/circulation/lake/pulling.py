@@ -11,6 +11,7 @@ from typing import Any
 from connectors.circulation.journal.marker import end, mark, taken
 from connectors.circulation.journal.reading import Entry, before, identity, read
 from connectors.circulation.lake import conflicts
+from connectors.circulation.lake.belonging import claim
 from connectors.circulation.lake.position import position
 from connectors.circulation.settings import CirculationJournal
 from include.engine import clock
@@ -30,6 +31,7 @@ def fetch(pull: Pull) -> None:
     """Bring what is new in the journal. Killed, the next try goes on after the pages that are kept."""
     flow = pull.flow
     assert isinstance(flow, CirculationJournal)
+    claim(pull.engine.home / flow.folder, pull.partner.id)
     folder = pull.engine.home / flow.folder / "journal"
     journal, at_end = identity(folder), end(folder)
     there = position(pull.engine.ledger, pull.partner.id, journal, pull.delivery.status)

@@ -15,6 +15,7 @@ from connectors.circulation.journal import read
 from connectors.circulation.journal.marker import nothing_new, taken
 from connectors.circulation.journal.retiring import retire
 from connectors.circulation.journal.segment import segments
+from connectors.circulation.lake.belonging import claim
 from connectors.circulation.lake.position import position
 from include.engine import clock
 from include.engine.delivery import Delivery, State
@@ -51,6 +52,14 @@ def test_each_delivery_begins_where_the_one_before_ended(house: House) -> None:
     assert _range(house.read()) == (1, 3)
     empty = house.read()
     assert (_range(empty), empty.state, empty.counts.in_) == ((3, 3), State.ACKNOWLEDGED, 0)
+
+
+def test_the_journal_of_another_library_is_not_read(house: House) -> None:
+    claim(house.folder, "almvik")
+    house.borrow(1)
+    done = house.read()
+    assert (done.state, done.reason) == (State.FAILED, "SETTINGS_INVALID")
+    assert house.told() == set()
 
 
 def test_one_that_was_blocked_leaves_no_gap(house: House) -> None:
