@@ -11,6 +11,7 @@ from pathlib import Path
 from include.engine.errors import BinderyError
 from include.marc import commands
 from include.marc.charsets import NAMES
+from include.marc.mapping import known
 
 ABOUT = """\
 Read, check, convert and compare files of MARC records.
@@ -56,7 +57,10 @@ def parser() -> argparse.ArgumentParser:
             formatter_class=argparse.RawDescriptionHelpFormatter,
         )
         one.set_defaults(run=run)
-        _reading(one)
+        _reading(one, "the older file" if name == "diff" else "the file to read")
+        if name != "diff":
+            one.add_argument("--replace", action="store_true", help="keep a record with unreadable characters, and put U+FFFD for them")
+            one.add_argument("--set-aside", type=Path, metavar="FILE", help="write the bytes of records that are set aside to this file")
         return one
 
     parquet = command(
@@ -66,7 +70,7 @@ def parser() -> argparse.ArgumentParser:
     parquet.add_argument(
         "--wide",
         metavar="MAPPING",
-        help="a row for each record, by a mapping: marc21_bibliographic, ..., or a YAML file",
+        help=f"a row for each record, by a mapping: {', '.join(known())}, or a YAML file of your own",
     )
     for name, run, words in (
         ("to-marcxml", commands.to_marcxml, "write MARCXML"),
@@ -88,7 +92,7 @@ def parser() -> argparse.ArgumentParser:
     command("stats", commands.stats, "count records, fields and character sets")
     checked = command("check", commands.check, "tell what is wrong with which record")
     _listing(checked, "problems")
-    compared = command("diff", commands.diff, "compare two exports: which records came, went and changed", "FILE is the older one.")
+    compared = command("diff", commands.diff, "compare two exports: which records came, went and changed")
     compared.add_argument("new", type=Path, help="the newer file")
     compared.add_argument(
         "--ignore", action="append", default=[], metavar="TAG", help="changes of this field are none (005); may be repeated"
@@ -97,21 +101,19 @@ def parser() -> argparse.ArgumentParser:
     return every
 
 
-def _reading(one: argparse.ArgumentParser) -> None:
+def _reading(one: argparse.ArgumentParser, file: str) -> None:
     """What all commands need to know of the file that they read."""
-    one.add_argument("file", type=Path, help="the file to read")
+    one.add_argument("file", type=Path, help=file)
     one.add_argument(
         "--format",
         choices=["marc21", "unimarc", "danmarc2"],
         default="marc21",
-        help="which MARC it is (marc21)",
+        help="which MARC it is (marc21); danmarc2 is for danMARC3 too",
     )
     one.add_argument(
         "--charset", default="declared", choices=["declared", *NAMES], metavar="NAME",
         help=f"the file's character set, if the records do not say it rightly: {', '.join(NAMES)}",
     )  # fmt: skip
-    one.add_argument("--replace", action="store_true", help="keep a record with unreadable characters, and put U+FFFD for them")
-    one.add_argument("--set-aside", type=Path, metavar="FILE", help="write the bytes of records that are set aside to this file")
     one.add_argument("--quiet", action="store_true", help="no progress bar")
 
 

@@ -92,15 +92,24 @@ def parse(name: str, spec: Mapping[str, str | Sequence[str]], maps: Mapping[str,
     return ColumnMapping(name, columns)
 
 
+def known(folder: Path = BINDINGS) -> list[str]:
+    """The names of the mappings that there are."""
+    return sorted(path.stem for path in folder.glob("*.yaml"))
+
+
 @cache
 def load(name: str, folder: Path = BINDINGS) -> ColumnMapping:
     """The mapping `name`.yaml. SettingsError names the column whose sentence cannot be read."""
     file = folder / f"{name}.yaml"
     if not file.is_file():
-        known = ", ".join(sorted(path.stem for path in folder.glob("*.yaml")))
-        raise SettingsError(f"there is no MARC mapping {name}", where=file.name, do=f"There are: {known}.")
+        raise SettingsError(f"there is no MARC mapping {name}", where=file.name, do=f"There are: {', '.join(known(folder))}.")
     from include.engine import yamls  # not above: who gives a spec of their own needs none
 
-    content = yamls.load(file.read_text(encoding="utf-8"))
+    try:
+        content = yamls.load(file.read_text(encoding="utf-8"))
+    except (yamls.NotYaml, UnicodeDecodeError) as error:
+        raise SettingsError(str(error), where=file.name, do="Mend the file: it is to be YAML in UTF-8.") from error
+    if not isinstance(content, dict):
+        raise SettingsError("a mapping has a line for each column", where=file.name, do="Write lines such as `title: 245$a`.")
     maps = content.pop("maps", {})
     return parse(file.name, content, maps)

@@ -101,6 +101,16 @@ def test_what_cannot_be_done_is_said_and_leaves_no_file(tmp_path: Path, capsys: 
     assert sorted(path.name for path in tmp_path.iterdir()) == ["bad.xml"]
 
 
+@pytest.mark.parametrize("content", ["a: [\n", "- a\n- b\n", "a: 245 and more\n", "a: {b: c}\n"])
+def test_a_mapping_that_cannot_be_read_is_said_to_be_none(
+    content: str, good: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "own.yaml").write_text(content)
+    assert main(["to-parquet", "--wide", str(tmp_path / "own.yaml"), good, str(tmp_path / "own.parquet")]) == 2
+    assert "own.yaml" in capsys.readouterr().err
+    assert not (tmp_path / "own.parquet").exists()
+
+
 def test_every_command_explains_itself() -> None:
     every = parser()
     told = every.format_help()

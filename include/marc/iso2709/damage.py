@@ -64,7 +64,7 @@ class _Area:
         self.at = 0  # byte of the block up to which all is dealt with
         self.span = 0
         self.piece = number  # number of the next piece
-        self.chunks: list[bytes | Ints] = []
+        self.chunks: list[bytes | memoryview] = []
         self.size = 0
         self.number: list[int] = []
         self.offset: list[int] = []
@@ -85,7 +85,7 @@ class _Area:
         self.number += range(self.piece, self.piece + count)
         self.offset += (self.spans.start[between] + np.int64(self.block.offset)).tolist()
         self.length += (self.spans.stop[between] - self.spans.start[between]).tolist()
-        self._append(self.block.buffer[self.at : first])
+        self._append(self.block.buffer[self.at : first].data)
         self.piece, self.span, self.at = self.piece + count, upto, first
 
     def take(self, stretch: bytes, first: int, piece: Piece, *, subfields_below_010: bool) -> None:
@@ -110,25 +110,24 @@ class _Area:
 
     def _add(self, repaired: Repaired) -> None:
         record = len(self.number)
-        self.mended.append((record, 0, 0, self.size, self.size + len(repaired.leader), True))
-        self._append(repaired.leader)
-        for seq, field in enumerate(repaired.fields, start=1):
-            if self.wanted is not None and not (field.tag.isascii() and self.wanted[_place_of(field.tag)]):
+        at = self.size + len(repaired.leader)
+        self.mended.append((record, 0, 0, self.size, at, True))
+        taken = []
+        for seq, (tag, data, plain) in enumerate(repaired.fields, start=1):
+            if self.wanted is not None and not (tag.isascii() and self.wanted[_place_of(tag)]):
                 continue
-            self.mended.append((record, int.from_bytes(field.tag, "little"), seq, self.size, self.size + len(field.data), field.plain))
-            self._append(field.data + b"\x1e")
+            self.mended.append((record, int.from_bytes(tag, "little"), seq, at, at + len(data), plain))
+            taken.append(data)
+            at += len(data) + 1
+        self._append(repaired.leader + b"\x1e".join([*taken, b""]))
 
-    def _append(self, chunk: bytes | Ints) -> None:
+    def _append(self, chunk: bytes | memoryview) -> None:
         self.chunks.append(chunk)
         self.size += len(chunk)
 
     def done(self, used: int) -> Area:
         """The area, of which `used` bytes of the block were needed."""
-        data = np.zeros(self.size + SPARE, np.uint8)
-        at = 0
-        for chunk in self.chunks:
-            data[at : at + len(chunk)] = np.frombuffer(chunk, np.uint8)
-            at += len(chunk)
+        data = np.frombuffer(b"".join([*self.chunks, bytes(SPARE)]), np.uint8)
         old = self.found
         dealt_with = old.start < used
         moved = self.moved[old.rec]

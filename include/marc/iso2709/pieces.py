@@ -17,8 +17,9 @@ LARGEST_ISO = 99_999  # what five digits can say (ISO 2709:2008, 4.3.1)
 LARGEST = 16 << 20  # what we read as one record at all
 # A leader as every MARC family writes it: length, status and codes, two counts, base address, three codes, directory map 45xx.
 PLAUSIBLE = re.compile(rb"[0-9]{5}[\x20-\x7e]{5}[0-9 ]{2}[0-9]{5}[\x20-\x7e]{3}45[0-9 ]{2}")
-# One behind the end of a field, even if its length is no number.
-BEHIND_FIELD = re.compile(rb"(?<=\x1e)[\x20-\x7e]{10}[0-9 ]{2}[0-9]{5}[\x20-\x7e]{3}45[0-9 ]{2}")
+# The byte before one: the end of a line, or of a field, and then its length may be no number. (A byte to look for first, for `re` is fast at that.)
+BEFORE_IN_LINE = re.compile(rb"\n(?=" + PLAUSIBLE.pattern + rb")")
+BEFORE_IN_FIELD = re.compile(rb"\x1e(?=[\x20-\x7e]{10}[0-9 ]{2}[0-9]{5}[\x20-\x7e]{3}45[0-9 ]{2})")
 BETWEEN = b" \t\r\n\0\x1a"
 _PAST_BETWEEN = re.compile(rb"[ \t\r\n\0\x1a]*")
 BOM = b"\xef\xbb\xbf"
@@ -95,10 +96,8 @@ def _found(data: bytes, at: int) -> Cut:
 
 def _next_leader(data: bytes, start: int, stop: int) -> int:
     """Where a leader stands behind the end of a field or of a line; 0 if nowhere."""
-    behind_line = (found.start() for found in PLAUSIBLE.finditer(data, start, stop) if data[found.start() - 1] == 10)
-    behind_field = BEHIND_FIELD.search(data, start, stop)
-    places = [place for place in (next(behind_line, 0), behind_field.start() if behind_field else 0) if place]
-    return min(places, default=0)
+    found = (before.search(data, start - 1, stop) for before in (BEFORE_IN_LINE, BEFORE_IN_FIELD))
+    return min((one.end() for one in found if one), default=0)
 
 
 def _unended(data: bytes, at: int) -> Cut:

@@ -6,8 +6,10 @@ terminators, where the directory's numbers do not fit but tags and fields can be
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from itertools import pairwise
+from typing import NamedTuple
 
 from include.marc.batch import LEADER_LENGTH
 from include.marc.build import Issue
@@ -18,12 +20,13 @@ from include.marc.iso2709.pieces import BETWEEN
 END_OF_FIELD = b"\x1e"
 DELIMITER = b"\x1f"
 ENTRY = 12
+#: How a data field begins: two indicators and a subfield.
+GOOD = re.compile(rb"[\x20-\x7e]{2}\x1f")
 #: With more tags that are none, too little of the record is left to be taken in.
 MOST_BAD_TAGS = 2
 
 
-@dataclass(frozen=True)
-class Field:
+class Field(NamedTuple):
     """`tag` has three bytes. `plain`: `data` is the text of a control field; else two indicators, and subfields each after a delimiter."""
 
     tag: bytes
@@ -100,6 +103,8 @@ def _by_terminators(raw: bytes) -> tuple[Tagged, str | None]:
 
 def _field(tag: bytes, data: bytes, seq: int, issues: list[Issue], subfields_below_010: bool) -> Field:
     """The field in good form."""
+    if tag.isdigit() and tag >= b"010" and GOOD.match(data):
+        return Field(tag, data, plain=False)
     if not tag.isalnum() or not tag.isascii():
         issues.append(Issue("MARC_TAG_INVALID", f"bytes {tag.hex(' ')}", seq))
         tag = bytes(byte if 32 < byte < 127 or byte > 160 else 63 for byte in tag)

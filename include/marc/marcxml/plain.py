@@ -123,7 +123,10 @@ def _codes(buffer: Ints, at: Ints, template: Ints, dialect: Dialect) -> Ints:
             mine = np.flatnonzero(template == number)
             place, width = one.places[b"code"]
             first = buffer[at[mine] + place].astype(np.uint16)
-            code[mine] = first if width == 1 else (first & 0x1F) << 6 | (buffer[at[mine] + place + 1] & 0x3F)
+            if width == 1:
+                code[mine] = np.where(first < 128, first, ord(" "))  # a byte that is no character: to be looked at, as a blank is
+            else:
+                code[mine] = (first & 0x1F) << 6 | (buffer[at[mine] + place + 1] & 0x3F)
     return code
 
 

@@ -75,6 +75,12 @@ def test_latin_1_in_a_file_that_says_utf_8_costs_its_record() -> None:
     assert (found.numbers, found.aside[0][:2]) == ([1, 3], (2, "CHARSET_WRONG"))
 
 
+def test_a_code_that_is_no_character_costs_its_record() -> None:
+    content = document(record("1"), record("5").replace('code="a"', 'code="M"'), record("9")).replace(b'"M"', b'"\xc3"')
+    found = Read(content)
+    assert (found.numbers, found.aside[0][:2]) == ([1, 3], (2, "CHARSET_WRONG"))
+
+
 def test_a_truncated_file_costs_its_last_record() -> None:
     content = document(record("1"), record("2"))
     for cut in (b"</datafield>", b"</record>", b"bler"):
