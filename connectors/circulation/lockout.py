@@ -7,8 +7,9 @@ its owner from borrowing at another. Only a card that is tried at many machines 
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from time import monotonic
+from typing import Any
 
 from msgspec.structs import replace
 
@@ -59,10 +60,11 @@ class Guarded:
     def __init__(self, backend: Backend, lockout: Lockout, terminal: str) -> None:
         self._backend, self._lockout, self._terminal = backend, lockout, terminal
 
-    async def patron(self, who: Credentials, *, whole: bool = True) -> Patron | None:
+    def patron(self, who: Credentials, *, whole: bool = True) -> Coroutine[Any, Any, Patron | None]:
         """See Backend. While locked out, every PIN is answered as wrong, and none is checked."""
-        if not who.pin:
-            return await self._backend.patron(who, whole=whole)
+        return self._patron(who, whole=whole) if who.pin else self._backend.patron(who, whole=whole)
+
+    async def _patron(self, who: Credentials, *, whole: bool) -> Patron | None:
         if self._lockout.locked(who.card, self._terminal):
             found = await self._backend.patron(Credentials(who.card), whole=whole)
             return replace(found, pin_right=False) if found else None
@@ -71,15 +73,16 @@ class Guarded:
             (self._lockout.right if found.pin_right else self._lockout.wrong)(who.card, self._terminal)
         return found
 
-    async def item(self, item: str) -> Item | None:
+    def item(self, item: str) -> Coroutine[Any, Any, Item | None]:
         """See Backend."""
-        return await self._backend.item(item)
+        return self._backend.item(item)
 
-    async def perform(self, request: Request) -> Outcome:
+    def perform(self, request: Request) -> Coroutine[Any, Any, Outcome]:
         """See Backend."""
         who: Credentials | None = getattr(request, "patron", None)
-        if who is None or not who.pin:
-            return await self._backend.perform(request)
+        return self._perform(request, who) if who is not None and who.pin else self._backend.perform(request)
+
+    async def _perform(self, request: Request, who: Credentials) -> Outcome:
         if self._lockout.locked(who.card, self._terminal):
             return Outcome(False, "PIN_LOCKED")
         outcome = await self._backend.perform(request)
@@ -87,6 +90,6 @@ class Guarded:
             self._lockout.wrong(who.card, self._terminal)
         return outcome
 
-    async def online(self) -> bool:
+    def online(self) -> Coroutine[Any, Any, bool]:
         """See Backend."""
-        return await self._backend.online()
+        return self._backend.online()

@@ -66,6 +66,7 @@ class Pins:
     def __init__(self) -> None:
         self._key = secrets.token_bytes(32)
         self._right: OrderedDict[bytes, float] = OrderedDict()
+        self._looking: dict[bytes, asyncio.Future[bool]] = {}
         self._threads = ThreadPoolExecutor(2, thread_name_prefix="pins")
 
     async def right(self, pin: str, kept: str) -> bool:
@@ -74,7 +75,11 @@ class Pins:
         known = self._right.get(mark)
         if known is not None and known > monotonic():
             return True
-        if not await asyncio.get_running_loop().run_in_executor(self._threads, matches, pin, kept):
+        looking = self._looking.get(mark)
+        if looking is None:  # many who ask the same at once, as a site's machines after a power cut, wait for one answer
+            looking = self._looking[mark] = asyncio.get_running_loop().run_in_executor(self._threads, matches, pin, kept)
+            looking.add_done_callback(lambda _: self._looking.pop(mark, None))
+        if not await asyncio.shield(looking):
             return False
         self._right[mark] = monotonic() + REMEMBERED_SECONDS
         self._right.move_to_end(mark)

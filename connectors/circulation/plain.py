@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import fields
 from datetime import datetime
 from decimal import Decimal
+from operator import attrgetter
 from typing import Any
 
 from connectors.circulation.admission import Admission
@@ -31,13 +32,19 @@ _TYPES: dict[str, Any] = {kind: request for request, kind in KINDS.items()}
 _MOMENTS = {"at", "due", "returned", "expires"}
 
 
-_NAMES: dict[type, tuple[str, ...]] = {}
+_Shown = tuple[tuple[str, ...], Callable[[Any], tuple[Any, ...]]]
+"""The names of a request's fields, and what gets them all."""
+_SHOWN: dict[type, _Shown] = {}
 
 
-def _names(kind: Any) -> tuple[str, ...]:
-    if kind not in _NAMES:
-        _NAMES[kind] = tuple(one.name for one in fields(kind) if one.repr)  # what is never shown is not written down
-    return _NAMES[kind]
+def _shown(kind: Any) -> _Shown:
+    """What may be written down: not what is never shown."""
+    found = _SHOWN.get(kind)
+    if found is None:
+        names = tuple(one.name for one in fields(kind) if one.repr)
+        getter: Any = attrgetter(*names)
+        found = _SHOWN[kind] = (names, getter)
+    return found
 
 
 def kind_of(request: Request | Admission) -> str:
@@ -48,16 +55,18 @@ def kind_of(request: Request | Admission) -> str:
 def plain(request: Request | Admission) -> dict[str, Any]:
     """A request without its PIN, a new patron without name and address; what has its default is left out."""
     found: dict[str, Any] = {}
-    for name in _names(type(request)):
-        value = getattr(request, name)
-        if isinstance(value, Credentials):
-            value = value.card
-        elif isinstance(value, datetime):
+    names, values = _shown(type(request))
+    for name, value in zip(names, values(request), strict=True):
+        if value is None or value is False or value == "":
+            continue
+        if isinstance(value, datetime):
             value = value.isoformat()
+        elif isinstance(value, Credentials):
+            if not (value := value.card):
+                continue
         elif isinstance(value, Decimal):
             value = str(value)
-        if value not in (None, "", False):
-            found[name] = value
+        found[name] = value
     return found
 
 

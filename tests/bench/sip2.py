@@ -1,8 +1,11 @@
 """SIP2 beside pysip2, the same load for both: python -m tests.bench.sip2 [--seconds 8] [--connections 1 50 500] [--idle 5000]
 
 Each server runs as a process on one core, the load on the other where there are two. A connection logs in once; then it asks 23, 11 and 09
-in turn (who is it, lend, take back), each when the one before is answered. Bindery's server is the sidecar as it is started in
-production: embedded store, sealed journal, fdatasync before each answer. pysip2's keeps nothing and answers from two dictionaries.
+in turn (who is it, lend, take back), each when the one before is answered, and each loan is of the next of the connection's items.
+
+Bindery's server is the sidecar as it is started in production: embedded store, sealed journal, fdatasync before each answer. "no journal" is the
+same server with a journal that says "durable" at once and keeps nothing: what no library may run, for the comparison with a server that keeps
+nothing either. pysip2's answers from two dictionaries; on uvloop, as ours runs, and on asyncio alone, as its own documentation starts it.
 Seconds are of the wall; a message's microseconds are the server's processor time.
 """
 
@@ -26,7 +29,7 @@ import uvloop
 from connectors.circulation.sip2.codec import parse, write
 from tests.bench.row import row
 
-CARDS = 100
+CARDS, ITEMS = 100, 10_000
 LINES = (
     "2300120261122    120000AOdemo|AA1000001|AC|AD|",
     "11YN20261122    12000020261122    120000AOdemo|AA1000001|AB3000001|AC|BON|BIN|",
@@ -41,6 +44,7 @@ class Load:
 
     port: int
     until: float = 0.0
+    each: int = 1
     times: list[float] = field(default_factory=list)
     ok: int = 0
     refused: int = 0
@@ -53,6 +57,7 @@ class Load:
             machines.append(machine)
         await asyncio.gather(*(machine.logged_in for machine in machines))
         print("logged in", flush=True)
+        self.each = max(ITEMS // connections, 1)
         self.until = time.perf_counter() + seconds
         for machine in machines:
             machine.ask()
@@ -101,7 +106,7 @@ class Machine(asyncio.Protocol):
         turn, kind = divmod(self._turn, 3)
         self._turn += 1
         at = f"{20261122 + turn // 86400}    {turn // 3600 % 24:02d}{turn // 60 % 60:02d}{turn % 60:02d}"
-        card, item = 1000001 + self._number % CARDS, 3000001 + self._number
+        card, item = 1000001 + self._number % CARDS, 3000001 + self._number * self._load.each + turn % self._load.each
         if kind == 0:
             line = f"23001{at}AOdemo|AA{card}|AC|AD|\r"
         elif kind == 1:
@@ -124,8 +129,43 @@ def _send(port: int, connections: int, seconds: float) -> dict[str, float]:
     return {"messages": len(times), "a second": len(times) / seconds, **at, "ok": load.ok, "refused": load.refused}
 
 
-def pysip2_server() -> None:
-    """A server of pysip2's that keeps nothing: patrons and items in two dictionaries."""
+class Unkept:
+    """A journal that keeps nothing."""
+
+    def __init__(self, *_: object, **__: object) -> None:
+        self.newest = self.durable = 0
+
+    def append(self, data: object) -> asyncio.Future[int]:
+        self.newest = self.durable = self.newest + 1
+        done: asyncio.Future[int] = asyncio.get_running_loop().create_future()
+        done.set_result(self.newest)
+        return done
+
+    async def settled(self) -> None:
+        return
+
+    def flush(self) -> None:
+        return
+
+    close = flush
+
+
+def no_journal() -> None:
+    """The sidecar without its journal."""
+    from connectors.circulation.demo import made
+    from connectors.circulation.embedded import backend
+    from connectors.circulation.serving import Ports, serve
+
+    folder, keys, gone = made()
+    backend.Journal = Unkept  # type: ignore[attr-defined, assignment]
+    try:
+        uvloop.run(serve(folder, keys, Ports(sip2=0, http=0)))
+    finally:
+        gone()
+
+
+def pysip2_server(*, fast: bool) -> None:
+    """A server of pysip2's that keeps nothing: patrons and items in two dictionaries. `fast`: on uvloop."""
     import anyio
     import pysip2
 
@@ -166,7 +206,7 @@ def pysip2_server() -> None:
             print(json.dumps({"sip2": port}), flush=True)
             await anyio.sleep_forever()
 
-    anyio.run(serve, backend_options={"use_uvloop": True})
+    anyio.run(serve, backend_options={"use_uvloop": fast})
 
 
 def _stamp() -> str:
@@ -174,7 +214,9 @@ def _stamp() -> str:
 
 
 OURS = [sys.executable, "-m", "connectors.circulation", "serve", "--demo", "--sip2-port", "0", "--http-port", "0"]
-PEER = [sys.executable, "-m", "tests.bench.sip2", "--pysip2"]
+UNKEPT = [sys.executable, "-m", "tests.bench.sip2", "--no-journal"]
+PEER = [sys.executable, "-m", "tests.bench.sip2", "--pysip2", "uvloop"]
+PLAIN_PEER = [sys.executable, "-m", "tests.bench.sip2", "--pysip2", "asyncio"]
 
 
 @dataclass(frozen=True)
@@ -188,11 +230,12 @@ class Measured:
 def measured(command: list[str], connections: int, seconds: float) -> Measured:
     """The load on a server that is started for it."""
     cores = sorted(os.sched_getaffinity(0))
-    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as server:
+    with subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, preexec_fn=lambda: os.sched_setaffinity(0, {cores[0]})
+    ) as server:  # with all its threads
         try:
             assert server.stdout is not None
             port = json.loads(server.stdout.readline())["sip2"]
-            os.sched_setaffinity(server.pid, {cores[0]})
             sender = [
                 sys.executable,
                 "-m",
@@ -282,10 +325,14 @@ def main() -> None:
     parser.add_argument("--connections", type=int, nargs="*", default=[1, 50, 500])
     parser.add_argument("--idle", type=int, default=5000)
     parser.add_argument("--send", type=int, help=argparse.SUPPRESS)
-    parser.add_argument("--pysip2", action="store_true", help=argparse.SUPPRESS)
+    parser.add_argument("--pysip2", choices=("uvloop", "asyncio"), help=argparse.SUPPRESS)
+    parser.add_argument("--no-journal", action="store_true", help=argparse.SUPPRESS)
     asked = parser.parse_args()
     if asked.pysip2:
-        pysip2_server()
+        pysip2_server(fast=asked.pysip2 == "uvloop")
+        return
+    if asked.no_journal:
+        no_journal()
         return
     if asked.send:
         print(json.dumps(_send(asked.send, asked.connections[0], asked.seconds)))
@@ -296,15 +343,26 @@ def main() -> None:
     row("sip2", "codec beside pysip2", ours / theirs, "x")
     goals = {50: "10", 500: "50"}
     for connections in asked.connections:
-        found = {"Bindery": measured(OURS, connections, asked.seconds), "pysip2": measured(PEER, connections, asked.seconds)}
+        servers = {"Bindery": OURS, "no journal": UNKEPT, "pysip2": PEER, "pysip2 on asyncio": PLAIN_PEER}
+        found = {name: measured(command, connections, asked.seconds) for name, command in servers.items()}
         for name, one in found.items():
             said = one.figures
-            print(f"{connections:>4} connections, {name:>7}: {said['a second']:>7,.0f}/s, p50 {said['p50']:6.2f} ms, p99 {said['p99']:6.2f} ms, "
+            print(f"{connections:>4} connections, {name:>17}: {said['a second']:>7,.0f}/s, p50 {said['p50']:6.2f} ms, p99 {said['p99']:6.2f} ms, "
                   f"{one.each:4.0f} us of processor a message, {said['ok']:,.0f} ok, {said['refused']:,.0f} refused")  # fmt: skip
         mine = found["Bindery"]
         row("sip2", f"{connections} connections", mine.figures["a second"], "/s", "10,000")
         row("sip2", f"{connections} connections, p99", mine.figures["p99"], "ms", goals.get(connections, ""))
-        row("sip2", f"{connections} connections, beside pysip2", mine.figures["a second"] / found["pysip2"].figures["a second"], "x", "2")
+        row("sip2", f"{connections} connections, processor a message", mine.each, "us", "100")
+        for name, peer in (("pysip2", "pysip2"), ("pysip2 on asyncio", "pysip2's server on asyncio")):
+            ratio = found["no journal"].figures["a second"] / found[name].figures["a second"]
+            row("sip2", f"{connections} connections, no journal, beside {peer}", ratio, "x", "2")
+            row(
+                "sip2",
+                f"{connections} connections, processor: {peer}'s to ours without journal",
+                found[name].each / found["no journal"].each,
+                "x",
+                "2",
+            )
     if asked.idle:
         with_them, without = idle(asked.idle)
         print(f"{asked.idle:,} idle connections: {with_them:.0f} MiB, {without:.0f} MiB without any")

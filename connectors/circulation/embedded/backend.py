@@ -62,6 +62,22 @@ _DECIDE: dict[type, Callable[[Desk, Any], Decision]] = {
 _JSON = msgspec.json.Encoder()
 
 
+class _Said(msgspec.Struct, frozen=True, gc=False):
+    """An outcome as the table `done` has it."""
+
+    reason: str
+    item: str
+    patron: str
+    card: str
+    due: str
+    renewed: bool
+    fee: str
+    route: str
+    done: tuple[str, ...]
+    not_done: tuple[str, ...]
+    transaction: str
+
+
 class Embedded:
     """The store, its journal and its rules. One event loop uses it; nothing here waits but for the journal and for PINs."""
 
@@ -271,18 +287,18 @@ def _catch_up(store: Store, folder: Path, keys: KeyStore) -> None:
 
 def _remembered(outcome: Outcome) -> str:
     """What must be said again when the same is asked again; patron and item by their keys alone."""
-    return _JSON.encode(
-        {
-            "reason": outcome.reason,
-            "item": outcome.item.item if outcome.item else "",
-            "patron": outcome.patron.patron if outcome.patron else "",
-            "card": outcome.patron.card if outcome.patron else "",
-            "due": outcome.due.isoformat() if outcome.due else "",
-            "renewed": outcome.renewed,
-            "fee": str(outcome.fee) if outcome.fee is not None else "",
-            "route": outcome.route,
-            "done": outcome.done,
-            "not_done": outcome.not_done,
-            "transaction": outcome.transaction,
-        }
-    ).decode()
+    item, patron = outcome.item, outcome.patron
+    said = _Said(
+        outcome.reason,
+        item.item if item else "",
+        patron.patron if patron else "",
+        patron.card if patron else "",
+        outcome.due.isoformat() if outcome.due else "",
+        outcome.renewed,
+        str(outcome.fee) if outcome.fee is not None else "",
+        outcome.route,
+        outcome.done,
+        outcome.not_done,
+        outcome.transaction,
+    )
+    return _JSON.encode(said).decode()

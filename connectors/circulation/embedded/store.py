@@ -57,6 +57,7 @@ class Store:
         self._memory = Memory(self._db) if isinstance(where, Path) else None
         self._reads: Reads = self._memory or Direct(self._db)
         self._writing = Lock()
+        self._writer: Any = None
         self._forget: int | None = None
         self.applied = self._committed = self._applied()
 
@@ -75,6 +76,7 @@ class Store:
     def replace(self, successor: Store) -> None:
         """Become `successor`, which is committed, at one stroke; after trouble this store is what it was when it was last committed."""
         with self._writing:
+            self._end_writer()
             try:
                 self._use(self._db.replace(successor._db))
             except OSError:
@@ -86,6 +88,7 @@ class Store:
     def open_again(self) -> None:
         """Connect afresh after trouble; what was not committed is gone from here, and is in the journal."""
         with self._writing:
+            self._end_writer()
             self._use(self._db.again())
             self.applied = self._committed = self._applied()
 
@@ -191,11 +194,13 @@ class Store:
     def write(self, behind: Behind) -> None:
         """Bring the file up to `behind`, from another thread. Call it only when the journal is durable up to there."""
         with self._writing:
-            db = self._db.again()
+            if self._writer is None:
+                self._writer = self._db.again()
             try:
-                _write(db, behind)
-            finally:
-                db.close()
+                _write(self._writer, behind)
+            except BaseException:
+                self._end_writer()
+                raise
 
     def written(self, behind: Behind) -> None:
         """`write` is done."""
@@ -206,7 +211,13 @@ class Store:
     def close(self) -> None:
         """Close without keeping what was not committed."""
         with self._writing:
+            self._end_writer()
             self._db.close()
+
+    def _end_writer(self) -> None:
+        if self._writer is not None:
+            self._writer.close()
+            self._writer = None
 
     def _put_down(self, *, anew: bool = False) -> None:
         """What the database is asked or told of directly it must have itself: all that is in memory, in its open transaction. `anew`: what is

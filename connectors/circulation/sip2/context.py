@@ -93,12 +93,15 @@ class Context:
         return [self.say(outcome.reason, language, route=outcome.route, amount=owed, count="").rstrip(" :")]
 
 
+_NOT_ASKED = frozenset(("AC", "AD", "AY", "AZ"))
+
+
 def key_of(terminal: str, asked: Parsed) -> str:
     """The same for a request and its retry, over reconnects and restarts: terminal, message, its date, and what it is about.
 
     Passwords and error detection are left out, and so is the order of the fields: a machine that comes back may have been restarted.
     """
-    kept = sorted((code, value) for code, value in asked.fields.items() if code not in ("AC", "AD", "AY", "AZ"))
+    kept = sorted([pair for pair in asked.fields.items() if pair[0] not in _NOT_ASKED])
     text = repr((terminal, asked.code, sorted(asked.fixed.items()), kept))
     return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:32]
 
