@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import ssl
 from collections.abc import Iterable, Iterator
 from typing import Any
 
@@ -48,6 +49,16 @@ def refused(code: str, connection: str, **values: Any) -> Refused:
 def unreachable(connection: str, what: str, code: str = "UNREACHABLE") -> Unreachable:
     """The CRM did not answer as it should; `what` is a status or the kind of an error, never its text."""
     return Unreachable(f"the CRM answered with {what}.", where=f"connection {connection}", do="It is tried again.", code=code)
+
+
+def kind(error: BaseException) -> str:
+    """The kind of an error of the network, and of a certificate that is not trusted what is wrong with it."""
+    found: BaseException | None = error
+    while found is not None:
+        if isinstance(found, ssl.SSLCertVerificationError):
+            return f"a certificate that is not trusted ({found.verify_message})"
+        found = found.__cause__ or found.__context__
+    return type(error).__name__
 
 
 def told(message: str, values: Iterable[object]) -> str:

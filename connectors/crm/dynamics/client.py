@@ -16,7 +16,7 @@ import httpx
 import msal  # type: ignore[import-untyped]
 import requests
 
-from connectors.crm.trouble import refused, unreachable
+from connectors.crm.trouble import kind, refused, unreachable
 from include.engine.credentials import Connection
 from include.engine.errors import SettingsError
 
@@ -62,7 +62,7 @@ class Environment:
                 answer = self._client().request(method, url, content=content, headers={**self._headers(), **(headers or {})}, **how)
             except httpx.HTTPError as error:
                 if last:
-                    raise unreachable(self.connection.id, type(error).__name__) from None
+                    raise unreachable(self.connection.id, kind(error)) from None
                 self.sleep(self.pause * 2 ** (number - 1))
                 continue
             if answer.status_code == 401 and not renewed:
@@ -120,7 +120,7 @@ class Environment:
             try:
                 found = self._app.acquire_token_for_client(scopes=[f"{self.base}/.default"])
             except (requests.RequestException, ValueError) as error:
-                raise unreachable(self.connection.id, type(error).__name__) from None
+                raise unreachable(self.connection.id, kind(error)) from None
         if "access_token" not in found:
             raise refused("CRM_LOGIN_REFUSED", self.connection.id, value=str(found.get("error", "")))
         return str(found["access_token"])
@@ -139,7 +139,7 @@ class Environment:
                 http_client=session,
             )
         except (requests.RequestException, ValueError) as error:
-            raise unreachable(self.connection.id, type(error).__name__) from None
+            raise unreachable(self.connection.id, kind(error)) from None
 
     def _forget_token(self) -> None:
         with self._lock:

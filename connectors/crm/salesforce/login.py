@@ -19,7 +19,7 @@ from simple_salesforce.api import Salesforce
 from simple_salesforce.exceptions import SalesforceAuthenticationFailed
 from simple_salesforce.login import soap_login, token_login
 
-from connectors.crm.trouble import refused, unreachable
+from connectors.crm.trouble import kind, refused, unreachable
 from include.engine.credentials import Connection
 from include.engine.errors import SettingsError
 
@@ -71,7 +71,7 @@ def login(connection: Connection) -> Salesforce:
     except SalesforceAuthenticationFailed as error:
         raise refused("CRM_LOGIN_REFUSED", connection.id, value=str(error.code)) from None
     except (requests.RequestException, ValueError) as error:
-        raise unreachable(connection.id, type(error).__name__) from None
+        raise unreachable(connection.id, kind(error)) from None
     return Salesforce(session_id=found[0], instance=found[1], session=session, version=VERSION)
 
 

@@ -13,7 +13,7 @@ from simple_salesforce.exceptions import SalesforceError
 from simple_salesforce.util import call_salesforce
 
 from connectors.crm.salesforce.login import login
-from connectors.crm.trouble import refused, unreachable
+from connectors.crm.trouble import kind, refused, unreachable
 from include.engine.credentials import Connection
 from include.engine.errors import Refused, Unreachable
 
@@ -68,7 +68,7 @@ class Org:
                 return self._once(method, path, renewed=True, headers=headers, **how)
             raise self._said(error) from None
         except requests.RequestException as error:
-            raise unreachable(self.connection.id, type(error).__name__) from None
+            raise unreachable(self.connection.id, kind(error)) from None
         self._note_usage(answer)
         return answer
 
