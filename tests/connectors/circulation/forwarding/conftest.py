@@ -102,6 +102,11 @@ class Place:
         return self.run(work)
 
 
+def reasons(forwarding: Forwarding) -> list[tuple[str, str]]:
+    """Item and reason of each conflict that is open."""
+    return [(one.asked.get("item", ""), one.reason) for one in forwarding.conflicts()]
+
+
 @contextmanager
 def place_of(kind: str, home: Path, keys: MemoryKeyStore, clock: Clock) -> Iterator[Place]:
     place = Place(kind, home, keys, clock)
