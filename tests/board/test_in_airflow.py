@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -16,9 +17,8 @@ pytestmark = pytest.mark.airflow
 PARTNER = "name: {name}\ntimezone: Europe/Copenhagen\nstatus: live\nstaff: [{staff}]\nflows: {{}}\n"
 
 
-@pytest.fixture(scope="module")
-def found(tmp_path_factory: pytest.TempPathFactory) -> dict[str, dict]:
-    home = tmp_path_factory.mktemp("in_airflow")
+def asked(home: Path, script: str, **more: str) -> dict[str, dict]:
+    """What a script of this folder found, in an environment of its own below `home`."""
     (home / "partners").mkdir()
     (home / "partners" / "lindeby.yaml").write_text(PARTNER.format(name="Lindeby Biblioteker", staff="lise"))
     (home / "partners" / "havnsund.yaml").write_text(PARTNER.format(name="Havnsund Forskningsbibliotek", staff="henrik"))
@@ -30,15 +30,21 @@ def found(tmp_path_factory: pytest.TempPathFactory) -> dict[str, dict]:
         "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
         "AIRFLOW__CORE__PLUGINS_FOLDER": str(ROOT / "plugins"),
         "AIRFLOW__CORE__DAGS_FOLDER": str(home / "dags"),
-        "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_USERS": "anna:admin,otto:op,uma:user,lise:viewer",
         "AIRFLOW__API_AUTH__JWT_SECRET": "a secret of the tests, long enough to sign with",
         "AIRFLOW__API__SECRET_KEY": "another one",
         "BINDERY_HOME": str(home / "bindery"),
         "BINDERY_PARTNERS": str(home / "partners"),
+        **more,
     }
-    done = subprocess.run([sys.executable, "-m", "tests.board.in_airflow"], cwd=ROOT, env=env, capture_output=True, text=True, timeout=300)
+    done = subprocess.run([sys.executable, "-m", f"tests.board.{script}"], cwd=ROOT, env=env, capture_output=True, text=True, timeout=300)
     assert done.returncode == 0, done.stdout[-2000:] + done.stderr[-4000:]
     return json.loads(next(line for line in done.stdout.splitlines() if line.startswith("FOUND ")).removeprefix("FOUND "))
+
+
+@pytest.fixture(scope="module")
+def found(tmp_path_factory: pytest.TempPathFactory) -> dict[str, dict]:
+    users = "anna:admin,otto:op,uma:user,lise:viewer"
+    return asked(tmp_path_factory.mktemp("in_airflow"), "in_airflow", AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_USERS=users)
 
 
 def test_nobody_gets_in_without_airflows_login(found: dict[str, dict]) -> None:
@@ -63,3 +69,15 @@ def test_staff_see_the_partner_that_names_them_and_others_nothing(found: dict[st
     for name in ("uma", "nobody"):
         assert found[f"{name} {how} /bindery/"]["names"] == []
         assert found[f"{name} {how} /bindery/partners/lindeby"] == {"status": 404, "names": []}
+
+
+def test_a_role_for_a_librarys_staff_sees_their_partner_and_nothing_of_airflows(tmp_path: Path) -> None:
+    manager = "airflow.providers.fab.auth_manager.fab_auth_manager.FabAuthManager"
+    found = asked(tmp_path, "in_fab", AIRFLOW__CORE__AUTH_MANAGER=manager)
+    both = ["Lindeby Biblioteker", "Havnsund Forskningsbibliotek"]
+    assert found["otto /bindery/"] == {"status": 200, "names": both}
+    assert found["lise /bindery/"] == {"status": 200, "names": both[:1]}
+    assert found["lise /bindery/partners/lindeby"]["status"] == 200
+    assert found["lise /bindery/partners/havnsund"] == {"status": 404, "names": []}
+    assert {found[f"lise {address}"]["status"] for address in ("/api/v2/dags", "/api/v2/connections")} == {403}
+    assert found["vera /bindery/"] == {"status": 200, "names": []}, "a Viewer whom no partner names"
