@@ -16,6 +16,8 @@ from connectors.circulation.sip2.framing import opened as line_of
 from connectors.circulation.sip2.framing import sealed as framed
 from connectors.circulation.sip2.https import Envelope, Unfit, opened, sealed
 
+IDLE_SECONDS, STUCK_SECONDS = 1800.0, 30.0
+"""After so long without a word, and without reading its answers, a machine has gone."""
 log = logging.getLogger("bindery.circulation")
 
 
@@ -28,23 +30,32 @@ class Bridge:
         self._url, self._encoding, self._terminator = url, encoding, terminator
         self._http = httpx.AsyncClient(verify=verify, timeout=seconds, limits=httpx.Limits(max_connections=100))
         self._server: asyncio.Server | None = None
+        self._conversations: set[asyncio.Task[None]] = set()
 
     async def listen(self, host: str, port: int) -> int:
         """Listen (0: any free port); returns the port."""
-        self._server = await asyncio.start_server(self._converse, host, port)
+        self._server = await asyncio.start_server(self._begun, host, port)
         return int(self._server.sockets[0].getsockname()[1])
 
     async def close(self) -> None:
-        """Listen no more. Conversations under way end with their machines."""
+        """Listen no more, and end the conversations under way."""
         if self._server is not None:
             self._server.close()
+        for conversation in self._conversations:
+            conversation.cancel()
+        await asyncio.gather(*self._conversations, return_exceptions=True)
         await self._http.aclose()
+
+    def _begun(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        conversation = asyncio.get_running_loop().create_task(self._converse(reader, writer))
+        self._conversations.add(conversation)
+        conversation.add_done_callback(self._conversations.discard)
 
     async def _converse(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         lines, login = Lines(), ("", "")
         last = b""
         try:
-            while data := await reader.read(65536):
+            while data := await asyncio.wait_for(reader.read(65536), IDLE_SECONDS):
                 for raw in lines.feed(data):
                     found = line_of(raw)
                     if not found.intact:
@@ -63,8 +74,8 @@ class Bridge:
                     said = framed(answer, encoding=self._encoding, sequence=sequence, terminator=self._terminator)
                     last = said if answer != "96" else last
                     writer.write(said)
-                    await writer.drain()
-        except (TooLong, ConnectionError):
+                    await asyncio.wait_for(writer.drain(), STUCK_SECONDS)
+        except (TooLong, ConnectionError, TimeoutError):
             return
         finally:
             writer.close()

@@ -90,8 +90,9 @@ class Session:
         self._last_line, self._last_answer = b"", b""
         if certificate is not None:
             for login, terminal in house.terminals.terminals.items():
-                if terminal.certificate == certificate and terminal.may_come_from(address):
+                if terminal.certificate == certificate and terminal.may_come_from(address) and self._has_room(login, terminal):
                     self._enter(login, terminal)
+                    break
 
     def leave(self) -> None:
         """The connection has ended."""
@@ -154,11 +155,17 @@ class Session:
                 raise Over("too many wrong logins", self._sealed("940", sequence))
             await asyncio.sleep(0.5 * self._wrong)
             return "940", "refused"
-        if self.login != login and self._house.present.get(login, 0) >= terminal.connections:
-            log.warning("terminal %s has %d connections already", login, terminal.connections)
+        if self.login != login and not self._has_room(login, terminal):
             return "940", "refused"
         self._enter(login, terminal)
         return "941", "ok"
+
+    def _has_room(self, login: str, terminal: Terminal) -> bool:
+        """Whether the terminal may have one more connection."""
+        if self._house.present.get(login, 0) < terminal.connections:
+            return True
+        log.warning("terminal %s has %d connections already", login, terminal.connections)
+        return False
 
     def _enter(self, login: str, terminal: Terminal) -> None:
         self.leave()

@@ -19,6 +19,7 @@ from starlette.routing import Route
 
 from connectors.circulation.embedded.backend import Embedded
 from connectors.circulation.profile import Profile
+from connectors.circulation.sip2 import bridge
 from connectors.circulation.sip2.bridge import Bridge
 from connectors.circulation.sip2.client import Client
 from connectors.circulation.sip2.codec import Parsed, write
@@ -124,6 +125,13 @@ def test_the_bridge_passes_both_on_word_for_word(framing: Framing, monkeypatch: 
             line.sendall(b"".join(framing.request(number, exchange, "bytewise") for number, exchange in enumerate(EXCHANGES)))
             wanted = b"".join(framing.answer(number, exchange) for number, exchange in enumerate(EXCHANGES))
             assert _received(line, wanted) == wanted
+
+
+def test_the_bridge_lets_go_of_a_machine_that_says_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(bridge, "IDLE_SECONDS", 0.1)
+    with _bridging("http://127.0.0.1:1/", FRAMINGS[0]) as port, socket.create_connection(("127.0.0.1", port), 10) as line:
+        line.sendall(b"9300CN")
+        assert line.recv(10) == b""
 
 
 def test_a_client_that_got_half_an_answer_asks_for_it_again_and_says_a_line_again_that_did_not_come() -> None:
@@ -234,14 +242,14 @@ def _bridging(url: str, framing: Framing) -> Iterator[int]:
     thread.start()
 
     async def begun() -> tuple[Bridge, int]:
-        bridge = Bridge(url, encoding=framing.encoding, terminator=ENDS[framing.terminator])
-        return bridge, await bridge.listen("127.0.0.1", 0)
+        made = Bridge(url, encoding=framing.encoding, terminator=ENDS[framing.terminator])
+        return made, await made.listen("127.0.0.1", 0)
 
-    bridge, port = asyncio.run_coroutine_threadsafe(begun(), loop).result(10)
+    made, port = asyncio.run_coroutine_threadsafe(begun(), loop).result(10)
     try:
         yield port
     finally:
-        asyncio.run_coroutine_threadsafe(bridge.close(), loop).result(10)
+        asyncio.run_coroutine_threadsafe(made.close(), loop).result(10)
         loop.call_soon_threadsafe(loop.stop)
         thread.join(10)
         loop.close()

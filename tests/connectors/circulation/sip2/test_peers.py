@@ -77,13 +77,18 @@ def test_the_client_of_sip2_has_a_conversation(
 
 
 def test_a_client_s_certificate_stands_for_its_login(library: Embedded, clock: Clock, tls: ssl.SSLContext, tmp_path: Path) -> None:
-    known = terminals(certified=Terminal(password=PASSWORD, certificate="kiosk-certificate"))
+    known = terminals(certified=Terminal(password=PASSWORD, certificate="kiosk-certificate", connections=1))
     with running(library, now=clock, tls=tls, known=known) as server:
         machine = ssl.create_default_context(cafile=str(tmp_path / "localhost.pem"))
         machine.load_cert_chain(tmp_path / "kiosk-certificate.pem", tmp_path / "kiosk-certificate.key")
         with Raw(server.port) as kiosk:
             kiosk.socket = machine.wrap_socket(kiosk.socket, server_hostname="localhost")
             assert "Reader One" in kiosk.ask(write("23", {}, {"AA": "c1", "AD": "1234"}))
+            with Raw(server.port) as second:  # one too many has to log in, and may not
+                second.socket = machine.wrap_socket(second.socket, server_hostname="localhost")
+                assert second.ask("9300CNcertified|COsecret|") == "940"
+                second.send(write("23", {}, {"AA": "c1"}).encode() + b"\r")
+                assert second.read() == b""
         assert server.house.metrics.registry.get_sample_value(
             "sip2_messages_total", {"terminal": "certified", "message": "23", "status": "ok"}
         )

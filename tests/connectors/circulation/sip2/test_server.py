@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from connectors.circulation.embedded.backend import Embedded
+from connectors.circulation.lockout import EVERYWHERE, FORGET_SECONDS, HERE, Lockout
 from connectors.circulation.pins import hashed
 from connectors.circulation.profile import Profile
 from connectors.circulation.sip2.codec import parse
@@ -213,6 +214,30 @@ def test_guessing_a_pin_locks_the_terminal_out_and_not_the_patron(library: Embed
         assert parse(guesser.ask(STATUS)).fields["CQ"] == "N"
         assert parse(guesser.ask(f"11NN{NOW}{NOW}AOx|AAc1|ABb1|AC|AD1234|")).fields["AF"].startswith("Too many wrong PINs")
         assert parse(kiosk.ask(STATUS)).fields["CQ"] == "Y"
+
+
+@pytest.mark.parametrize("database", ["sqlite"], indirect=True)
+def test_a_lock_out_ends_by_itself_and_a_card_that_is_tried_everywhere_is_locked_everywhere(library: Embedded, clock: Clock) -> None:
+    many = {f"k{number}": Terminal(password=PASSWORD) for number in range(EVERYWHERE // HERE + 1)}
+
+    def right(kiosk: Raw, pin: str) -> bool:
+        return parse(kiosk.ask(STATUS.replace("AD1234", f"AD{pin}"))).fields["CQ"] == "Y"
+
+    with running(library, now=clock, known=terminals(**many)) as server:
+        server.house.lockout = Lockout(now=lambda: clock.now.timestamp())
+        for login in many:
+            with Raw(server.port) as kiosk:
+                kiosk.log_in(login)
+                assert right(kiosk, "1234") == (login != "k5")
+                assert not any(right(kiosk, str(pin)) for pin in range(HERE))
+                assert not right(kiosk, "1234")
+        with Raw(server.port) as kiosk:
+            kiosk.log_in("kiosk1")
+            assert not right(kiosk, "1234")
+            clock.on(seconds=FORGET_SECONDS + 1)
+            assert right(kiosk, "1234")
+            kiosk.log_in("k0")
+            assert right(kiosk, "1234")
 
 
 def test_what_was_asked_is_answered_before_the_server_stops(library: Embedded, clock: Clock) -> None:
