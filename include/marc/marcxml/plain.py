@@ -25,6 +25,8 @@ PRINTED = np.zeros(256, np.bool_)
 PRINTED[0x20:0x7F] = True
 PRINTED[list(b"\"'<>&")] = False
 PRINTED[0] = True
+#: Stands for a byte that is no character, or NUL, which would say that a row has no indicator or code: its record needs a closer look.
+NONE = 127
 ALNUM = np.array([chr(byte).isalnum() and byte < 128 for byte in range(256)])
 BELOW_010 = ord("0") | ord("0") << 8
 AMPERSAND, RETURN = 0x26, 0x0D
@@ -111,7 +113,8 @@ def _of_fields(buffer: Ints, at: Ints, template: Ints, dialect: Dialect) -> tupl
         key[mine] = buffer[place] | buffer[place + 1].astype(np.uint32) << 8 | buffer[place + 2].astype(np.uint32) << 16
         if one.kind == Kind.DATA:
             for name, indicator in ((b"ind1", ind1), (b"ind2", ind2)):
-                indicator[mine] = buffer[at[mine] + one.places[name][0]] if name in one.places else ord(" ")
+                found = buffer[at[mine] + one.places[name][0]] if name in one.places else ord(" ")
+                indicator[mine] = np.where(found, found, NONE)
     return key, ind1, ind2
 
 
@@ -124,7 +127,7 @@ def _codes(buffer: Ints, at: Ints, template: Ints, dialect: Dialect) -> Ints:
             place, width = one.places[b"code"]
             first = buffer[at[mine] + place].astype(np.uint16)
             if width == 1:
-                code[mine] = np.where(first < 128, first, ord(" "))  # a byte that is no character: to be looked at, as a blank is
+                code[mine] = np.where((first > 0) & (first < 128), first, NONE)
             else:
                 code[mine] = (first & 0x1F) << 6 | (buffer[at[mine] + place + 1] & 0x3F)
     return code

@@ -75,10 +75,15 @@ def test_latin_1_in_a_file_that_says_utf_8_costs_its_record() -> None:
     assert (found.numbers, found.aside[0][:2]) == ([1, 3], (2, "CHARSET_WRONG"))
 
 
-def test_a_code_that_is_no_character_costs_its_record() -> None:
-    content = document(record("1"), record("5").replace('code="a"', 'code="M"'), record("9")).replace(b'"M"', b'"\xc3"')
-    found = Read(content)
-    assert (found.numbers, found.aside[0][:2]) == ([1, 3], (2, "CHARSET_WRONG"))
+@pytest.mark.parametrize(
+    ("place", "byte", "code"),
+    [('code="M"', b"\xc3", "CHARSET_WRONG"), ('code="M"', b"\0", "XML_UNREADABLE"), ('ind1="M"', b"\0", "XML_UNREADABLE")],
+)
+def test_a_code_or_indicator_that_is_no_character_costs_its_record(place: str, byte: bytes, code: str) -> None:
+    name = place.split("=")[0]
+    odd = record("5").replace({"code": 'code="a"', "ind1": 'ind1="1"'}[name], place)
+    found = Read(document(record("1"), odd, record("9")).replace(b'"M"', b'"' + byte + b'"'))
+    assert (found.numbers, found.aside[0][:2]) == ([1, 3], (2, code))
 
 
 def test_a_truncated_file_costs_its_last_record() -> None:
