@@ -175,6 +175,8 @@ class Connection(asyncio.Protocol):
             if self._paused and len(self._queue) < QUEUED // 2 and not self._transport.is_closing():
                 self._paused = False
                 self._transport.resume_reading()
+            if self._queue:
+                await asyncio.sleep(0)  # the others' turn: who sends a thousand lines at once is not answered before everybody else
 
     async def _until_read(self) -> None:
         assert self._transport is not None

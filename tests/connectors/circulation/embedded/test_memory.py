@@ -1,0 +1,132 @@
+"""What is answered from memory is what the database alone would answer, whatever is written behind and whatever was let go."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from connectors.circulation.embedded import memory
+from connectors.circulation.embedded.recent import Known, Recent
+from connectors.circulation.embedded.sqlite import Sqlite
+from connectors.circulation.embedded.store import SCHEMA, Behind, Store
+
+FEW = ["a", "b", "c", "d"]
+_key = st.sampled_from(FEW)
+_moment = st.integers(1, 3)
+
+
+def _put(table: str, **columns: Any) -> st.SearchStrategy[list[Any]]:
+    return st.fixed_dictionaries(
+        {name: value if isinstance(value, st.SearchStrategy) else st.just(value) for name, value in columns.items()}
+    ).map(lambda row: [table, row])
+
+
+_CHANGE = st.one_of(
+    _put("loan", item=_key, patron=_key, loaned_at=_moment, due=_moment, renewals=0),
+    _put("hold", hold=_key, patron=_key, title_id=_key, item="", pickup="", placed=_moment, expires=None, ready=0),
+    _put("fee", fee=_key, patron=_key, kind="other", outstanding=st.integers(0, 2), title=""),
+    _put("item", item=_key, title_id=_key, title=_key, status="available", material="book", owner="", location="", call_number="", properties="",
+         magnetic=0, hold=""),
+    _put("card", card=_key, patron=_key),
+    _put("done", key=_key, at=_moment, outcome="{}"),
+    _put("returned", item=_key, patron=_key, loaned_at=_moment, due=_moment, renewals=0, at=_moment),
+    st.tuples(st.sampled_from(["-loan", "-hold", "-fee", "-item", "-card", "-returned"]), _key).map(list),
+)  # fmt: skip
+_STEP = st.one_of(_CHANGE, _CHANGE, st.sampled_from(["look", "begin", "end", "commit", "fill"]))
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _little_room() -> Iterator[None]:
+    kept = memory.MOST_ROWS, memory.MOST_LISTS
+    memory.MOST_ROWS, memory.MOST_LISTS = 2, 1
+    yield
+    memory.MOST_ROWS, memory.MOST_LISTS = kept
+
+
+def _all(store: Store) -> list[Any]:
+    """Everything that the rules can ask."""
+    rows = [store.get(table, key) for table in ("loan", "hold", "fee", "item", "card", "done", "returned") for key in FEW]
+    return rows + [ask(key) for ask in (store.loans_of, store.holds_of, store.fees_of, store.queue, store.patron_of) for key in FEW]
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.lists(_STEP, max_size=30))
+def test_memory_answers_as_the_database_would(steps: list[Any]) -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        with_memory, alone = Store(Path(folder) / "a.db"), Store(Sqlite(Path(folder) / "b.db", SCHEMA))
+        begun: Behind | None = None
+        for step in steps:
+            if isinstance(step, list):
+                for store in (with_memory, alone):
+                    store.apply([step])
+                    store.applied += 1
+            elif step == "look":
+                assert _all(with_memory) == _all(alone)
+            elif step == "begin" and begun is None:
+                begun = with_memory.behind()
+            elif step == "end" and begun is not None:
+                with_memory.write(begun)
+                with_memory.written(begun)
+                begun = None
+            elif step == "commit" and begun is None:
+                with_memory.commit()
+            elif step == "fill" and begun is None:
+                for store in (with_memory, alone):
+                    store.fill("item", [{"item": "a", "title": "filled"}])
+                    store.amend("item", "b", {"title": "amended"})
+                with_memory.commit()
+        assert _all(with_memory) == _all(alone)
+        assert list(with_memory.rows("loan")) == list(alone.rows("loan"))
+        with_memory.commit()
+        again = with_memory.reader()
+        assert _all(again) == _all(alone) and again.applied == alone.applied
+        for store in (again, with_memory, alone):
+            store.close()
+
+
+def test_a_write_that_fails_is_made_up_for_by_the_next(tmp_path: Path) -> None:
+    store = Store(tmp_path / "store.db")
+    store.apply([["card", {"card": "a", "patron": "p"}]])
+    store.applied = 1
+    first = store.behind()
+    assert first is not None
+    broken = Behind({"card": {"b": {"card": "b"}}}, 1, None)
+    with pytest.raises(KeyError):
+        store.write(broken)
+    store.apply([["card", {"card": "c", "patron": "p"}]])
+    store.applied = 2
+    second = store.behind()
+    assert second is not None and store.get("card", "a") == {"card": "a", "patron": "p"}
+    store.write(second)
+    store.written(second)
+    reader = store.reader()
+    assert [row["card"] for row in reader.rows("card")] == ["a", "c"] and reader.applied == 2
+    reader.close()
+    store.close()
+
+
+def test_what_was_not_asked_for_again_is_let_go() -> None:
+    recent: Recent[int] = Recent(2)
+    for number, key in enumerate(FEW):
+        recent.put(key, number)
+        assert recent.get("a", -1) == 0  # asked for each time, so it stays
+    assert [recent.get(key, -1) for key in "bd"] == [-1, 3]
+
+
+def test_a_key_that_was_never_put_is_known_not_to_be_there_while_there_is_room() -> None:
+    known = Known(3)
+    for key in "ab":
+        known.put(key)
+    known.turn()
+    assert "a" in known and "c" not in known
+    known.turn()
+    assert "a" not in known
+    for key in "abcd":
+        known.put(key)
+    assert not known.whole and "z" in known
