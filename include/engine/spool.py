@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from types import TracebackType
 
@@ -58,11 +58,23 @@ class SpoolWriter:
             self.close()
         else:
             self._behind.end()
-            self._raw.close()
-            self._part.unlink(missing_ok=True)
+            self._forget()
 
     def close(self) -> None:
-        """Finish the file: after this it is there, whole and durable."""
+        """Finish the file: after this it is there, whole and durable; by an error there is nothing of it."""
+        try:
+            self._finish()
+        except BaseException:
+            self._behind.end()
+            self._forget()
+            raise
+
+    def _forget(self) -> None:
+        with suppress(OSError):  # on a full disk closing tries once more to write what it holds
+            self._raw.close()
+        self._part.unlink(missing_ok=True)
+
+    def _finish(self) -> None:
         self._behind.wait()
         self._behind.end()
         self._stream.close()

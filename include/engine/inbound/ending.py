@@ -11,6 +11,7 @@ import sqlalchemy as sa
 from include.engine.delivery import Counts, State, Token
 from include.engine.engine import Engine
 from include.engine.errors import BinderyError, Held, Refused, StaleToken
+from include.engine.full import home_full
 from include.engine.inbound.leftovers import sweep_try
 from include.engine.ledger import claims
 
@@ -61,6 +62,9 @@ def _told(
         claims.note(engine.ledger, token, reason=trouble.code, message=str(trouble), told=trouble.values)
         raise
     except Exception as error:
+        if (full := home_full(error, where=token.delivery_id)) is not None:
+            claims.note(engine.ledger, token, reason=full.code, message=str(full))
+            raise full from error
         claims.note(
             engine.ledger, token, reason="INTERNAL", message=f"{type(error).__name__} in step {token.step}; the task's log has more"
         )

@@ -93,7 +93,7 @@ def told(where: str, path: str = "", *, writing: bool = False) -> Iterator[None]
     except TimeoutError:
         raise Unreachable("no answer in time", where=place, do="We try again by ourselves.", code="STORE_TIMEOUT") from None
     except OSError as error:
-        if error.errno in {errno.ENOSPC, errno.EDQUOT}:
+        if error.errno in {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}:
             raise Unreachable("the disk there is full", where=place, do="Make room there.", code="STORE_FULL") from None
         if error.errno == errno.EROFS:
             raise Unreachable("we may not write there", where=place, do="Set `after: leave`.", code="INBOX_READ_ONLY") from None

@@ -15,7 +15,7 @@ from typing import BinaryIO, cast
 from include.engine.credentials import Credentials
 from include.engine.crypto.keys import DataKey, KeyStore
 from include.engine.crypto.seal import SealedReader, SealedWriter, open_sealed
-from include.engine.errors import Refused
+from include.engine.errors import Refused, Unreachable
 from include.engine.failpoints import point
 from include.engine.storage.drive import BLOCK
 from include.engine.storage.filesystem import Store, open_store
@@ -76,8 +76,10 @@ def _kept(root: Store | str | Path, key: DataKey, blocks: Iterator[bytes], whole
         whole(sizes[0])
         name = f"{digest.hexdigest()[:16]}.sealed"
         kept.rename(temporary, name, overwrite=True)  # a second try seals the same bytes with the same key
-    except BaseException:
+    except BaseException as error:
         kept.forget(temporary)
+        if isinstance(error, Unreachable) and error.code == "STORE_FULL":  # a disk of ours, not the partner's
+            raise Unreachable("the disk of this installation is full.", where=str(kept.location), do=error.do, code="HOME_FULL") from None
         raise
     return Landed(kept.uri(name), f"sha256:{digest.hexdigest()}", sizes[0], sealed_size)
 
