@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from include.sandbox.airflow_home import prepare
 from include.sandbox.servers.ports import free_port
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -86,12 +87,8 @@ def running(home: Path, extra: Mapping[str, str]) -> Iterator[Airflow]:
     env = environment(home, port, extra)
     logs = home / "logs"
     logs.mkdir(parents=True, exist_ok=True)
-    Path(env["AIRFLOW_HOME"]).mkdir(parents=True, exist_ok=True)
+    prepare(Path(env["AIRFLOW_HOME"]), env)
     airflow = str(Path(sys.executable).with_name("airflow"))
-    for preparation in (["db", "migrate"], ["pools", "import", str(ROOT / "dags" / "house" / "pools.json")]):
-        done = subprocess.run([airflow, *preparation], env=env, capture_output=True, text=True, check=False)
-        if done.returncode:
-            raise RuntimeError(f"airflow {' '.join(preparation)} failed:\n{done.stdout[-2000:]}{done.stderr[-2000:]}")
     commands = {name: {"args": [airflow, name], "log": str(logs / f"{name}.log")} for name in ("api-server", "scheduler", "dag-processor")}
     commands_file = home / "keeper.json"
     commands_file.write_text(json.dumps(commands))
