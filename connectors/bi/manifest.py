@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import json
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
-from typing import Any
 
 from connectors.bi.tables import STAR_VERSION, TABLES, schema_hash
 from include.engine import snapshots
@@ -36,7 +34,7 @@ class Manifest:
     files: list[File] = field(default_factory=list)
 
     def to_json(self) -> bytes:
-        return (json.dumps(asdict(self), indent=1, ensure_ascii=False) + "\n").encode()
+        return snapshots.as_json(self)
 
     def files_of(self, table: str) -> list[File]:
         """The Parquet files of one table."""
@@ -45,11 +43,7 @@ class Manifest:
 
 def read_manifest(file: Path) -> Manifest | None:
     """The manifest in `file`; None when there is none."""
-    try:
-        found: dict[str, Any] = json.loads(file.read_bytes())
-    except FileNotFoundError:
-        return None
-    return Manifest(**{**found, "files": [File(**entry) for entry in found["files"]]})
+    return snapshots.read_manifest(Manifest, file)
 
 
 def describe(

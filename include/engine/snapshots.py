@@ -8,16 +8,17 @@ from __future__ import annotations
 
 import fcntl
 import hashlib
+import json
 import os
 import shutil
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Protocol, TypeVar
+from typing import Any, Protocol, TypeVar
 
 import pyarrow.parquet as pq
 
@@ -42,6 +43,20 @@ class Described(Protocol):
 Manifest = TypeVar("Manifest", bound=Described)
 Reader = Callable[[Path], Manifest | None]
 """Reads a manifest's file; None when there is none."""
+
+
+def as_json(manifest: Any) -> bytes:
+    """A manifest (a dataclass) as its file holds it."""
+    return (json.dumps(asdict(manifest), indent=1, ensure_ascii=False) + "\n").encode()
+
+
+def read_manifest(kind: Callable[..., Manifest], file: Path) -> Manifest | None:
+    """The manifest in `file`, of a kind whose `files` are File; None when there is none."""
+    try:
+        found: dict[str, Any] = json.loads(file.read_bytes())
+    except FileNotFoundError:
+        return None
+    return kind(**{**found, "files": [File(**entry) for entry in found["files"]]})
 
 
 @dataclass(frozen=True)

@@ -5,11 +5,10 @@ It is published with the tables, so it holds no exact number of loans or patrons
 
 from __future__ import annotations
 
-import json
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
+from include.engine import snapshots
 from include.engine.snapshots import File
 
 
@@ -36,13 +35,9 @@ class Manifest:
     files: list[File] = field(default_factory=list)
 
     def to_json(self) -> bytes:
-        return (json.dumps(asdict(self), indent=1, ensure_ascii=False) + "\n").encode()
+        return snapshots.as_json(self)
 
 
 def read_manifest(file: Path) -> Manifest | None:
     """The manifest in `file`; None when there is none."""
-    try:
-        found: dict[str, Any] = json.loads(file.read_bytes())
-    except FileNotFoundError:
-        return None
-    return Manifest(**{**found, "files": [File(**entry) for entry in found["files"]]})
+    return snapshots.read_manifest(Manifest, file)

@@ -11,7 +11,6 @@ The content's length is not known when its first byte is written, so everything 
 from __future__ import annotations
 
 import os
-import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -28,6 +27,7 @@ from cryptography.hazmat.primitives.ciphers.modes import CBC
 
 from include.engine.crypto.envelope import ber
 from include.engine.crypto.envelope.recipient import Recipient, Sink, check_fingerprint, unusable
+from include.engine.crypto.envelope.whole import whole
 from include.engine.errors import Tampered
 
 DATA, ENVELOPED = "1.2.840.113549.1.7.1", "1.2.840.113549.1.7.3"
@@ -131,18 +131,11 @@ def decrypt(source: BinaryIO, secret: bytes, to: Path) -> None:
     key = serialization.load_pem_private_key(secret, None)
     assert isinstance(key, RSAPrivateKey)
     mine = x509.load_pem_x509_certificate(secret[secret.index(b"-----BEGIN CERTIFICATE") :])
-    with tempfile.NamedTemporaryFile(dir=to.parent, prefix=f".{to.name}.", delete=False) as part:
-        whole = False
-        try:
+    try:
+        with whole(to) as part:
             _decrypt(source, key, mine, part.write)
-            whole = True
-        except (ValueError, EOFError) as error:
-            raise Tampered("the file cannot be opened: it was altered, cut short, or encrypted to somebody else.") from error
-        finally:
-            if whole:
-                Path(part.name).replace(to)
-            else:
-                Path(part.name).unlink(missing_ok=True)
+    except (ValueError, EOFError) as error:
+        raise Tampered("the file cannot be opened: it was altered, cut short, or encrypted to somebody else.") from error
 
 
 def _decrypt(source: BinaryIO, key: RSAPrivateKey, mine: x509.Certificate, take: object) -> None:

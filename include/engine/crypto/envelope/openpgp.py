@@ -11,7 +11,6 @@ from __future__ import annotations
 import contextlib
 import subprocess
 import sys
-import tempfile
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -20,6 +19,7 @@ from pathlib import Path
 from typing import BinaryIO, cast
 
 from include.engine.crypto.envelope.recipient import Recipient, Sink, check_fingerprint, unusable
+from include.engine.crypto.envelope.whole import whole
 from include.engine.errors import Refused, Tampered, Unreachable
 from include.engine.reasons import words
 
@@ -59,25 +59,17 @@ def encrypting(out: Sink, recipients: Sequence[Recipient]) -> Iterator[Sink]:
 
 def decrypt(source: BinaryIO, secret: bytes, to: Path, most: int = MOST) -> None:
     """See envelope.decrypt. The child holds the content in memory, up to twice its size: so no more than `most` encrypted bytes are taken."""
-    with tempfile.NamedTemporaryFile(dir=to.parent, prefix=f".{to.name}.", delete=False) as part:
-        whole = False
-        try:
-            with _child("decrypt", [secret], part.write) as stdin, contextlib.suppress(BrokenPipeError):
-                taken = 0
-                while block := source.read(BLOCK):
-                    taken += len(block)
-                    if taken > most:
-                        values = {"limit": most}
-                        raise Refused(words("FILE_TOO_LARGE", "en", **values), code="FILE_TOO_LARGE", values=values)
-                    stdin.write(block)
-            whole = True
-        except Unreachable as error:
-            raise Tampered("the file cannot be opened: it was altered, cut short, or encrypted to somebody else.") from error
-        finally:
-            if whole:
-                Path(part.name).replace(to)
-            else:
-                Path(part.name).unlink(missing_ok=True)
+    try:
+        with whole(to) as part, _child("decrypt", [secret], part.write) as stdin, contextlib.suppress(BrokenPipeError):
+            taken = 0
+            while block := source.read(BLOCK):
+                taken += len(block)
+                if taken > most:
+                    values = {"limit": most}
+                    raise Refused(words("FILE_TOO_LARGE", "en", **values), code="FILE_TOO_LARGE", values=values)
+                stdin.write(block)
+    except Unreachable as error:
+        raise Tampered("the file cannot be opened: it was altered, cut short, or encrypted to somebody else.") from error
 
 
 @contextmanager
