@@ -1,6 +1,6 @@
 """Another library's copy at Koha: a title of its own with one copy, and a hold on that copy; and all of it gone when the copy goes home.
 
-Source: Koha/REST/V1/Biblios.pm (add, add_item, delete), Items.pm (delete and its error codes), Holds.pm; Koha 23.11 and later have them all.
+Source: Koha/REST/V1/Biblios.pm (add, add_item, delete), Items.pm (delete and its error codes), Holds.pm.
 Koha makes the hold wait (or sends the copy on) when staff check the copy in, as with any copy that arrives.
 """
 

@@ -42,7 +42,7 @@ def page(request: Request, viewer: Looking, engine: Using, settled: Settled) -> 
         tiles=tiles,
         oldest_aside=oldest,
         flying=sum(cell.queue.flying for cell in cells),
-        kiosks=kiosks() if viewer.engineer else None,
+        kiosks=kiosks() if viewer.engineer else [],
         troubles=found.troubles[:MOST_TROUBLES],
         more=max(0, len(found.troubles) - MOST_TROUBLES),
         rows=found.rows[:ROWS],

@@ -1,4 +1,4 @@
-"""What the sidecar says of its kiosks, asked at BINDERY_CIRCULATION (the address of its /health and /metrics)."""
+"""What the sidecar says of its kiosks, asked at BINDERY_CIRCULATION: the address of its /health and /metrics, or those of several."""
 
 from __future__ import annotations
 
@@ -34,11 +34,12 @@ _lock = threading.Lock()
 _known: dict[str, tuple[float, Kiosks]] = {}
 
 
-def kiosks() -> Kiosks | None:
-    """What the sidecar says now, None where no sidecar is set up. A sidecar that does not answer delays a page by a second, every 15."""
-    address = os.environ.get(SETTING, "").rstrip("/")
-    if not address:
-        return None
+def kiosks() -> list[Kiosks]:
+    """What each sidecar says now. A sidecar that does not answer delays a page by a second, every 15."""
+    return [_lately(address.rstrip("/")) for address in os.environ.get(SETTING, "").split()]
+
+
+def _lately(address: str) -> Kiosks:
     with _lock:
         asked = _known.get(address)
         if asked is None or time.monotonic() - asked[0] > KEPT:
