@@ -20,6 +20,8 @@ from include.engine.storage.readiness import SETTLED, Waiting, ready
 from include.engine.storage.seen import Seen, composed, matches, refusals, remarks, shown
 
 log = logging.getLogger("bindery.dispatch")
+SKEW = timedelta(seconds=5)
+"""So much two workers' clocks may differ before one counts as set back."""
 
 
 @dataclass(frozen=True)
@@ -45,12 +47,16 @@ def watched(partners: Iterable[Partner]) -> list[Inbox]:
 
 
 def due(inboxes: Iterable[Inbox], looks: Iterable[InboxLook], now: datetime) -> list[Inbox]:
-    """Those whose `every` has passed since they were last tried; one that keeps failing is tried less and less often, every 30 minutes at least."""
+    """Those whose `every` has passed since they were last tried; one that keeps failing is tried less and less often, every 30 minutes at least.
+
+    One that was tried later than now is due: its clock was set back, and nobody knows how long ago it was.
+    """
     last = {(look.partner, look.flow, look.inbox): look for look in looks}
     found = []
     for one in inboxes:
         look = last.get((one.partner.id, one.name, one.flow.inbox))
-        if look is None or now - look.tried_at >= _pause(one.flow.every, look.failures):
+        since = None if look is None else now - look.tried_at
+        if look is None or since is None or since >= _pause(one.flow.every, look.failures) or since < -SKEW:
             found.append(one)
     return found
 

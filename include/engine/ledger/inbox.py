@@ -69,8 +69,9 @@ def look(
 ) -> list[InboxFile]:
     """Enter a whole listing of an inbox; returns its files that have no delivery yet, in the order of the listing.
 
-    A file whose size or mtime changed starts anew (seen first `now`, no delivery); one that is no longer listed is forgotten, so a file
-    that comes back is new. Of files that did not change nothing is written: that all were there `now` is one row of the inbox.
+    A file whose size or mtime changed starts anew (seen first `now`, no delivery), and so does one that waits and was first seen later than
+    `now`, by a clock that was set back. One that is no longer listed is forgotten, so a file that comes back is new. Of files that did not
+    change nothing is written: that all were there `now` is one row of the inbox.
     """
     here = {storable(one.path): one for one in listing}
     with ledger.writing(tx) as tx:
@@ -79,7 +80,7 @@ def look(
         mine = sa.and_(f.partner == partner, f.flow == flow, f.inbox == inbox)
         rows = tx.execute(sa.select(f.path, f.size, f.mtime_ns, f.first_seen_at, f.delivery_id).where(mine))
         known = {row[0]: row for row in rows.all()}
-        fresh = [path for path, one in here.items() if (old := known.get(path)) is None or (old[1], old[2]) != (one.size, one.mtime_ns)]
+        fresh = [path for path, one in here.items() if (old := known.get(path)) is None or _anew(tuple(old), one, now)]
         gone = [path for path in known if path not in here]
         for start in range(0, len(gone), _CHUNK):
             tx.execute(sa.delete(inbox_file).where(mine, f.path.in_(gone[start : start + _CHUNK])))
@@ -93,6 +94,11 @@ def look(
         for path, one in here.items()
         if path in new or known[path][4] is None
     ]
+
+
+def _anew(old: tuple[Any, ...], one: Listed, now: datetime) -> bool:
+    _, size, mtime_ns, first_seen_at, delivery_id = old
+    return (size, mtime_ns) != (one.size, one.mtime_ns) or (delivery_id is None and first_seen_at > now)
 
 
 def look_failed(ledger: Ledger, partner: str, flow: str, inbox: str, note: str, now: datetime, *, tx: sa.Connection | None = None) -> None:
