@@ -92,6 +92,10 @@ class Reserve(Asked):
     hold: str = ""
 
 
+MOST_PAID = Decimal(1_000_000)
+"""More than anybody pays at once: a number above it is no amount, and may be too long to reckon with."""
+
+
 @dataclass(frozen=True, slots=True)
 class Pay(Asked):
     """Money that a payment station has taken: it must be written down even when no fee fits it."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from decimal import Decimal
 
-from connectors.circulation.domain import Block, Hold, Note, Outcome, Pay, Reserve
+from connectors.circulation.domain import MOST_PAID, Block, Hold, Note, Outcome, Pay, Reserve
 from connectors.circulation.embedded.decision import Decision, Desk, barred, refused
 from connectors.circulation.embedded.direct import Row
 from connectors.circulation.embedded.store import Change
@@ -86,7 +86,7 @@ def pay(desk: Desk, asked: Pay) -> Decision:
     patron = desk.store.patron_of(asked.patron.card)
     if patron is None:
         return Decision(Outcome(False, "CARD_UNKNOWN"), conflict="PAID_BY_NOBODY")
-    if asked.amount <= 0:
+    if not 0 < asked.amount <= MOST_PAID:
         return refused("AMOUNT_WRONG")
     if asked.currency and asked.currency != desk.rules.currency:
         return refused("CURRENCY_WRONG")

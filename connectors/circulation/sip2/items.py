@@ -5,7 +5,7 @@ from __future__ import annotations
 from decimal import Decimal, InvalidOperation
 from typing import Literal
 
-from connectors.circulation.domain import ItemStatus, Note, Outcome, Pay, Reserve
+from connectors.circulation.domain import MOST_PAID, ItemStatus, Note, Outcome, Pay, Reserve
 from connectors.circulation.sip2.codec import Parsed, Value
 from connectors.circulation.sip2.context import Answer, Context, kept_out
 
@@ -93,7 +93,7 @@ async def paid(context: Context, asked: Parsed) -> Answer:
     """37: money was taken. A kind of payment that is a write-off here is none."""
     try:
         amount = Decimal(asked.fields.get("BV", "").strip().replace(",", "."))
-        if not amount.is_finite():
+        if not (amount.is_finite() and Decimal("0.01") <= amount <= MOST_PAID):
             raise InvalidOperation
     except InvalidOperation:
         amount = Decimal(0)

@@ -50,7 +50,7 @@ def seeds(folder: Path) -> None:
         (corpus / f"line{number}").write_bytes(line.encode() + b"\r")
         (corpus / f"sealed{number}").write_bytes(sealed(line, sequence="1"))
     (corpus / "all").write_bytes(b"\xff".join(line.encode() for line in GOLDEN.values()))
-    words = [*MESSAGES, *FIELDS, "|", "\\x0d", "\\x0a", "\\xff", "AY1AZ", "20261121    130000", "4500001231", "30001"]
+    words = [*MESSAGES, *FIELDS, "|", "\\x0d", "\\x0a", "\\xff", "AY1AZ", "20261121    130000", "4500001231", "30001", "1E+999990"]
     (folder / "words").write_text("".join(f'"{word}"\n' for word in words))
 
 
@@ -104,6 +104,7 @@ def by_chance(folder: Path, seed: int, inputs: int, longest: int) -> None:
         b"97\r",
         b"4500001231",
         b"30001",
+        b"1E+999990",
     ]
     chance = random.Random(seed)
     signal.signal(signal.SIGALRM, _too_long)

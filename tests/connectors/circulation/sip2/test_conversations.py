@@ -157,6 +157,13 @@ def test_every_list_of_the_summary_is_answered_and_can_be_paged(kiosk: Raw, libr
     }  # fmt: skip
 
 
+@pytest.mark.parametrize("amount", ["1E+999990", "1e-999999", "9" * 9000, "1000001", "0.001", "-5", "NaN", "sNaN", "five", ""])
+def test_what_is_no_amount_is_refused_at_once(kiosk: Raw, library: Embedded, amount: str) -> None:
+    library.store.fill("fee", [{"fee": "f1", "patron": "p1", "outstanding": 500, "title": "Late"}])
+    answer = parse(kiosk.ask(f"37{NOW}0100DKKBV{amount}|AOlindeby|AAc1|AC|"))
+    assert (answer.fixed["payment accepted"], library.store.get("fee", "f1")["outstanding"]) == ("N", 500)
+
+
 def test_cancel_undoes_and_is_not_taken_for_a_return(kiosk: Raw, library: Embedded) -> None:
     assert _borrow(kiosk).fixed["ok"] == "1"
     undone = _borrow(kiosk, more="BIY|")
