@@ -52,3 +52,9 @@ def test_every_reason_code_is_in_the_table(page: Path) -> None:
     codes = {code for code in _CODE.findall(prose(page)) if _REASON.fullmatch(code) and not _SETTINGS.fullmatch(code)}
     known = set(table()) | {"COUNTER_STUCK", "HASH_THRESHOLD"}  # made up in add-a-contract.md; Great Expectations' own
     assert sorted(codes - known) == []
+
+
+def test_every_dag_stands_on_the_page_of_those_who_watch_them() -> None:
+    page = (ROOT / "docs" / "users" / "integration-engineers.md").read_text(encoding="utf-8")
+    dags = {file.stem for file in (ROOT / "dags").glob("*.py")} - {"__init__"}
+    assert sorted(dags - set(_CODE.findall(page))) == []
