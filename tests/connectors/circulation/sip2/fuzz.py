@@ -37,7 +37,7 @@ SHORT, LONG = 600, 20_000
 SEEN = 50_000
 """Lines that are remembered as right."""
 SECONDS = 60
-"""Within which a hundred inputs are done."""
+"""Within which an input of libFuzzer's, or a hundred by chance, must be done, by the clock of a machine that may be busy."""
 
 
 def seeds(folder: Path) -> None:
@@ -175,7 +175,14 @@ def main() -> None:
 def lot(folder: Path, seed: int, inputs: int, longest: int, *, guide: bool) -> int:
     """One process that tries so many inputs; 0 when nothing was found, and else what it found lies in the folder."""
     if guide:
-        limits = [f"-runs={inputs}", f"-seed={seed}", f"-max_len={longest}", "-len_control=20", f"-rss_limit_mb={MEMORY_MB}", "-timeout=10"]
+        limits = [
+            f"-runs={inputs}",
+            f"-seed={seed}",
+            f"-max_len={longest}",
+            "-len_control=20",
+            f"-rss_limit_mb={MEMORY_MB}",
+            f"-timeout={SECONDS}",
+        ]
         told = [*limits, f"-dict={folder / 'words'}", f"-artifact_prefix={folder}/", "-print_final_stats=1", str(folder / "corpus")]
         command = ["-c", _START, *told]
     else:

@@ -188,6 +188,7 @@ def library() -> Iterator[Embedded]:
     """A store with two patrons and some items; its journal is not synced, for no power fails here."""
     with tempfile.TemporaryDirectory() as place:
         found = opened(Path(place), MemoryKeyStore(), Rules(defaults=Limits(loan_days=28)))
+        found._journal._sync = lambda _: None
         found.store.fill("patron", [{"patron": f"p{n}", "name": f"Reader {n}", "category": "adult"} for n in (1, 2)])
         found.store.fill("card", [{"card": f"450000123{n}", "patron": f"p{n}"} for n in (1, 2)])
         found.store.fill(
