@@ -10,7 +10,6 @@ import json
 import os
 import re
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
 from datetime import datetime
 from itertools import groupby
 from pathlib import Path
@@ -18,31 +17,13 @@ from threading import Lock
 from typing import Any
 
 from connectors.circulation.embedded.direct import COLUMNS, Database, Direct, Reads, Row
-from connectors.circulation.embedded.memory import Changed, Memory
+from connectors.circulation.embedded.memory import Memory
 from connectors.circulation.embedded.sqlite import Sqlite
+from connectors.circulation.embedded.writing import PAUSE_SECONDS, PUT, TAKE, Behind, put_changes, putting, write
 
 ADDRESS = "BINDERY_CIRCULATION_STORE"
 SCHEMA = (Path(__file__).parent / "schema.sql").read_text(encoding="utf-8")
 Change = list[Any]
-
-
-def _put(table: str, columns: tuple[str, ...]) -> str:
-    there = ", ".join(f"{name} = excluded.{name}" for name in columns[1:]) or f"{columns[0]} = excluded.{columns[0]}"
-    values = ", ".join("?" * len(columns))
-    return f"INSERT INTO {table} ({', '.join(columns)}) VALUES ({values}) ON CONFLICT ({columns[0]}) DO UPDATE SET {there}"  # noqa: S608 - names of our own
-
-
-_PUT = {table: _put(table, columns) for table, columns in COLUMNS.items()}
-_TAKE = {table: f"DELETE FROM {table} WHERE {columns[0]} = ?" for table, columns in COLUMNS.items()}  # noqa: S608 - names of our own
-
-
-@dataclass(frozen=True)
-class Behind:
-    """What a database has to be told to be up to the journal's entry `applied`. `forget`: see Store.forget."""
-
-    changed: Changed
-    applied: int
-    forget: int | None
 
 
 class Store:
@@ -132,10 +113,10 @@ class Store:
             self._memory.apply(changes)
             return
         for table, value in changes:
-            if table in _PUT:
-                self._db.run(_PUT[table], [value[name] for name in COLUMNS[table]])
-            elif table[1:] in _TAKE:
-                self._db.run(_TAKE[table[1:]], (value,))
+            if table in PUT:
+                self._db.run(PUT[table], [value[name] for name in COLUMNS[table]])
+            elif table[1:] in TAKE:
+                self._db.run(TAKE[table[1:]], (value,))
             else:
                 raise ValueError(f"{table!r} is no table of the store")
 
@@ -145,7 +126,7 @@ class Store:
         count = 0
         for names, alike in groupby(rows, key=lambda row: tuple(name for name in COLUMNS[table] if name in row)):
             values = [[row[name] for name in names] for row in alike]
-            self._db.many(_put(table, names), values)
+            self._db.many(putting(table, names), values)
             count += len(values)
         if self._memory is not None and table == "done":
             self._use(self._db)
@@ -180,7 +161,7 @@ class Store:
         """Keep what was applied, up to `applied`. Call it only when the journal is durable up to there."""
         with self._writing:
             changed = self._memory.changed() if self._memory is not None else {}
-            _write(self._db, Behind(changed, self.applied, self._forget))
+            write(self._db, Behind(changed, self.applied, self._forget))
             if self._memory is not None:
                 self._memory.settled()
             self._committed = self.applied
@@ -197,7 +178,7 @@ class Store:
             if self._writer is None:
                 self._writer = self._db.again()
             try:
-                _write(self._writer, behind)
+                write(self._writer, behind, PAUSE_SECONDS)
             except BaseException:
                 self._end_writer()
                 raise
@@ -224,28 +205,10 @@ class Store:
         in memory is to be read afresh."""
         if self._memory is not None:
             with self._writing:
-                _put_changes(self._db, self._memory.changed())
+                put_changes(self._db, self._memory.changed())
                 self._memory.settled()
             if anew:
                 self._memory.forget_rows()
-
-
-def _write(db: Database, behind: Behind) -> None:
-    _put_changes(db, behind.changed)
-    if behind.forget is not None:
-        db.run("DELETE FROM done WHERE at < ?", (behind.forget,))
-    db.run("INSERT INTO state VALUES ('applied', ?) ON CONFLICT (name) DO UPDATE SET value = excluded.value", (behind.applied,))
-    db.commit()
-
-
-def _put_changes(db: Database, changed: Changed) -> None:
-    for table, rows in changed.items():
-        puts = [[row[name] for name in COLUMNS[table]] for row in rows.values() if row is not None]
-        takes = [(key,) for key, row in rows.items() if row is None]
-        if puts:
-            db.many(_PUT[table], puts)
-        if takes:
-            db.many(_TAKE[table], takes)
 
 
 def store_of(folder: Path) -> Store:

@@ -14,7 +14,8 @@ from hypothesis import strategies as st
 from connectors.circulation.embedded import memory
 from connectors.circulation.embedded.recent import Known, Recent
 from connectors.circulation.embedded.sqlite import Sqlite
-from connectors.circulation.embedded.store import SCHEMA, Behind, Store
+from connectors.circulation.embedded.store import SCHEMA, Store
+from connectors.circulation.embedded.writing import Behind
 
 FEW = ["a", "b", "c", "d"]
 _key = st.sampled_from(FEW)
@@ -130,3 +131,22 @@ def test_a_key_that_was_never_put_is_known_not_to_be_there_while_there_is_room()
     for key in "abcd":
         known.put(key)
     assert not known.whole and "z" in known
+
+
+def test_many_rows_are_written_and_taken_away_at_once(tmp_path: Path) -> None:
+    store = Store(tmp_path / "store.db")
+    cards = [f"{number:03}" for number in range(200)]
+    store.apply(["card", {"card": card, "patron": "p"}] for card in cards)
+    store.apply(["-card", card] for card in cards[:130])
+    store.apply(["card", {"card": card, "patron": "q"}] for card in cards[130:140])
+    store.commit()
+    store.apply(["-card", card] for card in cards[70:])
+    store.applied = 1
+    behind = store.behind()
+    assert behind is not None and store.get("card", "199") is None
+    store.write(behind)
+    store.written(behind)
+    store.apply(["card", {"card": card, "patron": "r"}] for card in cards)
+    store.commit()
+    assert [(row["card"], row["patron"]) for row in store.rows("card")] == [(card, "r") for card in cards]
+    store.close()
