@@ -12,6 +12,7 @@ from include.engine import clock
 from include.engine.delivery import Delivery, State
 from include.engine.dispatch.calendar import CODE as EXPECTED
 from include.engine.engine import Engine
+from include.engine.errors import MissingCredential
 from include.engine.ledger import conflicts, deliveries, inbox, notices
 from include.engine.ledger.alerts import Told
 from include.engine.reasons import table, words
@@ -60,18 +61,35 @@ def standing(engine: Engine) -> list[Standing]:
             Standing("silent" if silent else "settings", f"{notice.file} {notice.message}"[:500], notice.partner, notice.at, page, values)
         )
     for look in inbox.looks(engine.ledger):
-        if look.failures >= UNREACHABLE_AFTER:
+        if unreachable(look):
             values = {"inbox": look.inbox, "flow": look.flow, "note": look.note or "", "times": look.failures}
             subject = f"{look.partner}/{look.flow} {look.inbox}"
             found.append(
-                Standing("inbox", subject, look.partner, look.looked_at or look.tried_at, f"partners/{quote(look.partner)}", values)
+                Standing(
+                    "connection" if not_set_up(look) else "inbox",
+                    subject,
+                    look.partner,
+                    look.looked_at or look.tried_at,
+                    f"partners/{quote(look.partner)}",
+                    values,
+                )
             )
     found += map(_conflict, conflicts.standing(engine.ledger, limit=MOST))
     return sorted(found, key=lambda one: one.since)
 
 
+def unreachable(look: inbox.InboxLook) -> bool:
+    """Whether it is told that an inbox cannot be read: after some looks in a row; at once where its connection is not set up."""
+    return look.failures >= UNREACHABLE_AFTER or not_set_up(look)
+
+
+def not_set_up(look: inbox.InboxLook) -> bool:
+    """Whether the last look failed for want of a connection, which no wait mends."""
+    return look.failures > 0 and (look.note or "").endswith(f"[{MissingCredential.code}]")
+
+
 def _conflict(one: conflicts.Conflict) -> Standing:
-    values = {"what": one.what, "item": one.item or "-", "terminal": one.terminal, "machine": one.machine, "system": one.system,
+    values = {"done": one.what, "item": one.item or "-", "terminal": one.terminal, "machine": one.machine, "system": one.system,
               "number": one.number, "explained": one.explained}  # fmt: skip
     return Standing("conflict", f"{one.source} {one.number}", one.partner, one.at, f"partners/{quote(one.partner)}#conflicts", values)
 

@@ -17,7 +17,7 @@ from include.engine.ledger.schema import conflict as table
 
 c = table.c
 KEPT = timedelta(days=90)
-"""How long one that is closed can still be looked up."""
+"""How long one that is closed can still be looked up, and one of a journal that was begun anew since still stands."""
 
 
 @dataclass(frozen=True)
@@ -53,7 +53,9 @@ def enter(ledger: Ledger, partner: str, source: str, found: Iterable[Conflict], 
             tx.execute(sa.insert(table), new)
         if done:
             tx.execute(sa.update(table).where(own, c.number.in_(sorted(done)), c.closed_at.is_(None)).values(closed_at=clock.now()))
-        tx.execute(sa.delete(table).where(c.partner == partner, c.closed_at < clock.now() - KEPT))
+        long_ago = clock.now() - KEPT
+        of_another = sa.and_(c.source != source, c.at < long_ago)  # a journal that is no more: nobody can close them
+        tx.execute(sa.delete(table).where(c.partner == partner, sa.or_(c.closed_at < long_ago, of_another)))
     return len(new)
 
 

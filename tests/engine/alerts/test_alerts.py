@@ -14,7 +14,7 @@ from include.engine import clock
 from include.engine.alerts.send import SHOWN, say
 from include.engine.credentials import EnvironmentCredentials
 from include.engine.delivery import State
-from include.engine.ledger import Ledger
+from include.engine.ledger import Ledger, conflicts
 from include.engine.partner.settings import InboxFlow
 from include.engine.reasons import LANGUAGES
 from include.sandbox.servers.ports import free_port
@@ -112,6 +112,28 @@ def test_an_inbox_that_cannot_be_read_is_told_at_the_third_look(watched: House, 
     assert "the inbox of paper_import could not be looked into 3 times in a row" in mail.get_content()
 
 
+def test_a_connection_that_is_not_set_up_is_told_at_once(watched: House, post: SmtpServer) -> None:
+    watched.write(PARTNER.format(contacts="", more="").replace("file:inbox/lindeby", "sftp://lindeby_inbox/exports"))
+    watched.claimed()
+    [mail] = post.mails()
+    assert "the inbox of paper_import needs a connection that is not set up" in mail.get_content()
+    assert "lindeby_inbox" in mail.get_content()
+
+
+def test_what_self_service_said_and_the_library_system_does_not_agree_with_is_told_with_both_sides(
+    watched: House, post: SmtpServer
+) -> None:
+    one = conflicts.Conflict("lindeby", "j1", 7, "circulation_journal", clock.now(), "selfcheck1", "main", "checkout", "3000001",
+                             "ok, due 2026-12-18", "no, CARD_EXPIRED", "CARD_EXPIRED", "The card has expired")  # fmt: skip
+    conflicts.enter(watched.engine.ledger, "lindeby", "j1", [one])
+    for _ in range(2):
+        watched.claimed()
+    [mail] = post.mails()
+    said = "checkout of 3000001 at selfcheck1: the machine said ok, due 2026-12-18, the library system says no, CARD_EXPIRED (conflict 7: "
+    assert f"lindeby: {said}The card has expired)" in mail.get_content()
+    assert "https://airflow.example.org/bindery/partners/lindeby#conflicts" in mail.get_content()
+
+
 def test_a_bad_night_is_one_mail(watched: House, post: SmtpServer) -> None:
     for number in range(SHOWN + 2):
         watched.drop(f"hold_{number:02}.txt", "")
@@ -139,7 +161,7 @@ def test_a_mail_server_that_is_away_costs_dispatch_nothing_and_is_tried_again(wa
 
 
 def test_every_sentence_is_there_in_every_language() -> None:
-    names = ("subject", "subject_many", "blocked", "held", "failed", "missing", "silent", "settings", "inbox", "more", "once")
+    names = ("subject", "subject_many", "blocked", "held", "failed", "missing", "silent", "settings", "inbox", "connection", "more", "once")
     for language in LANGUAGES:
         assert all(say(language, name, partner="p", name="n", count=1) for name in names)
     assert len({say(language, "once") for language in LANGUAGES}) == len(LANGUAGES)

@@ -96,3 +96,15 @@ def test_while_it_is_away_a_loan_is_accepted_once_and_told_once(place: Place) ->
             place.clock.on(seconds=10)
         assert "DateDue" in _lend(asker)[-1]
         assert place.library.lent == [("c1", "b1")]
+
+
+def test_a_card_is_blocked_where_the_system_can_and_else_staff_are_told(place: Place) -> None:
+    block = f"<UpdateUser>{user('c1')}<AddUserFields><BlockOrTrap><BlockOrTrapType>x</BlockOrTrapType></BlockOrTrap></AddUserFields></UpdateUser>"
+    with asking(place) as asker:
+        told = asker.ask(block)[0]
+        if place.kind == "folio":
+            assert told == "UpdateUserResponse/UserId/UserIdentifierValue c1" and place.library.patrons[1].restricted
+        else:
+            assert told == "UpdateUserResponse/Problem/ProblemType Unsupported Service"
+            conflicts = asker.house.backend.conflicts()  # type: ignore[attr-defined]
+            assert [(one.kind, one.reason) for one in conflicts] == [("block", "TERMINAL_CANNOT")]
