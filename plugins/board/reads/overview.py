@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from typing import Any, Literal
 
 from include.engine import clock
-from include.engine.alerts.standing import UNREACHABLE_AFTER
+from include.engine.alerts.standing import not_set_up, unreachable
 from include.engine.delivery import Delivery, State
 from include.engine.dispatch.look import SILENT_AFTER
 from include.engine.ledger import Ledger, conflicts, deliveries, inbox, notices, pauses
@@ -186,9 +186,17 @@ def _missing(found: list[expected.Missing]) -> list[Trouble]:
 
 def _unreachable(looks: list[inbox.InboxLook]) -> list[Trouble]:
     return [
-        Trouble("stop", "unreachable", one.partner, one.flow, one.looked_at, f"/partners/{one.partner}", {"count": one.failures})
+        Trouble(
+            "stop",
+            "not_set_up" if not_set_up(one) else "unreachable",
+            one.partner,
+            one.flow,
+            one.looked_at,
+            f"/partners/{one.partner}",
+            {"count": one.failures},
+        )
         for one in looks
-        if one.failures >= UNREACHABLE_AFTER
+        if unreachable(one)
     ]
 
 
