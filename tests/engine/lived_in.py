@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 import io
 import json
 import zipfile
@@ -30,8 +29,8 @@ from include.engine.ledger import Ledger, copies, deliveries
 from include.engine.partner.settings import InboxFlow
 from include.engine.privacy.pseudonym import Pseudonyms
 from tests.engine import people
+from tests.house import MASTER
 
-MASTER = '{"conn_type": "generic", "password": "' + base64.b64encode(bytes(32)).decode() + '"}'
 PARTNER = """\
 name: Lindeby Biblioteker
 isil: DK-799001
@@ -139,7 +138,7 @@ def opened_at(base: Path, migrated: Path | None = None) -> House:
 
 def opened_at_again(base: Path) -> Engine:
     """The engine of what lies there already."""
-    home, credentials = base / "home", EnvironmentCredentials({"AIRFLOW_CONN_BINDERY_MASTER": MASTER})
+    home, credentials = base / "home", EnvironmentCredentials(MASTER)
     return Engine(home, Ledger(f"sqlite:///{home}/ledger.db"), credentials, {"people_import": InboxFlow}, base / "partners")
 
 

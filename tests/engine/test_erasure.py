@@ -32,7 +32,8 @@ from include.engine.privacy.pseudonym import Pseudonyms
 from include.engine.quarantine import store
 from include.engine.replay import replay
 from tests.engine import people
-from tests.engine.lived_in import ANNE, CHILD, MASTER, OTHER, TRACES, House, live_in, opened_at
+from tests.engine.lived_in import ANNE, CHILD, OTHER, TRACES, House, live_in, opened_at
+from tests.house import MASTER
 
 
 @pytest.fixture(scope="module")
@@ -240,7 +241,8 @@ def test_the_command_line_takes_the_number_from_its_input_alone(
 ) -> None:
     monkeypatch.setenv("BINDERY_HOME", str(house.engine.home))
     monkeypatch.setenv("BINDERY_PARTNERS", str(house.engine.partners_folder))
-    monkeypatch.setenv("AIRFLOW_CONN_BINDERY_MASTER", MASTER)
+    for name, value in MASTER.items():
+        monkeypatch.setenv(name, value)
     monkeypatch.setattr("sys.stdin", io.StringIO("N4711-QX\n"))
     assert main(["ask", "lindeby"]) == 0
     assert capsys.readouterr().out.strip() == ask(house.engine, "lindeby", patron_id="N4711-QX")
