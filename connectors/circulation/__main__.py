@@ -1,4 +1,4 @@
-"""Self-service, live: python -m connectors.circulation serve | load | conflicts | kiosk | record | shadow | bridge | borrower-check | hash
+"""Self-service, live: python -m connectors.circulation serve | load | pins | conflicts | kiosk | record | shadow | bridge | borrower-check | hash
 
 The store, the journal and the settings lie in `<BINDERY_HOME>/circulation` (`--folder`: in another); the key that seals the journal is in
 Bindery's key store.
@@ -107,6 +107,21 @@ def load(
             backend.close(keep=False)
         for table, count in counts.items():
             console.print(f"{table}: {count:,}", highlight=False)
+
+    _told(run)
+
+
+@app.command()
+def pins(
+    file: Annotated[Path, typer.Argument(exists=True, dir_okay=False, help="CSV with the columns card (or patron) and pin.")],
+    name: Folder = "circulation",
+) -> None:
+    """Give the sidecar new PINs; it takes them within seconds while it serves, or at its next start. They are hashed here."""
+
+    def run() -> None:
+        from connectors.circulation.pinfile import leave
+
+        console.print(f"{leave(file, folder(name)):,} PINs are left for the sidecar", highlight=False)
 
     _told(run)
 

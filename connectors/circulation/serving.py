@@ -37,6 +37,7 @@ from connectors.circulation.ils import configured
 from connectors.circulation.keeping import keep, retire_segments, take_fills
 from connectors.circulation.metrics import Metrics
 from connectors.circulation.ncip import route as ncip
+from connectors.circulation.pinfile import take_pins
 from connectors.circulation.sip2 import https
 from connectors.circulation.sip2.server import Limits, Server
 from connectors.circulation.sip2.session import House
@@ -110,7 +111,8 @@ async def serve(folder: Path, keys: KeyStore, ports: Ports, limits: Limits | Non
             tasks += [loop.create_task(_measure(backend, house, folder)), loop.create_task(keep(backend, COMMIT_SECONDS))]
         else:
             tasks.append(loop.create_task(keep_telling(backend, folder, house.metrics.registry)))
-        tasks.append(loop.create_task(take_fills(folder, keys, backend if isinstance(backend, Embedded) else backend.copy)))
+        filled = backend if isinstance(backend, Embedded) else backend.copy
+        tasks += [loop.create_task(take_fills(folder, keys, filled)), loop.create_task(take_pins(folder, filled))]
         tasks.append(loop.create_task(retire_segments(folder, keys, backend)))
         _calmly()
         print(json.dumps(found), flush=True)

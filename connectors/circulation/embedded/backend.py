@@ -150,6 +150,13 @@ class Embedded:
         await self._journaled({"kind": "closed", "number": number}, [["-conflict", number]])
         return True
 
+    async def keep_pin(self, who: str, pin: str) -> bool:
+        """Keep a PIN (its hash) of the patron with this card or number. False where there is none."""
+        row = self.store.patron_of(who) or self.store.get("patron", who)
+        if row is not None and row["pin"] != pin:
+            await self._journaled({"kind": "pin"}, [["patron", row | {"pin": pin}]])
+        return row is not None
+
     async def _pin_right(self, row: Row, pin: str | None) -> bool | None:
         if pin is None or row["pin"] is None:
             return None

@@ -168,6 +168,21 @@ def test_a_profile_of_the_site_s_own_is_taken_over_while_it_serves_and_one_mista
     until("AEsecond Reader 2|")
 
 
+def test_new_pins_are_taken_while_it_serves(serving: Serving, filled: dict[str, str], tmp_path: Path) -> None:
+    file, home = tmp_path / "export.csv", Path(filled["BINDERY_HOME"]) / "circulation"
+    file.write_text("card;pin\nc1;8642\nc2;\n")
+    refused = run(filled, "pins", str(file))
+    assert (refused.returncode, "row 2 lacks a card" in refused.stderr, "8642" in refused.stderr) == (1, True, False)
+    file.write_text("card;pin\nc1;8642\nnobody;1\n")
+    assert "2 PINs are left" in run(filled, "pins", str(file)).stdout
+    deadline = time.monotonic() + 30
+    while parse(_status(serving.ports["sip2"], f"23001{' ' * 18}AO|AAc1|AC|AD8642|")).fields["CQ"] != "Y":
+        assert time.monotonic() < deadline
+        time.sleep(0.5)
+    assert parse(_status(serving.ports["sip2"], f"23001{' ' * 18}AO|AAc1|AC|AD1234|")).fields["CQ"] == "N"
+    assert list((home / "pins").iterdir()) == []
+
+
 def test_it_stops_at_once_and_quietly_whoever_is_in_the_midst_of_a_request(env: dict[str, str], tmp_path: Path) -> None:
     serving = Serving(env, "--demo", "--ncip-port", "0")
     with (
