@@ -78,6 +78,22 @@ def test_a_page_can_be_used_by_everybody(
     page.context.close()
 
 
+def test_however_many_flows_there_are_the_page_does_not_scroll_sideways(chromium: Browser, board: str) -> None:
+    page, _ = opened(chromium, WIDE, "light")
+    page.goto(f"{board}/")
+    page.evaluate(
+        "document.querySelectorAll('.matrix tr').forEach(row => {"
+        " const one = row.querySelector('.cell') ?? row.lastElementChild;"
+        " for (let n = 0; n < 12; n++) row.append(one.cloneNode(true)); })"
+    )
+    assert page.evaluate("document.documentElement.scrollWidth") <= WIDE[0]
+    table = page.locator(".table", has=page.locator(".matrix"))
+    assert table.evaluate("one => one.scrollWidth > one.clientWidth")
+    table.evaluate("one => one.scrollLeft = one.scrollWidth")
+    assert page.locator(".matrix tbody th").first.is_visible() and page.locator(".matrix tbody th").first.bounding_box()["x"] >= 0  # type: ignore[index]
+    page.context.close()
+
+
 def test_everything_can_be_reached_by_keyboard_and_the_first_stop_skips_the_frame(chromium: Browser, board: str) -> None:
     page, _ = opened(chromium, WIDE, "light")
     page.goto(f"{board}/")
