@@ -161,7 +161,7 @@ class Store:
         """Keep what was applied, up to `applied`. Call it only when the journal is durable up to there."""
         with self._writing:
             changed = self._memory.changed() if self._memory is not None else {}
-            write(self._db, Behind(changed, self.applied, self._forget))
+            write(self._db, Behind(self._db, changed, self.applied, self._forget))
             if self._memory is not None:
                 self._memory.settled()
             self._committed = self.applied
@@ -170,11 +170,16 @@ class Store:
         """What the file lacks, for `write`; None where nothing is or no other thread may write."""
         if self._memory is None or self._db.writing:
             return None
-        return Behind(self._memory.handed_over(), self.applied, self._forget)
+        return Behind(self._db, self._memory.handed_over(), self.applied, self._forget)
 
     def write(self, behind: Behind) -> None:
-        """Bring the file up to `behind`, from another thread. Call it only when the journal is durable up to there."""
+        """Bring the file up to `behind`, from another thread. Call it only when the journal is durable up to there.
+
+        Nothing is done where the file has it meanwhile, or is another one: what is older must not stand over what is newer.
+        """
         with self._writing:
+            if behind.of is not self._db or behind.applied <= self._committed:
+                return
             if self._writer is None:
                 self._writer = self._db.again()
             try:
@@ -185,7 +190,7 @@ class Store:
 
     def written(self, behind: Behind) -> None:
         """`write` is done."""
-        if self._memory is not None and behind.applied > self._committed:
+        if self._memory is not None and behind.of is self._db and behind.applied > self._committed:
             self._memory.written()
             self._committed = behind.applied
 

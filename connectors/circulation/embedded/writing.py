@@ -16,8 +16,9 @@ PAUSE_SECONDS = 0.0005
 
 @dataclass(frozen=True)
 class Behind:
-    """What a database has to be told to be up to the journal's entry `applied`. `forget`: see Store.forget."""
+    """What the database `of` has to be told to be up to the journal's entry `applied`. `forget`: see Store.forget."""
 
+    of: Database
     changed: Changed
     applied: int
     forget: int | None
