@@ -3,6 +3,7 @@
 .PHONY: coverage deeds crash-circulation pictures crash-crm help demo test check lint types format bench crash crash-oai fuzz marc check-partners lock clean schema
 PY := .venv/bin/python
 export PYTHONPATH := $(CURDIR)
+WORKERS ?= 2
 # The engine's own tests must cover it; those of everything else would, too, and measured they take nearly twice the time.
 ENGINE := tests/engine tests/records tests/flows/test_again.py tests/flows/test_trace.py
 COVERED := --cov=include/engine --cov-branch --cov-report=term:skip-covered --cov-fail-under=90
@@ -17,13 +18,13 @@ demo: ## four libraries deliver; watch it in Airflow until Ctrl-C (ONCE=1: end b
 test: ## everything that must hold: lint, types, floors, contracts, the engine's tests with coverage, all others, the demo
 	@bin/setup dev
 	$(MAKE) --no-print-directory check
-	$(PY) -m pytest -n 2 --dist worksteal $(ENGINE) $(COVERED)
-	$(PY) -m pytest -n 2 --dist worksteal -m "not demo" $(addprefix --ignore=,$(ENGINE))
+	$(PY) -m pytest -n $(WORKERS) --dist worksteal $(ENGINE) $(COVERED)
+	$(PY) -m pytest -n $(WORKERS) --dist worksteal -m "not demo" $(addprefix --ignore=,$(ENGINE))
 	$(PY) -m pytest -m demo
 
 coverage: ## the engine's coverage by every test (half an hour)
 	@bin/setup dev
-	$(PY) -m pytest -n 2 --dist worksteal -m "not demo" $(COVERED)
+	$(PY) -m pytest -n $(WORKERS) --dist worksteal -m "not demo" $(COVERED)
 
 check: ## lint, format, types, floors, contracts
 	$(PY) -m ruff check -q .
@@ -58,8 +59,9 @@ crash-circulation: ## kill -9 of the sidecar: kiosks under load, its journal's D
 	BINDERY_SEEDS=$(or $(SEEDS),50) $(PY) -m pytest -q tests/connectors/circulation/forwarding/test_kill.py
 	BINDERY_SEEDS=$(or $(SEEDS),50) $(PY) -m pytest -q tests/connectors/circulation/ncip/test_process.py -k kill
 
-fuzz: ## MARC under random damage, the compiled reader against NumPy's (MINUTES=10; SANITIZED=yes: built with sanitizers); SIP2 under random bytes (INPUTS=10000000)
+fuzz: ## MARC under random damage, the compiled reader against NumPy's (MINUTES=10; SANITIZED=yes: built with sanitizers); SIP2 under random bytes (INPUTS=10000000); every property of the suite on new examples
 	@bin/setup dev
+	BINDERY_SEARCHING=yes $(PY) -m pytest -m hypothesis
 	$(PY) -m tests.marc.fuzz --minutes $(or $(MINUTES),10) $(if $(SANITIZED),--sanitized)
 	$(PY) -m tests.connectors.oai_pmh.harvest.fuzz --minutes 1 $(if $(SANITIZED),--sanitized)
 	$(PY) -m tests.connectors.circulation.sip2.fuzz --inputs $(or $(INPUTS),10000000)

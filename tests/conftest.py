@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 import shutil
 import tempfile
 from collections.abc import Iterator
@@ -14,9 +15,11 @@ from hypothesis import HealthCheck, settings
 
 from include.engine.ledger import Ledger
 
-# No test fails by the clock: a loaded machine is no counterexample.
-settings.register_profile("house", deadline=None, suppress_health_check=[HealthCheck.too_slow])
-settings.load_profile("house")
+# No test fails by the clock: a loaded machine is no counterexample. And none by the throw of dice: the suite tries the same examples at
+# every run, `make fuzz` others each time.
+settings.register_profile("house", deadline=None, suppress_health_check=[HealthCheck.too_slow], derandomize=True)
+settings.register_profile("searching", parent=settings.get_profile("house"), derandomize=False, print_blob=True)
+settings.load_profile("searching" if os.environ.get("BINDERY_SEARCHING") else "house")
 
 
 @pytest.fixture(scope="session")
