@@ -46,4 +46,6 @@ def test_days_moments_and_counts_are_shown_as_they_are() -> None:
 def test_both_days_of_a_pair_are_told() -> None:
     rule = next(rule for rule in ILS_LOAN.rules if rule.reason == "DUE_BEFORE_LOAN")
     rows = batch(loan(1), loan(2, due_on=date(2026, 9, 1)))
-    assert details(rule, ILS_LOAN, rows, np.array([1]), TODAY) == pa.array(["due_on lies before the loan (2026-09-01; the loan is of 2026-10-01)"])
+    assert details(rule, ILS_LOAN, rows, np.array([1]), TODAY) == pa.array(
+        ["due_on lies before the loan (2026-09-01; the loan is of 2026-10-01)"]
+    )
