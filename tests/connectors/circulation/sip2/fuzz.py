@@ -36,7 +36,7 @@ SHORT, LONG = 600, 20_000
 """Bytes of an input, in most lots and in every tenth."""
 SEEN = 50_000
 """Lines that are remembered as right."""
-SECONDS = 60
+SECONDS = 300
 """Within which an input of libFuzzer's, or a hundred by chance, must be done, by the clock of a machine that may be busy."""
 
 
