@@ -6,10 +6,11 @@ still stand as the answer says, it is given again; where something else has happ
 
 from __future__ import annotations
 
+import re
 import secrets
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 from typing import TypeVar
 
 from msgspec import structs
@@ -25,6 +26,8 @@ from connectors.circulation.ncip.writing import Node, node, value
 
 WAITS = "AWAY_ACCEPTED"
 """A change that is accepted and waits for the library system, which does not know of it yet."""
+_SUM = re.compile(r"-?[0-9]{1,12}")
+"""Python's `int` would also take 1_000 and the digits of other scripts; money is read as it is written, or not at all."""
 Nodes = list[Node | None]
 Stands = Callable[[Outcome], Awaitable[Outcome | None]]
 R = TypeVar("R", bound=Asked)
@@ -154,10 +157,10 @@ async def pay(asking: Asking) -> Nodes:
     number = fiscal.said("FiscalTransactionReferenceId", "FiscalTransactionIdentifierValue")
     if not number:
         raise Problem(MISSING, "FiscalTransactionReferenceId")
-    try:
-        sum_ = Decimal(int(fiscal.said("Amount", "MonetaryValue"))) * MONEY
-    except (ValueError, InvalidOperation):
-        raise Problem("Invalid Amount", "MonetaryValue") from None
+    said_sum = fiscal.said("Amount", "MonetaryValue")
+    if not _SUM.fullmatch(said_sum):
+        raise Problem("Invalid Amount", "MonetaryValue")
+    sum_ = Decimal(said_sum) * MONEY
     currency, fee = (
         fiscal.said("Amount", "CurrencyCode"),
         fiscal.said("RelatedFiscalTransactionReferenceId", "FiscalTransactionIdentifierValue"),

@@ -207,6 +207,7 @@ def test_a_payment_is_taken_off_what_is_owed(asker: Caller, living: Embedded, ol
 @pytest.mark.parametrize(
     ("change", "kind"),
     [({"number": ""}, "Needed Data Missing"), ({"sum_": "5,00"}, "Invalid Amount"), ({"sum_": "0"}, "Invalid Amount"),
+     ({"sum_": "1_000"}, "Invalid Amount"), ({"sum_": "\u0665\u0660\u0660"}, "Invalid Amount"), ({"sum_": "-500"}, "Invalid Amount"),
      ({"action": "Assess"}, "Unsupported Service"), ({"card": "nobody"}, "Unknown User")],
 )  # fmt: skip
 def test_a_payment_that_cannot_be_written_down_is_refused(asker: Caller, change: dict[str, str], kind: str) -> None:
