@@ -1,4 +1,4 @@
-"""A web application that can end: whoever is in the midst of sending a request when the process stops is waited for no longer."""
+"""A web application that can end: whoever is in the midst of sending a request when the process stops is waited for a moment, and no longer."""
 
 from __future__ import annotations
 
@@ -6,9 +6,12 @@ import asyncio
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+GRACE = 2.0
+"""Seconds: a caller that is there has sent the rest by then."""
+
 
 class Ending:
-    """The application. Once `stop` is set, a request whose rest has not come counts as one whose caller has hung up."""
+    """The application. Once `stop` is set, a request whose rest does not come within GRACE counts as one whose caller has hung up."""
 
     def __init__(self, app: ASGIApp, stop: asyncio.Event) -> None:
         self._app, self._stop = app, stop
@@ -20,6 +23,8 @@ class Ending:
             piece, stop = asyncio.ensure_future(receive()), asyncio.ensure_future(self._stop.wait())
             try:
                 await asyncio.wait({piece, stop}, return_when=asyncio.FIRST_COMPLETED)
+                if not piece.done():
+                    await asyncio.wait({piece}, timeout=GRACE)
                 return piece.result() if piece.done() else {"type": "http.disconnect"}
             finally:
                 piece.cancel()

@@ -278,7 +278,7 @@ class TestNetmusik:
         ({"callers": {"x": {"password": PASSWORD, "tells": ["pin"]}}}, "municipality"),
         ({"netmusik": {"addresses": []}}, "at least 1 item"),
         ({"agency": None}, "agency"),
-        ({"door": {}}, "Extra inputs"),
+        ({"door": {}}, "is not known here"),
     ],
 )
 def test_doors_that_cannot_be_used_are_told_with_file_and_reason(tmp_path: Path, change: dict[str, Any], words: str) -> None:
