@@ -31,7 +31,7 @@ timezone: Europe/Copenhagen
 language: {language}
 status: {status}
 flows:
-  letters: {{schedule: "daily 02:00"{more}}}
+  letters: {{schedule: "0 3 29 2 *"{more}}}
 """
 
 
