@@ -18,7 +18,7 @@ from lxml import etree
 
 from connectors.oai_pmh.harvest.marks import Marks, marks
 from connectors.oai_pmh.harvest.spans import Element, Span, spans
-from connectors.oai_pmh.harvest.text import Text, text_of
+from connectors.oai_pmh.harvest.text import Text, strict_text, text_of
 from connectors.oai_pmh.harvest.times import moment
 from include.engine.errors import BinderyError
 from include.engine.reasons import words
@@ -107,7 +107,7 @@ def page_of(content: bytes, verb: str) -> Page:
 
 def page_again(content: bytes, verb: str) -> Page:
     """A page that was found strict when it came, without a second look at what was found then: its text and its records."""
-    text = text_of(content)
+    text = strict_text(content)
     element = ELEMENTS.get(verb)
     if (plain := marks(text.utf8, element or "")) is not None:
         return Page(text, verb, marks=plain)

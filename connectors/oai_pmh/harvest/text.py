@@ -67,6 +67,13 @@ def text_of(content: bytes) -> Text:
     return _closed(document, "utf-8", cut, notes, False)
 
 
+def strict_text(content: bytes) -> Text:
+    """The document in content that `text_of` took without a note when it came: it is UTF-8, and is not held against that again."""
+    begin = _BEGIN.search(content)
+    cut = begin.start() if begin else 0
+    return _closed(content[cut:], "utf-8", cut, [], False)
+
+
 def _c1(document: bytes) -> bool:
     """Whether there are bytes that are controls in ISO 8859-1 and letters or quotes in Windows-1252, which is then meant."""
     return bool(re.search(rb"[\x80-\x9f]", document))

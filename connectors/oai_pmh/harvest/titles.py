@@ -65,7 +65,7 @@ def _rows(rows: Sequence[dict[str, Any]]) -> pa.Table:
 def _of_marc(xmls: pa.StringArray, flow: OaiHarvest, agency: str) -> Titles:
     """All at once: the records side by side as one collection, each told by where it stands in it."""
     whole, ends = _collection(xmls)
-    tables, places, unbound, warnings = [_rows([])], [np.empty(0, np.int64)], dict[int, tuple[str | None, str]](), dict[str, int]()
+    tables, places, unbound, warnings = list[pa.Table](), [np.empty(0, np.int64)], dict[int, tuple[str | None, str]](), dict[str, int]()
     try:
         for batch in marcxml.scan(BytesIO(whole), family=flow.family, block=max(len(whole), 1 << 16)):
             of = np.searchsorted(ends, batch.offset, side="right")
@@ -82,14 +82,14 @@ def _of_marc(xmls: pa.StringArray, flow: OaiHarvest, agency: str) -> Titles:
                 unbound.setdefault(number, ("OAI_NOT_BOUND", "no control number"))
             left = ~np.isin(of, list(unbound))
             left &= _first_of_each(of)
-            tables.append(rows.filter(pa.array(left)))
+            tables.append(rows if left.all() else rows.filter(pa.array(left)))
             places.append(of[left])
     except Refused as refused:  # there is no MARC record at all, or a document type
         return Titles(_rows([]), np.empty(0, np.int64), dict.fromkeys(range(len(xmls)), ("OAI_NOT_BOUND", refused.what)))
     found = np.concatenate(places)
     for number in np.setdiff1d(np.arange(len(xmls)), found).tolist():
         unbound.setdefault(number, ("OAI_NOT_BOUND", "no MARC record"))
-    return Titles(pa.concat_tables(tables), found, unbound, warnings)
+    return Titles(pa.concat_tables(tables) if tables else _rows([]), found, unbound, warnings)
 
 
 def _collection(xmls: pa.StringArray) -> tuple[bytes, Ints]:

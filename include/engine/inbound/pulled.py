@@ -30,7 +30,7 @@ from include.engine.inbound.work import flow_of, key_of
 from include.engine.ledger import claims
 from include.engine.partner.settings import Partner, PulledFlow
 from include.engine.storage.landing import Landed, land_bytes
-from include.engine.storage.warc import Page, pack, pages
+from include.engine.storage.warc import Page, pack, pages, pieces
 
 CONTEXT = "pulled {}"  # sealed into each part with its number: it cannot be passed off as another file of the delivery's key
 PART = "part-{:06d}.sealed"
@@ -62,7 +62,7 @@ class Pages:
 
     def add(self, page: Page) -> None:
         """Take a page; those that came since the last part become a new one when they are large or old enough."""
-        self._open.append(pack(page))
+        self._open += pieces(page)
         self._bytes += len(page.content)
         if self._bytes >= MOST_BYTES or time.monotonic() - self._since >= self._patience:
             self.flush()

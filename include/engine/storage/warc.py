@@ -36,6 +36,11 @@ class Page:
 
 def pack(page: Page) -> bytes:
     """The page as one WARC record. ValueError for a field that would break out of its line."""
+    return b"".join(pieces(page))
+
+
+def pieces(page: Page) -> tuple[bytes, bytes, bytes]:
+    """The same in pieces, to be written one after the other: the page's own bytes are not copied."""
     lines = [
         f"WARC-Type: resource\r\nWARC-Record-ID: <urn:uuid:{uuid.uuid4()}>\r\nWARC-Date: {page.at.astimezone(UTC):%Y-%m-%dT%H:%M:%S.%fZ}",
         f"WARC-Target-URI: {page.uri}\r\nContent-Type: {page.kind}",
@@ -44,7 +49,7 @@ def pack(page: Page) -> bytes:
     ]
     if any(re.search(r"[\r\n]", text) for text in (page.uri, page.kind, *page.fields, *page.fields.values())):
         raise ValueError("a field of a WARC header holds a line break")
-    return b"".join([_BEGIN, "\r\n".join(lines).encode(), b"\r\n\r\n", page.content, b"\r\n\r\n"])
+    return _BEGIN + "\r\n".join(lines).encode() + b"\r\n\r\n", page.content, b"\r\n\r\n"
 
 
 def pages(stream: BinaryIO) -> Iterator[Page]:
