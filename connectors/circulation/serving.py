@@ -50,6 +50,7 @@ log = logging.getLogger("bindery.circulation")
 
 COMMIT_SECONDS = 0.5
 LOOK_SECONDS = 2.0
+_SETTINGS = ("terminals.yaml", "rules.yaml", "doors.yaml")
 PROFILES = "profiles"
 """Where in the sidecar's folder a site's own profiles lie."""
 _QUIET: Any = {"log_level": "warning", "access_log": False, "server_header": False, "lifespan": "off"}
@@ -75,6 +76,7 @@ class Ports:
 
 async def serve(folder: Path, keys: KeyStore, ports: Ports, limits: Limits | None = None) -> None:
     """Serve until SIGTERM or SIGINT; then finish what was asked, keep everything, and return."""
+    seen = _times(folder)  # before they are read: what changes meanwhile is read again
     terminals = Terminals.load(folder / "terminals.yaml")
     rules = Rules.load(folder / "rules.yaml") if (folder / "rules.yaml").exists() else Rules(timezone=terminals.timezone)
     ils = configured(folder)
@@ -106,7 +108,7 @@ async def serve(folder: Path, keys: KeyStore, ports: Ports, limits: Limits | Non
                 await asyncio.sleep(0.01)
             if web.started:
                 found[name] = web.servers[0].sockets[0].getsockname()[1]
-        tasks.append(loop.create_task(_reread(folder, house, backend)))
+        tasks.append(loop.create_task(_reread(folder, house, backend, seen)))
         if isinstance(backend, Embedded):
             tasks += [loop.create_task(_measure(backend, house, folder)), loop.create_task(keep(backend, COMMIT_SECONDS))]
         else:
@@ -163,13 +165,15 @@ async def _measure(backend: Embedded, house: House, folder: Path) -> None:
         house.metrics.journal.set(backend.store.applied)
 
 
-async def _reread(folder: Path, house: House, backend: Embedded | Forwarding) -> None:
-    """Take changed settings over, from each terminal's next login on. A file that is wrong is told of, and all the old settings stay."""
-    files = [folder / "terminals.yaml", folder / "rules.yaml", folder / "doors.yaml"]
-    before = _times(files, folder)
+async def _reread(folder: Path, house: House, backend: Embedded | Forwarding, before: dict[Path, int]) -> None:
+    """Take changed settings over, from each terminal's next login on. A file that is wrong is told of, and all the old settings stay.
+
+    `before`: when the files that are in use were last changed.
+    """
+    files = [folder / name for name in _SETTINGS]
     while True:
         await asyncio.sleep(LOOK_SECONDS)
-        now = _times(files, folder)
+        now = _times(folder)
         if now == before:
             continue
         before = now
@@ -196,10 +200,10 @@ def _doors(folder: Path) -> Doors | None:
     return Doors.load(file) if file.exists() else None
 
 
-def _times(files: list[Path], folder: Path) -> dict[Path, int]:
+def _times(folder: Path) -> dict[Path, int]:
     """When each file of settings was last changed; one may go while it is looked at, for editors put another in its place."""
     found = {}
-    for file in (*files, *sorted((folder / PROFILES).glob("*.yaml"))):
+    for file in (*(folder / name for name in _SETTINGS), *sorted((folder / PROFILES).glob("*.yaml"))):
         with suppress(FileNotFoundError):
             found[file] = file.stat().st_mtime_ns
     return found
