@@ -25,7 +25,9 @@ def run(**env: str) -> subprocess.Popen[str]:
 
 def test_every_point_in_the_code_is_in_the_table_and_every_one_of_the_table_is_in_the_code() -> None:
     code = "".join(file.read_text() for floor in ("include/engine", "connectors") for file in (ROOT / floor).rglob("*.py"))
-    assert sorted(set(re.findall(r'\bpoint\("([a-z.]+)"\)', code))) == sorted({**POINTS, **FETCH_POINTS, **FORWARDING_POINTS, **REWRAP_POINTS, **OUTBOUND})
+    assert sorted(set(re.findall(r'\bpoint\("([a-z.]+)"\)', code))) == sorted(
+        {**POINTS, **FETCH_POINTS, **FORWARDING_POINTS, **REWRAP_POINTS, **OUTBOUND}
+    )
 
 
 def test_without_its_variables_a_point_does_nothing_and_counts_nothing() -> None:
