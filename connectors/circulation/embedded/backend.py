@@ -162,7 +162,10 @@ class Embedded:
             return None
         right = await self.pins.right(pin, row["pin"])
         if right and outdated(row["pin"]):
-            await self._journaled({"kind": "pin"}, [["patron", row | {"pin": hashed(pin)}]])
+            kept = await asyncio.to_thread(hashed, pin)
+            patron = self.store.get("patron", row["patron"])
+            if patron is not None and patron["pin"] == row["pin"]:  # as it is by now: a block may have come while the PIN was looked at
+                await self._journaled({"kind": "pin"}, [["patron", patron | {"pin": kept}]])
         return right
 
     def _kept(self, request: Request, decision: Decision, now: datetime) -> asyncio.Future[int]:

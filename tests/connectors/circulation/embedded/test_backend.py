@@ -143,6 +143,20 @@ def test_koha_s_hash_is_taken_and_replaced_by_ours_at_the_first_use(library: Emb
     assert _entries(home, keys) == ["pin"]
 
 
+def test_a_block_that_comes_while_a_pin_is_hashed_anew_stays(library: Embedded, clock: Clock) -> None:
+    library.store.apply([["patron", library.store.get("patron", "p2") | {"pin": bcrypt.hashpw(b"99", bcrypt.gensalt(4)).decode()}]])
+
+    async def blocked_meanwhile() -> None:
+        looking = asyncio.create_task(library.patron(Credentials("c2", "99")))
+        await asyncio.sleep(0)  # it has read the patron, and waits for the PIN
+        await library.perform(Block("kiosk1", clock(), "main", patron=Credentials("c2"), blocked=True))
+        assert (await looking).pin_right
+
+    asyncio.run(blocked_meanwhile())
+    kept = library.store.get("patron", "p2")
+    assert kept["block"] and not outdated(kept["pin"])
+
+
 def test_of_a_kept_pin_that_is_no_hash_no_pin_is_right() -> None:
     assert not any(matches(pin, kept) for pin in ("1234", "") for kept in ("1234", "", "$2b$broken", "scrypt$1$2"))
     assert matches("é", hashed("é")) and hashed("é") != hashed("é")
