@@ -108,6 +108,17 @@ def test_only_the_partners_own_staff_and_engineers_drop_files(house: House, boar
     assert send(board, "items_1.csv", GOOD, ENGINEER).status_code == 201
 
 
+def test_of_many_partners_one_is_chosen_first(house: House, board: BoardHouse) -> None:
+    for number in range(7):
+        text = yaml(partner=f"staff: [{STAFF}]").replace("inbox/havnsund", f"inbox/other{number}")
+        (house.engine.partners_folder / f"other{number}.yaml").write_text(text, encoding="utf-8")
+    browser = board.browser(ENGINEER)
+    many = browser.get("/bindery/upload").text
+    assert '<form class="drop"' not in many and '"/bindery/upload?partner=other3"' in many
+    one = browser.get("/bindery/upload?partner=other3").text
+    assert one.count('<form class="drop"') == 1 and 'data-to="/bindery/upload/other3"' in one
+
+
 def test_a_form_with_a_file_in_it_is_not_even_read(house: House, board: BoardHouse) -> None:
     answer = board.browser(STAFF).post(TO, data={csrf.FIELD: csrf.token(SECRET, STAFF)}, files={"file": ("items_1.csv", GOOD)})
     assert answer.status_code == 403

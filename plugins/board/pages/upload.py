@@ -31,6 +31,8 @@ NAME = "x-file-name"
 """The header with the file's name, its characters escaped as in an address."""
 _AT_ONCE = anyio.CapacityLimiter(8)
 """Files that are taken in at a time; a slow line holds a thread as long as it sends, and the threads of pages are Airflow's too."""
+_MOST_FORMS = 6
+"""Partners whose forms stand on one page; of more, the viewer chooses one first."""
 _STEPS = (State.CLAIMED, State.STAGED, State.GATED, State.PUBLISHED, State.ACKNOWLEDGED)
 
 
@@ -39,12 +41,16 @@ def choose(request: Request, viewer: Looking, engine: Using, settled: Settled, p
     """Where a file can be dropped, what is agreed upon there, and what was dropped last."""
     with engine.ledger.read() as tx:
         last = uploads.last(tx, viewer.partners)
-    chosen = [one for one in settled.partners.values() if inboxes(one) and partner in ("", one.id)]
+    some = sorted(
+        (one for one in settled.partners.values() if inboxes(one) and partner in ("", one.id)), key=lambda one: one.name.casefold()
+    )
+    many = len(some) > _MOST_FORMS
     return show(
         request,
         "upload.html",
-        partners=[(one, inboxes(one)) for one in sorted(chosen, key=lambda one: one.name.casefold())],
-        some=bool(chosen),
+        partners=[] if many else [(one, inboxes(one)) for one in some],
+        choice=some if many else [],
+        some=bool(some),
         last=[one for one in last if partner in ("", one.partner)],
         partner=partner,
     )
