@@ -6,6 +6,7 @@ import gzip
 import io
 import logging
 import zipfile
+from collections.abc import Iterator
 from itertools import pairwise
 from pathlib import Path
 
@@ -162,10 +163,18 @@ def pymarc_rows(raw: bytes) -> list[tuple[str, ...]]:
     return rows
 
 
+@pytest.fixture
+def pymarc_is_quiet() -> Iterator[None]:
+    """It logs each character that it cannot read; every other logger of the process is quiet meanwhile, and must not stay so."""
+    logging.disable(logging.CRITICAL)
+    yield
+    logging.disable(logging.NOTSET)
+
+
 @needs_samples
+@pytest.mark.usefixtures("pymarc_is_quiet")
 @pytest.mark.parametrize("file", FILES, ids=lambda file: file.name)
 def test_every_clean_record_of_the_samples_is_read_as_pymarc_reads_it(file: Path) -> None:
-    logging.disable(logging.CRITICAL)
     family = "unimarc" if "unimarc" in file.name else "marc21"
     content = file.read_bytes()
     with opened(file) as members:
