@@ -34,8 +34,18 @@ def _alive(pids: list[int]) -> list[int]:
 def _start(log: Path, *arguments: str) -> subprocess.Popen[bytes]:
     with log.open("wb") as out:
         return subprocess.Popen(
-            [*COMMAND, *arguments], cwd=ROOT, env={**os.environ, "PYTHONPATH": str(ROOT)}, stdout=out, stderr=subprocess.STDOUT
+            [*COMMAND, *arguments],
+            cwd=ROOT,
+            env={**os.environ, "PYTHONPATH": str(ROOT)},
+            stdout=out,
+            stderr=subprocess.STDOUT,
+            preexec_fn=_hears_ctrl_c,
         )
+
+
+def _hears_ctrl_c() -> None:
+    """Where the tests run in the background of a shell it has them, and whatever they start, ignore SIGINT."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
 def _until_airflow_runs(demo: subprocess.Popen[bytes], log: Path) -> list[int]:
