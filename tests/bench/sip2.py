@@ -1,7 +1,8 @@
 """SIP2 beside pysip2, the same load for both: python -m tests.bench.sip2 [--seconds 8] [--connections 1 50 500] [--idle 5000]
 
 Each server runs as a process on one core, the load on the other where there are two. A connection logs in once; then it asks 23, 11 and 09
-in turn (who is it, lend, take back), each when the one before is answered, and each loan is of the next of the connection's items.
+in turn (who is it, lend, take back), each when the one before is answered, and each loan is of the next of the connection's items. At a given
+rate the connections ask by the clock instead, one after the other; who is answered later than it should have asked again counts from then.
 
 Bindery's server is the sidecar as it is started in production: embedded store, sealed journal, fdatasync before each answer. "no journal" is the
 same server with a journal that says "durable" at once and keeps nothing: what no library may run, for the comparison with a server that keeps
@@ -30,6 +31,7 @@ from connectors.circulation.sip2.codec import parse, write
 from tests.bench.row import row
 
 CARDS, ITEMS = 100, 10_000
+RATE = 10_000
 LINES = (
     "2300120261122    120000AOdemo|AA1000001|AC|AD|",
     "11YN20261122    12000020261122    120000AOdemo|AA1000001|AB3000001|AC|BON|BIN|",
@@ -43,6 +45,7 @@ class Load:
     """What was answered: milliseconds of each message, and how many loans and returns were ok."""
 
     port: int
+    every: float = 0.0  # seconds between a connection's messages; 0: each when the one before is answered
     until: float = 0.0
     each: int = 1
     times: list[float] = field(default_factory=list)
@@ -59,8 +62,9 @@ class Load:
         print("logged in", flush=True)
         self.each = max(ITEMS // connections, 1)
         self.until = time.perf_counter() + seconds
-        for machine in machines:
-            machine.ask()
+        now = time.perf_counter()
+        for number, machine in enumerate(machines):
+            machine.begin(now + self.every * number / connections)
         await asyncio.gather(*(machine.done for machine in machines))
 
 
@@ -99,8 +103,21 @@ class Machine(asyncio.Protocol):
         if now > self._load.until:
             self._transport.close()
             self.done.set_result(None)
+        elif not self._load.every:
+            self.ask()
+        else:
+            self.begin(self._due + self._load.every)
+
+    def begin(self, due: float) -> None:
+        """Ask when it is `due`, or at once where that has passed: the time of the answer counts from then."""
+        self._due = due
+        wait = due - time.perf_counter()
+        if wait > 0 and self._load.every:
+            asyncio.get_running_loop().call_later(wait, self.ask)
         else:
             self.ask()
+            if self._load.every:
+                self._asked = due
 
     def ask(self) -> None:
         turn, kind = divmod(self._turn, 3)
@@ -121,8 +138,8 @@ class Machine(asyncio.Protocol):
             self.done.set_exception(error or ConnectionError("the server closed the connection"))
 
 
-def _send(port: int, connections: int, seconds: float) -> dict[str, float]:
-    load = Load(port)
+def _send(port: int, connections: int, seconds: float, rate: float = 0) -> dict[str, float]:
+    load = Load(port, connections / rate if rate else 0.0)
     uvloop.run(asyncio.wait_for(load.run(connections, seconds), seconds + 60))
     times = np.sort(np.array(load.times))
     at = {f"p{share}": float(times[int(len(times) * share / 100)]) for share in (50, 99)}
@@ -227,8 +244,8 @@ class Measured:
     each: float
 
 
-def measured(command: list[str], connections: int, seconds: float) -> Measured:
-    """The load on a server that is started for it."""
+def measured(command: list[str], connections: int, seconds: float, rate: float = 0) -> Measured:
+    """The load on a server that is started for it; `rate`: messages a second of all connections together."""
     cores = sorted(os.sched_getaffinity(0))
     with subprocess.Popen(
         command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, preexec_fn=lambda: os.sched_setaffinity(0, {cores[0]})
@@ -246,6 +263,8 @@ def measured(command: list[str], connections: int, seconds: float) -> Measured:
                 str(connections),
                 "--seconds",
                 str(seconds),
+                "--rate",
+                str(rate),
             ]
             with subprocess.Popen(
                 sender, stdout=subprocess.PIPE, text=True, preexec_fn=lambda: os.sched_setaffinity(0, {cores[-1]})
@@ -324,6 +343,7 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=8)
     parser.add_argument("--connections", type=int, nargs="*", default=[1, 50, 500])
     parser.add_argument("--idle", type=int, default=5000)
+    parser.add_argument("--rate", type=float, default=RATE, help="messages a second of the load that goes by the clock")
     parser.add_argument("--send", type=int, help=argparse.SUPPRESS)
     parser.add_argument("--pysip2", choices=("uvloop", "asyncio"), help=argparse.SUPPRESS)
     parser.add_argument("--no-journal", action="store_true", help=argparse.SUPPRESS)
@@ -335,7 +355,7 @@ def main() -> None:
         no_journal()
         return
     if asked.send:
-        print(json.dumps(_send(asked.send, asked.connections[0], asked.seconds)))
+        print(json.dumps(_send(asked.send, asked.connections[0], asked.seconds, asked.rate)))
         return
     ours, theirs = codec()
     print(f"codec: {ours:,.0f} messages parsed and written a second; pysip2 {theirs:,.0f}; {ours / theirs:.1f}x")
@@ -349,6 +369,11 @@ def main() -> None:
             said = one.figures
             print(f"{connections:>4} connections, {name:>17}: {said['a second']:>7,.0f}/s, p50 {said['p50']:6.2f} ms, p99 {said['p99']:6.2f} ms, "
                   f"{one.each:4.0f} us of processor a message, {said['ok']:,.0f} ok, {said['refused']:,.0f} refused")  # fmt: skip
+        paced = measured(OURS, connections, asked.seconds, asked.rate).figures
+        print(
+            f"{connections:>4} connections at {asked.rate:,.0f}/s: {paced['a second']:,.0f}/s, p50 {paced['p50']:.2f} ms, p99 {paced['p99']:.2f} ms"
+        )
+        row("sip2", f"{connections} connections at {asked.rate:,.0f} messages/s, p99", paced["p99"], "ms", goals.get(connections, ""))
         mine = found["Bindery"]
         row("sip2", f"{connections} connections", mine.figures["a second"], "/s", "10,000")
         row("sip2", f"{connections} connections, p99", mine.figures["p99"], "ms", goals.get(connections, ""))
