@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
+from time import monotonic, sleep
 
 import sqlalchemy as sa
 
@@ -11,6 +12,9 @@ from include.engine import clock
 from include.engine.errors import Unreachable
 from include.engine.ledger.database import Ledger
 from include.engine.ledger.schema import key
+
+_CHECKPOINT_SECONDS = 5.0
+"""How long another connection's checkpoint is waited for; a reader that stands in the way is waited for longer, by SQLite itself."""
 
 
 @dataclass(frozen=True)
@@ -96,5 +100,10 @@ def scrub(ledger: Ledger) -> None:
     with ledger.autocommit() as connection:
         if not ledger.sqlite:
             connection.exec_driver_sql('VACUUM FULL "key"')
-        elif connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)").one()[0]:
-            raise Unreachable("the ledger's log could not be emptied: somebody reads it.", do="The key is destroyed; scrub again later.")
+            return
+        # It waits for readers by itself, but not while another connection's own checkpoint is under way: then it says busy at once.
+        deadline = monotonic() + _CHECKPOINT_SECONDS
+        while connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)").one()[0]:
+            if monotonic() > deadline:
+                raise Unreachable("the ledger's log could not be emptied: somebody reads it.", do="It is done already; scrub again later.")
+            sleep(0.05)

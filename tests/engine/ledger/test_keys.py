@@ -73,6 +73,7 @@ def test_a_destroyed_key_leaves_the_files_of_the_database(ledger: Ledger, tmp_pa
 
 def test_a_reader_in_the_way_of_the_scrub_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(database, "BUSY_SECONDS", 0.05)
+    monkeypatch.setattr(keys, "_CHECKPOINT_SECONDS", 0.05)
     ledger = Ledger(f"sqlite:///{tmp_path / 'ledger.db'}")
     ledger.migrate()
     with ledger.read() as reader:
