@@ -46,6 +46,11 @@ def begin(*, messages: bool = False) -> None:
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(logging.WARNING)
+    logging.disable(logging.NOTSET)
+    for name, one in root.manager.loggerDict.items():
+        if isinstance(one, logging.Logger) and name.partition(".")[0] == "bindery":  # whoever set logging up before may have silenced ours
+            one.disabled, one.propagate = False, True
+            one.setLevel(logging.NOTSET)
     logging.getLogger("bindery").setLevel(logging.INFO)
     logging.getLogger(MESSAGES).setLevel(logging.DEBUG if messages else logging.WARNING)
 

@@ -44,6 +44,15 @@ def test_an_error_tells_its_place_and_none_of_its_values(capsys: pytest.CaptureF
     assert [str(one).rpartition(" ")[2] for one in line["where"]] == [sys._getframe().f_code.co_name]  # type: ignore[attr-defined]
 
 
+def test_what_silenced_our_loggers_before_is_undone(capsys: pytest.CaptureFixture[str]) -> None:
+    ours = logging.getLogger("bindery.circulation")
+    ours.disabled = True
+    ours.setLevel(logging.CRITICAL)
+    logs.begin()
+    ours.error("heard")
+    assert [line["what"] for line in _lines(capsys.readouterr().err)] == ["heard"]
+
+
 @pytest.mark.parametrize("messages", [False, True])
 def test_a_kiosk_s_lines_are_logged_only_when_asked_for_and_masked(
     library: Embedded, clock: Clock, capsys: pytest.CaptureFixture[str], messages: bool
