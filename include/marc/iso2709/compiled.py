@@ -89,14 +89,19 @@ def fields(library: ctypes.CDLL, buffer: Ints, end: int, *, subfields_below_010:
         spans, count = counts.tolist()
         if spans < most:
             return Spans(start[:spans], stop[:spans], clean[:spans]), Fields(*(array[:count] for array in found))
-        most = int(library.count_byte(_at(buffer), ctypes.c_int64(end), END_OF_RECORD)) + 1
+        most = counted(library, buffer, end, END_OF_RECORD) + 1
+
+
+def counted(library: ctypes.CDLL, data: Ints, end: int, byte: int) -> int:
+    """How many bytes of data[:end] have this value; `library` is that of `functions`."""
+    return int(library.count_byte(_at(data), ctypes.c_int64(end), byte))
 
 
 def rows(library: ctypes.CDLL, area: Ints, fields: Fields, tag: Ints, look: Bools) -> Rows:
     """subfields.rows, compiled: it looks at all values, whatever `look` asks for."""
     count, most_empty = len(fields.rec), int((fields.end - fields.start).sum())  # a delimiter is a byte
     if most_empty > len(area) // 8:
-        most_empty = int(library.count_byte(_at(area), ctypes.c_int64(len(area)), DELIMITER))
+        most_empty = counted(library, area, len(area), DELIMITER)
     of_field = [np.ascontiguousarray(array) for array in (fields.rec, tag, fields.seq, fields.start, fields.end, fields.plain)]
     found: dict[str, Any] = {name: np.empty(most_empty + count, kind) for name, kind in ROWS.items()}
     empty, counts = np.empty(most_empty, np.int32), np.zeros(2, np.int64)

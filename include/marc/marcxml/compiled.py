@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from include.marc.batch import Bools, Ints
-from include.marc.iso2709.compiled import loaded
+from include.marc.iso2709 import compiled as iso2709
 from include.marc.marcxml.dialect import CLOSING, Dialect, Kind, Template
 from include.marc.marcxml.shapes import Places
 
@@ -21,9 +21,9 @@ SOURCE = Path(__file__).with_name("kernel.c")
 @cache
 def functions() -> ctypes.CDLL | None:
     """The library, or None."""
-    library = loaded(SOURCE)
+    library = iso2709.loaded(SOURCE) if iso2709.functions() is not None else None
     if library is not None:
-        library.count_byte.restype = library.tokens.restype = library.misplaced.restype = library.rows.restype = ctypes.c_int64
+        library.tokens.restype = library.misplaced.restype = library.rows.restype = ctypes.c_int64
     return library
 
 
@@ -55,7 +55,9 @@ class _Patterns:
 def tokens(library: ctypes.CDLL, buffer: Ints, end: int, dialect: Dialect) -> tuple[Ints, Ints, Ints]:
     """Places of all `<` in buffer[:end]; the Kind of each; its number among the dialect's templates, or -1."""
     patterns = _Patterns(dialect)
-    most = int(library.count_byte(_at(buffer), ctypes.c_int64(end), ord("<")))
+    counting = iso2709.functions()
+    assert counting is not None  # or there would be no `library`
+    most = iso2709.counted(counting, buffer, end, ord("<"))
     at, kind, template = np.empty(most, np.int64), np.empty(most, np.int8), np.empty(most, np.int8)
     text, mask = (np.frombuffer(bytes(data), np.uint8) for data in (patterns.text, patterns.mask))
     offset, length = (np.array(numbers, np.int32) for numbers in (patterns.offset, patterns.length))

@@ -8,18 +8,6 @@
 
 enum { RECORD = 1, RECORD_END = 2, KINDS = 11, MOST = 512 }; /* MOST: patterns; dialect.py learns far fewer */
 
-/* How many bytes have this value. */
-int64_t count_byte(const uint8_t *data, int64_t size, uint8_t byte) {
-    int64_t found = 0, at = 0;
-    for (; size - at >= 128; at += 128) { /* so many fit into a sum of one byte, and the compiler does sixteen at once */
-        uint8_t some = 0;
-        for (int ahead = 0; ahead < 128; ahead++) some += data[at + ahead] == byte;
-        found += some;
-    }
-    for (; at < size; at++) found += data[at] == byte;
-    return found;
-}
-
 static int is_blank(uint8_t c) { return c == ' ' || c == '\t' || c == '\r' || c == '\n'; }
 
 /* Eight bytes at a time; bytes of `mask` that are 0 are not compared. Text and mask are filled up with 0 to a multiple of eight. */
