@@ -59,15 +59,14 @@ def plain(request: Request | Admission) -> dict[str, Any]:
     for name, value in zip(names, values(request), strict=True):
         if value is None or value is False or value == "":
             continue
-        if isinstance(value, datetime):
-            value = value.isoformat()
-        elif isinstance(value, Credentials):
-            if not (value := value.card):
-                continue
-        elif isinstance(value, Decimal):
-            value = str(value)
+        write = _WRITTEN.get(type(value))
+        if write is not None and not (value := write(value)):
+            continue
         found[name] = value
     return found
+
+
+_WRITTEN: dict[type, Callable[[Any], str]] = {datetime: datetime.isoformat, Credentials: attrgetter("card"), Decimal: str}
 
 
 def request_of(kind: str, found: Mapping[str, Any]) -> Request:

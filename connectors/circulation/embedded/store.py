@@ -19,7 +19,7 @@ from typing import Any
 from connectors.circulation.embedded.direct import COLUMNS, Database, Direct, Reads, Row
 from connectors.circulation.embedded.memory import Memory
 from connectors.circulation.embedded.sqlite import Sqlite
-from connectors.circulation.embedded.writing import PAUSE_SECONDS, PUT, TAKE, Behind, put_changes, putting, write
+from connectors.circulation.embedded.writing import PUT, TAKE, Behind, put_changes, putting, write
 
 ADDRESS = "BINDERY_CIRCULATION_STORE"
 SCHEMA = (Path(__file__).parent / "schema.sql").read_text(encoding="utf-8")
@@ -183,7 +183,7 @@ class Store:
             if self._writer is None:
                 self._writer = self._db.again()
             try:
-                write(self._writer, behind, PAUSE_SECONDS)
+                write(self._writer, behind, paced=True)
             except BaseException:
                 self._end_writer()
                 raise

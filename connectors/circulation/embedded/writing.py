@@ -4,14 +4,31 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from itertools import chain
-from time import sleep
+from operator import itemgetter
+from time import sleep, thread_time
 
 from connectors.circulation.embedded.direct import COLUMNS, Database
 from connectors.circulation.embedded.memory import Changed
 
 AT_ONCE = 64
 """Rows of one statement. A thread waits for the interpreter before each statement, and others run meanwhile."""
-PAUSE_SECONDS = 0.0005
+RESTS = 9
+"""Between two statements a thread rests so many times as long as the one took it: machines are answered on the same core."""
+LONGEST_S = 2.0
+"""Seconds of rest in one write, however much it is: the database is not to fall behind."""
+
+
+class Pace:
+    """How a thread that writes leaves the core to the one that answers; for so many rows."""
+
+    def __init__(self, rows: int) -> None:
+        self._most = LONGEST_S * AT_ONCE / max(rows, AT_ONCE)
+        self._since = thread_time()
+
+    def rest(self) -> None:
+        """After a statement."""
+        sleep(min(RESTS * (thread_time() - self._since), self._most))
+        self._since = thread_time()
 
 
 @dataclass(frozen=True)
@@ -35,37 +52,40 @@ def _taking(table: str, rows: int = 1) -> str:
     return f"DELETE FROM {table} WHERE {COLUMNS[table][0]} IN ({', '.join('?' * rows)})"  # noqa: S608 - names of our own
 
 
+_VALUES = {table: itemgetter(*columns) for table, columns in COLUMNS.items()}
 PUT = {table: putting(table, columns) for table, columns in COLUMNS.items()}
 TAKE = {table: _taking(table) for table in COLUMNS}
 _PUT_MANY = {table: putting(table, columns, AT_ONCE) for table, columns in COLUMNS.items()}
 _TAKE_MANY = {table: _taking(table, AT_ONCE) for table in COLUMNS}
 
 
-def write(db: Database, behind: Behind, pause: float = 0) -> None:
-    """Bring the database up to `behind`, in one transaction. `pause`: seconds after each statement, so that who answers is not held up."""
-    put_changes(db, behind.changed, pause)
+def write(db: Database, behind: Behind, *, paced: bool = False) -> None:
+    """Bring the database up to `behind`, in one transaction. `paced`: from a thread beside the one that answers, which is not to be held up."""
+    put_changes(db, behind.changed, Pace(sum(map(len, behind.changed.values()))) if paced else None)
     if behind.forget is not None:
         db.run("DELETE FROM done WHERE at < ?", (behind.forget,))
     db.run("INSERT INTO state VALUES ('applied', ?) ON CONFLICT (name) DO UPDATE SET value = excluded.value", (behind.applied,))
     db.commit()
 
 
-def put_changes(db: Database, changed: Changed, pause: float = 0) -> None:
+def put_changes(db: Database, changed: Changed, pace: Pace | None = None) -> None:
     """Put what is there and take away what is gone."""
     for table, rows in changed.items():
-        puts = [row for row in rows.values() if row is not None]
-        takes = [key for key, row in rows.items() if row is None]
-        for begin in range(0, len(puts), AT_ONCE):
-            values = [[row[name] for name in COLUMNS[table]] for row in puts[begin : begin + AT_ONCE]]
-            if len(values) == AT_ONCE:
-                db.run(_PUT_MANY[table], list(chain.from_iterable(values)))
+        values = [_VALUES[table](row) for row in rows.values() if row is not None]
+        for begin in range(0, len(values), AT_ONCE):
+            some = values[begin : begin + AT_ONCE]
+            if len(some) == AT_ONCE:
+                db.run(_PUT_MANY[table], list(chain.from_iterable(some)))
             else:
-                db.many(PUT[table], values)
-            sleep(pause)
+                db.many(PUT[table], some)
+            if pace:
+                pace.rest()
+        takes = [key for key, row in rows.items() if row is None]
         for begin in range(0, len(takes), AT_ONCE):
             keys = takes[begin : begin + AT_ONCE]
             if len(keys) == AT_ONCE:
                 db.run(_TAKE_MANY[table], keys)
             else:
                 db.many(TAKE[table], [(key,) for key in keys])
-            sleep(pause)
+            if pace:
+                pace.rest()

@@ -100,10 +100,12 @@ def key_of(terminal: str, asked: Parsed) -> str:
     """The same for a request and its retry, over reconnects and restarts: terminal, message, its date, and what it is about.
 
     Passwords and error detection are left out, and so is the order of the fields: a machine that comes back may have been restarted.
+    The date stands first: keys that come after each other lie together in the store, and not each on a page of its own.
     """
     kept = sorted([pair for pair in asked.fields.items() if pair[0] not in _NOT_ASKED])
-    text = repr((terminal, asked.code, sorted(asked.fixed.items()), kept))
-    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:32]
+    text = repr((terminal, asked.code, asked.fixed, kept))  # fixed fields are in the table's order
+    digest = hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:32]
+    return f"{asked.fixed['transaction date']}-{digest}"
 
 
 async def kept_out(context: Context, asked: Parsed) -> str:
