@@ -10,10 +10,11 @@ import json
 import os
 import re
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from datetime import datetime
 from itertools import groupby
 from pathlib import Path
-from threading import Lock
+from threading import Event, Lock
 from typing import Any
 
 from connectors.circulation.embedded.direct import COLUMNS, Database, Direct, Reads, Row
@@ -38,6 +39,7 @@ class Store:
         self._memory = Memory(self._db) if isinstance(where, Path) else None
         self._reads: Reads = self._memory or Direct(self._db)
         self._writing = Lock()
+        self._hurry = Event()
         self._writer: Any = None
         self._forget: int | None = None
         self.applied = self._committed = self._applied()
@@ -56,7 +58,7 @@ class Store:
 
     def replace(self, successor: Store) -> None:
         """Become `successor`, which is committed, at one stroke; after trouble this store is what it was when it was last committed."""
-        with self._writing:
+        with self._alone():
             self._end_writer()
             try:
                 self._use(self._db.replace(successor._db))
@@ -68,7 +70,7 @@ class Store:
 
     def open_again(self) -> None:
         """Connect afresh after trouble; what was not committed is gone from here, and is in the journal."""
-        with self._writing:
+        with self._alone():
             self._end_writer()
             self._use(self._db.again())
             self.applied = self._committed = self._applied()
@@ -159,7 +161,7 @@ class Store:
 
     def commit(self) -> None:
         """Keep what was applied, up to `applied`. Call it only when the journal is durable up to there."""
-        with self._writing:
+        with self._alone():
             changed = self._memory.changed() if self._memory is not None else {}
             write(self._db, Behind(self._db, changed, self.applied, self._forget))
             if self._memory is not None:
@@ -183,7 +185,7 @@ class Store:
             if self._writer is None:
                 self._writer = self._db.again()
             try:
-                write(self._writer, behind, paced=True)
+                write(self._writer, behind, self._hurry)
             except BaseException:
                 self._end_writer()
                 raise
@@ -196,9 +198,17 @@ class Store:
 
     def close(self) -> None:
         """Close without keeping what was not committed."""
-        with self._writing:
+        with self._alone():
             self._end_writer()
             self._db.close()
+
+    @contextmanager
+    def _alone(self) -> Iterator[None]:
+        """While no other thread writes; one that does makes an end."""
+        self._hurry.set()
+        with self._writing:
+            self._hurry.clear()
+            yield
 
     def _end_writer(self) -> None:
         if self._writer is not None:
@@ -209,7 +219,7 @@ class Store:
         """What the database is asked or told of directly it must have itself: all that is in memory, in its open transaction. `anew`: what is
         in memory is to be read afresh."""
         if self._memory is not None:
-            with self._writing:
+            with self._alone():
                 put_changes(self._db, self._memory.changed())
                 self._memory.settled()
             if anew:

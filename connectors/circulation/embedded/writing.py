@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from itertools import chain
 from operator import itemgetter
-from time import sleep, thread_time
+from threading import Event
+from time import thread_time
 
 from connectors.circulation.embedded.direct import COLUMNS, Database
 from connectors.circulation.embedded.memory import Changed
@@ -19,15 +20,16 @@ LONGEST_S = 2.0
 
 
 class Pace:
-    """How a thread that writes leaves the core to the one that answers; for so many rows."""
+    """How a thread that writes leaves the core to the one that answers; for so many rows. It rests no more once somebody waits for it (`hurry`)."""
 
-    def __init__(self, rows: int) -> None:
+    def __init__(self, rows: int, hurry: Event) -> None:
+        self._hurry = hurry
         self._most = LONGEST_S * AT_ONCE / max(rows, AT_ONCE)
         self._since = thread_time()
 
     def rest(self) -> None:
         """After a statement."""
-        sleep(min(RESTS * (thread_time() - self._since), self._most))
+        self._hurry.wait(min(RESTS * (thread_time() - self._since), self._most))
         self._since = thread_time()
 
 
@@ -59,9 +61,9 @@ _PUT_MANY = {table: putting(table, columns, AT_ONCE) for table, columns in COLUM
 _TAKE_MANY = {table: _taking(table, AT_ONCE) for table in COLUMNS}
 
 
-def write(db: Database, behind: Behind, *, paced: bool = False) -> None:
-    """Bring the database up to `behind`, in one transaction. `paced`: from a thread beside the one that answers, which is not to be held up."""
-    put_changes(db, behind.changed, Pace(sum(map(len, behind.changed.values()))) if paced else None)
+def write(db: Database, behind: Behind, hurry: Event | None = None) -> None:
+    """Bring the database up to `behind`, in one transaction. With `hurry` (see Pace) it is done beside the thread that answers, and at ease."""
+    put_changes(db, behind.changed, Pace(sum(map(len, behind.changed.values())), hurry) if hurry else None)
     if behind.forget is not None:
         db.run("DELETE FROM done WHERE at < ?", (behind.forget,))
     db.run("INSERT INTO state VALUES ('applied', ?) ON CONFLICT (name) DO UPDATE SET value = excluded.value", (behind.applied,))

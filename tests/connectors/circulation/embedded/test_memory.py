@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import tempfile
+import time
 from collections.abc import Iterator
 from pathlib import Path
+from threading import Thread
 from typing import Any
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from connectors.circulation.embedded import memory
+from connectors.circulation.embedded import memory, writing
 from connectors.circulation.embedded.recent import Known, Recent
 from connectors.circulation.embedded.sqlite import Sqlite
 from connectors.circulation.embedded.store import SCHEMA, Store
@@ -109,6 +111,26 @@ def test_a_write_that_fails_is_made_up_for_by_the_next(tmp_path: Path) -> None:
     reader = store.reader()
     assert [row["card"] for row in reader.rows("card")] == ["a", "c"] and reader.applied == 2
     reader.close()
+    store.close()
+
+
+def test_a_write_beside_those_who_answer_rests_until_somebody_waits_for_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(writing, "RESTS", 10**9)
+    monkeypatch.setattr(writing, "LONGEST_S", 10**6)  # it would rest for days
+    store = Store(tmp_path / "store.db")
+    store.apply([["card", {"card": f"c{number}", "patron": "p"}] for number in range(200)])
+    store.applied = 1
+    behind = store.behind()
+    assert behind is not None
+    beside = Thread(target=store.write, args=(behind,), daemon=True)
+    beside.start()
+    while not store._writing.locked():
+        time.sleep(0.001)
+    assert beside.is_alive()
+    store.commit()
+    beside.join(60)
+    assert not beside.is_alive()
+    assert sum(1 for _ in store.rows("card")) == 200
     store.close()
 
 
