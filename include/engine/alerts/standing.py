@@ -85,7 +85,7 @@ def unreachable(look: inbox.InboxLook) -> bool:
 
 def not_set_up(look: inbox.InboxLook) -> bool:
     """Whether the last look failed for want of a connection, which no wait mends."""
-    return look.failures > 0 and (look.note or "").endswith(f"[{MissingCredential.code}]")
+    return look.failures > 0 and look.code == MissingCredential.code
 
 
 def _conflict(one: conflicts.Conflict) -> Standing:

@@ -13,6 +13,7 @@ from include.engine.errors import BinderyError
 from include.engine.failpoints import point
 from include.engine.ledger import deliveries, inbox
 from include.engine.ledger.inbox import InboxFile, InboxLook
+from include.engine.partner.loading import Partners
 from include.engine.partner.settings import DeliverySpec, InboxFlow, Partner, Ready, spec_for
 from include.engine.storage.filesystem import Store
 from include.engine.storage.looks import look_into
@@ -44,6 +45,13 @@ def watched(partners: Iterable[Partner]) -> list[Inbox]:
         for name, flow in partner.flows.items()
         if isinstance(flow, InboxFlow) and flow.enabled
     ]
+
+
+def abandoned(found: Partners, looks: Iterable[InboxLook]) -> list[InboxLook]:
+    """Looks at inboxes that no flow has any more, or only one that is switched off. Of a partner whose YAML has a mistake nothing is known."""
+    there = {(one.partner.id, one.name, one.flow.inbox) for one in watched(found.partners.values())}
+    mistaken = {one.partner for one in found.mistakes}
+    return [look for look in looks if look.partner not in mistaken and (look.partner, look.flow, look.inbox) not in there]
 
 
 def due(inboxes: Iterable[Inbox], looks: Iterable[InboxLook], now: datetime) -> list[Inbox]:
@@ -87,7 +95,7 @@ def enter_all(engine: Engine, inboxes: Iterable[Inbox], now: datetime, patience:
         one = named[name]
         if isinstance(listing, BinderyError):
             log.warning("%s could not be looked into: %s", name, listing)
-            inbox.look_failed(engine.ledger, one.partner.id, one.name, one.flow.inbox, str(listing), now)
+            inbox.look_failed(engine.ledger, one.partner.id, one.name, one.flow.inbox, str(listing), now, code=listing.code)
         else:
             seen += _enter(engine, one, listing, now)
     return seen

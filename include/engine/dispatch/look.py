@@ -9,7 +9,7 @@ from include.engine import clock
 from include.engine.alerts.send import tell
 from include.engine.delivery import Delivery
 from include.engine.dispatch.calendar import tell_missing
-from include.engine.dispatch.inboxes import due, enter_all, watched
+from include.engine.dispatch.inboxes import abandoned, due, enter_all, watched
 from include.engine.dispatch.schedules import start_due
 from include.engine.engine import Engine
 from include.engine.failpoints import point
@@ -42,7 +42,10 @@ def _round(engine: Engine, patience: float) -> list[Delivery]:
     now = clock.now()
     partners = pauses.without(found.partners.values(), pauses.find(engine.ledger))
     inboxes = watched(partners)
-    looked = due(inboxes, inbox.looks(engine.ledger), now)
+    looks = inbox.looks(engine.ledger)
+    if gone := abandoned(found, looks):
+        inbox.forget(engine.ledger, gone)
+    looked = due(inboxes, looks, now)
     seen = enter_all(engine, looked, now, patience)
     started = start_due(engine, partners, now)
     missing = tell_missing(engine, inboxes, now)

@@ -52,7 +52,8 @@ class InboxFile(NamedTuple):
 
 @dataclass(frozen=True)
 class InboxLook:
-    """When an inbox was last tried (`tried_at`) and last read in full (`looked_at`); `failures` in a row since, the last in `note`."""
+    """When an inbox was last tried (`tried_at`) and last read in full (`looked_at`); `failures` in a row since, the last in `note` and its
+    reason in `code`."""
 
     partner: str
     flow: str
@@ -62,6 +63,7 @@ class InboxLook:
     tried_at: datetime
     failures: int
     note: str | None
+    code: str | None
 
 
 def look(
@@ -75,7 +77,12 @@ def look(
     """
     here = {storable(one.path): one for one in listing}
     with ledger.writing(tx) as tx:
-        _looked(ledger, tx, (partner, flow, inbox), {"looked_at": now, "tried_at": now, "files": len(here), "failures": 0, "note": None})
+        _looked(
+            ledger,
+            tx,
+            (partner, flow, inbox),
+            {"looked_at": now, "tried_at": now, "files": len(here), "failures": 0, "note": None, "code": None},
+        )
         f = inbox_file.c
         mine = sa.and_(f.partner == partner, f.flow == flow, f.inbox == inbox)
         rows = tx.execute(sa.select(f.path, f.size, f.mtime_ns, f.first_seen_at, f.delivery_id).where(mine))
@@ -101,12 +108,23 @@ def _anew(old: tuple[Any, ...], one: Listed, now: datetime) -> bool:
     return (size, mtime_ns) != (one.size, one.mtime_ns) or (delivery_id is None and first_seen_at > now)
 
 
-def look_failed(ledger: Ledger, partner: str, flow: str, inbox: str, note: str, now: datetime, *, tx: sa.Connection | None = None) -> None:
-    """Note that an inbox could not be read. What was known of its files stays."""
+def look_failed(
+    ledger: Ledger,
+    partner: str,
+    flow: str,
+    inbox: str,
+    note: str,
+    now: datetime,
+    *,
+    code: str | None = None,
+    tx: sa.Connection | None = None,
+) -> None:
+    """Note that an inbox could not be read, for the reason `code`. What was known of its files stays."""
     with ledger.writing(tx) as tx:
-        tried = {"tried_at": now, "note": note, "files": 0, "failures": 1, "looked_at": None}
+        said = {"tried_at": now, "note": note, "code": code}
         failures = inbox_look.c.failures + 1
-        _looked(ledger, tx, (partner, flow, inbox), tried, update={"tried_at": now, "note": note, "failures": failures})
+        first = said | {"files": 0, "failures": 1, "looked_at": None}
+        _looked(ledger, tx, (partner, flow, inbox), first, update=said | {"failures": failures})
 
 
 def looks(ledger: Ledger, *, partner: str | None = None, tx: sa.Connection | None = None) -> list[InboxLook]:
@@ -116,6 +134,14 @@ def looks(ledger: Ledger, *, partner: str | None = None, tx: sa.Connection | Non
         query = query.where(inbox_look.c.partner == partner)
     with ledger.reading(tx) as tx:
         return [InboxLook(**row._mapping) for row in tx.execute(query)]
+
+
+def forget(ledger: Ledger, gone: Iterable[InboxLook], *, tx: sa.Connection | None = None) -> None:
+    """Forget the looks at inboxes that no flow has any more: what failed there needs nobody. Which files were seen there stays known."""
+    i = inbox_look.c
+    with ledger.writing(tx) as tx:
+        for one in gone:
+            tx.execute(sa.delete(inbox_look).where(i.partner == one.partner, i.flow == one.flow, i.inbox == one.inbox))
 
 
 def bind_delivery(

@@ -7,7 +7,7 @@ from sqlalchemy import BigInteger, Boolean, Column, ForeignKey, Index, Integer, 
 
 from include.engine.ledger.types import UtcTime, json_column
 
-HEAD = "0011"
+HEAD = "0013"
 """The newest revision in migrations/versions/."""
 
 metadata = sa.MetaData(
@@ -109,6 +109,7 @@ inbox_look = Table(
     Column("tried_at", UtcTime, nullable=False),
     Column("failures", Integer, nullable=False),
     Column("note", Text),
+    Column("code", Text),
 )
 
 inbox_file = Table(
@@ -319,7 +320,10 @@ conflict = Table(
     Column("system", Text, nullable=False),
     Column("reason", Text, nullable=False),
     Column("explained", Text, nullable=False),
-    Column("closed_at", UtcTime),
+    Column("closed_at", UtcTime),  # as the source's own list says
+    Column("dealt_at", UtcTime),  # as a person said on the board
+    Column("dealt_by", Text),
+    Column("dealt_note", Text),
 )
 
 outbound_copy = Table(

@@ -12,9 +12,10 @@ import time_machine
 
 from include.engine import clock
 from include.engine.alerts.send import SHOWN, say
+from include.engine.alerts.standing import not_set_up
 from include.engine.credentials import EnvironmentCredentials
 from include.engine.delivery import State
-from include.engine.ledger import Ledger, conflicts
+from include.engine.ledger import Ledger, conflicts, inbox
 from include.engine.partner.settings import InboxFlow
 from include.engine.reasons import LANGUAGES
 from include.sandbox.servers.ports import free_port
@@ -118,6 +119,14 @@ def test_a_connection_that_is_not_set_up_is_told_at_once(watched: House, post: S
     [mail] = post.mails()
     assert "the inbox of paper_import needs a connection that is not set up" in mail.get_content()
     assert "lindeby_inbox" in mail.get_content()
+
+
+def test_that_a_connection_is_not_set_up_is_known_by_its_code_and_not_by_its_words() -> None:
+    now = clock.now()
+    failed = inbox.InboxLook("lindeby", "paper_import", "sftp://one/", None, 0, now, 1, "no connection one", "CREDENTIAL_MISSING")
+    assert not_set_up(failed)
+    assert not not_set_up(replace(failed, note="the server said: [CREDENTIAL_MISSING]", code="UNREACHABLE"))
+    assert not not_set_up(replace(failed, failures=0))
 
 
 def test_what_self_service_said_and_the_library_system_does_not_agree_with_is_told_with_both_sides(

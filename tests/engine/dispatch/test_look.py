@@ -7,6 +7,7 @@ import time
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+from include.engine.alerts.standing import unreachable
 from include.engine.delivery import State
 from include.engine.ledger import claims, deliveries, inbox
 from include.sandbox.servers.sftp import sftp_server
@@ -91,6 +92,24 @@ def test_a_connection_that_is_not_set_up_is_noted_by_name_and_delays_no_other(de
     assert named(desk.look(NOW)) == ["items_a"]
     [failed] = [one for one in inbox.looks(desk.engine.ledger) if one.failures]
     assert "nobody_set_this_up" in str(failed)
+
+
+def test_an_inbox_that_no_flow_has_any_more_is_forgotten_with_its_failures(desk) -> None:
+    def failing() -> list[tuple[str, str]]:
+        return [(one.partner, one.inbox) for one in inbox.looks(desk.engine.ledger) if unreachable(one)]
+
+    for id in ("mended", "idle", "wrong", "away"):
+        desk.partner(id, inbox="sftp://nobody_set_this_up/")
+    desk.look(NOW)
+    assert len(failing()) == 4
+    folder = desk.partner("mended")
+    (folder / "items_a").write_bytes(b"x")
+    desk.partner("idle", inbox="sftp://nobody_set_this_up/", enabled="false")
+    desk.partner("wrong", inbox="[no address")  # until it is mended, nobody knows what it says
+    (desk.engine.partners_folder / "away.yaml").unlink()
+    assert named(desk.look(NOW + MINUTE)) == ["items_a"]
+    assert failing() == [("wrong", "sftp://nobody_set_this_up/")]
+    assert [one.partner for one in inbox.looks(desk.engine.ledger) if one.looked_at] == ["mended"]
 
 
 def test_a_file_that_the_partner_still_writes_under_another_name_is_no_delivery(desk) -> None:

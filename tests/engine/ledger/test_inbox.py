@@ -68,13 +68,14 @@ def test_a_delivery_of_a_file_that_is_gone_is_refused_with_all_that_belongs_to_i
 def test_an_inbox_that_cannot_be_read_keeps_its_files_and_counts_its_failures(ledger: Ledger) -> None:
     look(ledger, 0, A)
     inbox.look_failed(ledger, *PLACE, "did not answer", START + timedelta(minutes=1))
-    inbox.look_failed(ledger, *PLACE, "did not answer", START + timedelta(minutes=2))
+    inbox.look_failed(ledger, *PLACE, "did not answer", START + timedelta(minutes=2), code="UNREACHABLE")
     [row] = inbox.looks(ledger)
-    assert (row.looked_at, row.tried_at, row.files, row.failures, row.note) == (
-        START, START + timedelta(minutes=2), 1, 2, "did not answer",
+    assert (row.looked_at, row.tried_at, row.files, row.failures, row.note, row.code) == (
+        START, START + timedelta(minutes=2), 1, 2, "did not answer", "UNREACHABLE",
     )  # fmt: skip
     assert since(look(ledger, 3, A)) == {"a.csv": 0}
-    assert inbox.looks(ledger, partner="aarhus")[0].failures == 0
+    [row] = inbox.looks(ledger, partner="aarhus")
+    assert (row.failures, row.note, row.code) == (0, None, None)
 
 
 def test_an_inbox_that_never_answered_is_known_too(ledger: Ledger) -> None:

@@ -17,9 +17,9 @@ from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 
 from include.engine.errors import SettingsError
-from include.engine.ledger import Ledger
+from include.engine.ledger import Ledger, inbox
 from include.engine.ledger import migrations as migrations_package
-from include.engine.ledger.migrations.run import downgrade
+from include.engine.ledger.migrations.run import downgrade, upgrade
 from include.engine.ledger.schema import HEAD, metadata
 
 ROOT = Path(__file__).parents[3]
@@ -89,6 +89,17 @@ def test_a_ledger_that_is_newer_than_the_program_is_refused(empty: Ledger) -> No
         tx.execute(sa.text("UPDATE alembic_version SET version_num = '9999'"))
     with pytest.raises(SettingsError, match="newer version"):
         empty.migrate()
+
+
+def test_an_inbox_whose_connection_is_not_set_up_is_known_as_such_from_before(empty: Ledger) -> None:
+    upgrade(empty, "0012")
+    row = "INSERT INTO inbox_look (partner, flow, inbox, files, tried_at, failures, note) VALUES (:partner, 'f', 'i', 0, :at, 1, :note)"
+    notes = {"almvik": "no connection almvik_inbox. [CREDENTIAL_MISSING]", "lindeby": "did not answer. [UNREACHABLE]"}
+    with empty.begin() as tx:
+        for partner, note in notes.items():
+            tx.execute(sa.text(row), {"partner": partner, "at": "2026-11-22 06:00:00.000000", "note": note})
+    empty.migrate()
+    assert {one.partner: one.code for one in inbox.looks(empty)} == {"almvik": "CREDENTIAL_MISSING", "lindeby": None}
 
 
 def test_the_first_tables_can_be_taken_back(empty: Ledger) -> None:
