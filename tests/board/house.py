@@ -99,7 +99,7 @@ class BoardHouse:
             outer, base_url="http://board.test", headers={**more, **headers}, follow_redirects=False, raise_server_exceptions=False
         )
 
-    def post(self, path: str, name: str = ENGINEER, **form: str):
+    def post(self, path: str, name: str = ENGINEER, **form: str | list[str]):
         """What a form of the board sends."""
         fields = {csrf.FIELD: csrf.token(SECRET, name), **form}
         return self.browser(name).post(f"/bindery{path}", data=fields)

@@ -1,12 +1,16 @@
-"""The journal's conflicts on their way to staff: into the ledger, from where the board and alerts show them. No card, no name, no title goes there."""
+"""The journal's conflicts on their way to staff: into the ledger, from where the board and alerts show them. No card, no name, no title goes there.
+What staff say on the board that they have dealt with goes the other way, to the sidecar's own list."""
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from connectors.circulation.forwarding import keeping
 from connectors.circulation.forwarding.report import explained, side
 from connectors.circulation.forwarding.state import Conflict as Reported
 from connectors.circulation.forwarding.state import reported
@@ -14,6 +18,8 @@ from connectors.circulation.journal.reading import Entry
 from include.engine.inbound.pulled import Pull
 from include.engine.ledger import conflicts
 from include.engine.ledger.conflicts import Conflict
+
+log = logging.getLogger("bindery.circulation")
 
 
 def enter(pull: Pull, journal: str, entries: Iterable[Entry]) -> None:
@@ -25,6 +31,17 @@ def enter(pull: Pull, journal: str, entries: Iterable[Entry]) -> None:
             closed.append(int(entry.data["number"]))
         found += (_entered(pull, journal, one) for one in _reported(entry))
     conflicts.enter(pull.engine.ledger, pull.partner.id, journal, found, closed)
+
+
+def close_there(pull: Pull, journal: str, folder: Path) -> None:
+    """Leave the numbers of those that were dealt with on the board for the sidecar of `folder`, as `conflicts --close` does; its journal says
+    when it has closed them. Until then its list is longer than the board's, and no delivery fails for it."""
+    for number in conflicts.open_there(pull.engine.ledger, pull.partner.id, journal):
+        try:
+            keeping.close(folder, number)
+        except OSError as error:
+            log.warning("conflict %d was dealt with on the board, and the sidecar could not be told: %s", number, error)
+            return
 
 
 def is_conflict(data: dict[str, Any]) -> bool:

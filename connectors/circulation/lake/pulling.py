@@ -58,6 +58,7 @@ def fetch(pull: Pull) -> None:
     pull.pages.flush()
     pull.pages.lead(_summary(pull, journal, first, until))
     if pull.delivery.status == "live" and journal:
+        conflicts.close_there(pull, journal, pull.engine.home / flow.folder)
         all_of_it = not young and not count and not kept and there.acknowledged == until
         mark(folder, journal, there.acknowledged, at_end if all_of_it else None)
     claims.note(pull.engine.ledger, pull.token, journal={"id": journal, "after": first, "until": until})

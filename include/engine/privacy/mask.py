@@ -11,6 +11,7 @@ import pyarrow.compute as pc
 from include.engine.privacy import numbers
 
 LONGEST = 40
+LONGEST_NOTE = 500
 DOT = "•"
 
 
@@ -52,6 +53,11 @@ def mask(text: str, *, signed: bool = False) -> str:
         parts += [data[at:start].decode(), re.sub(r"\d", DOT, data[start:end].decode())]
         at = end
     return "".join([*parts, data[at:].decode()])
+
+
+def noted(text: str) -> str:
+    """A person's own words as the ledger may hold them: one line, without identity numbers."""
+    return mask(" ".join(text.split()))[:LONGEST_NOTE]
 
 
 def masked(value: Any, *, identity: bool) -> str:

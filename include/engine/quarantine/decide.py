@@ -10,15 +10,13 @@ from include.engine.engine import Engine
 from include.engine.errors import WrongState
 from include.engine.ledger import audit, deliveries, quarantined
 from include.engine.ledger.quarantined import Fate, Quarantined
-from include.engine.privacy.mask import mask
+from include.engine.privacy.mask import noted
 from include.engine.replay import replay
-
-LONGEST_NOTE = 500
 
 
 def note_of(text: str) -> str:
     """A person's note as the ledger may hold it: one line, without identity numbers. WrongState when nothing is left."""
-    found = mask(" ".join(text.split()))[:LONGEST_NOTE]
+    found = noted(text)
     if not found:
         raise WrongState("a reason is needed.", do="Say in a few words why.", code="NOTE_MISSING")
     return found

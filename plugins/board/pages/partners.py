@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Annotated, Any
 
 import yaml
@@ -12,6 +13,7 @@ from include.engine import clock
 from include.engine.ledger import audit, conflicts, inbox, notices, pauses
 from include.engine.partner.loading import Mistake
 from include.engine.partner.settings import InboxFlow, Partner, ScheduledFlow
+from include.engine.privacy.mask import noted
 from plugins.board.house import Settled, Using, all_partners
 from plugins.board.reads import expected
 from plugins.board.reads.deliveries import listed
@@ -24,6 +26,7 @@ NAV = ("/partners", "base.partners", False)
 LONGEST_YAML = 200_000
 CONFLICTS = 100
 """Conflicts of self-service that the page names."""
+_NUMBER = re.compile("[0-9]{1,18}")
 
 
 @router.get("/partners", response_class=HTMLResponse)
@@ -58,6 +61,8 @@ def one(request: Request, viewer: Looking, engine: Using, settled: Settled, part
             "recent": listed(tx, viewer.partners, partner=partner, limit=8),
             "audit": audit.find(engine.ledger, subject=partner, limit=20, tx=tx),
             "conflicts": conflicts.standing(engine.ledger, partner=partner, limit=CONFLICTS, tx=tx),
+            "all_conflicts": sum(heap.count for (of, _), heap in conflicts.heaps(engine.ledger, tx=tx).items() if of == partner),
+            "done": conflicts.done(engine.ledger, partner, tx=tx),
             "missing": expected.missing(tx, pauses.without([known], paused), now) if known else [],
         }
     return show(
@@ -91,6 +96,21 @@ def resume(request: Request, viewer: Looking, engine: Using, partner: str, flow:
     """Let what was paused go on."""
     pauses.resume(engine.ledger, partner, flow, viewer.name)
     return RedirectResponse(url(request, f"/partners/{partner}"), 303)
+
+
+@router.post("/partners/{partner}/conflicts")
+def dealt_with(
+    request: Request, viewer: Looking, engine: Using, partner: str,
+    which: Annotated[list[str], Form()] = [], note: Annotated[str, Form()] = "",  # noqa: B006 - how FastAPI asks for a list
+) -> RedirectResponse:  # fmt: skip
+    """Conflicts of self-service that an engineer, or the library's own staff, have dealt with; the ledger writes the audit."""
+    if not viewer.sees(partner):
+        raise HTTPException(404)
+    named = [(source, int(number)) for number, _, source in (one.partition(" ") for one in which) if source and _NUMBER.fullmatch(number)]
+    if not named or len(named) < len(which):
+        raise HTTPException(400)
+    conflicts.deal(engine.ledger, partner, named, viewer.name, noted(note))
+    return RedirectResponse(f"{url(request, f'/partners/{partner}')}#conflicts", 303)
 
 
 def _there(request: Request, partner: str, flow: str) -> None:

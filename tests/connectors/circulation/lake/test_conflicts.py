@@ -12,6 +12,7 @@ import sqlalchemy as sa
 from connectors.circulation.domain import Checkin
 from connectors.circulation.forwarding import Forwarding, keeping
 from include.engine.alerts.standing import standing
+from include.engine.delivery import State
 from include.engine.ledger import conflicts
 from include.engine.ledger.schema import conflict as table
 from tests.connectors.circulation.conftest import Clock
@@ -83,3 +84,34 @@ def test_a_machine_that_was_alone_before_a_store_of_its_own(house: House) -> Non
     assert list(house.kiosk.store.rows("conflict")) == []
     house.read()
     assert conflicts.standing(house.engine.ledger) == []
+
+
+def test_what_is_dealt_with_on_the_board_is_closed_in_the_sidecar_s_own_list(place: Place, empty: House) -> None:
+    ledger = empty.engine.ledger
+    number = place.run(lambda forwarding: _a_blocked_card_borrows_while_koha_is_away(forwarding, place))
+    empty.read()
+    [one] = conflicts.standing(ledger)
+    assert conflicts.deal(ledger, "havnsund", [(one.source, number)], "kirsten") == 1
+    empty.read()
+
+    async def closing(forwarding: Forwarding) -> None:
+        assert [one.number for one in forwarding.conflicts()] == [number]
+        await keeping.take_closed(forwarding, empty.folder)
+        assert forwarding.conflicts() == []
+
+    place.run(closing)
+    empty.read()
+    assert [found.open_there for found in conflicts.done(ledger, "havnsund")] == [False]
+    empty.read()
+    assert list((empty.folder / keeping.CLOSED).iterdir()) == []
+
+
+def test_a_sidecar_that_cannot_be_told_fails_no_delivery(house: House) -> None:
+    assert house.kiosk is not None
+    alone = Checkin("k1", house.now, "main", "alone", no_block=True, item="X00001", returned=house.now)
+    asyncio.run(house.kiosk.perform(alone))
+    house.read()
+    [one] = conflicts.standing(house.engine.ledger)
+    conflicts.deal(house.engine.ledger, "havnsund", [(one.source, one.number)], "kirsten")
+    (house.folder / keeping.CLOSED).write_text("in the way")
+    assert house.read().state == State.ACKNOWLEDGED
