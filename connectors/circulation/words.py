@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from functools import cache
 from pathlib import Path
 from typing import Literal, get_args
 
@@ -12,11 +11,12 @@ Language = Literal["en", "da", "sv", "nl"]
 LANGUAGES: tuple[Language, ...] = get_args(Language)
 
 
-@cache
+WORDS = Path(__file__).with_name("words.yaml")
+
+
 def table() -> dict[str, dict[str, str]]:
     """Each reason's sentence by language."""
-    found: dict[str, dict[str, str]] = yamls.load((Path(__file__).parent / "words.yaml").read_text(encoding="utf-8"))
-    return found
+    return yamls.phrases(WORDS)
 
 
 def words(reason: str, language: str, **values: object) -> str:

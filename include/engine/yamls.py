@@ -7,6 +7,7 @@ in one file can never stop the others.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -65,6 +66,13 @@ def read(text: str) -> tuple[yaml.Node | None, Any]:
 def load(text: str) -> Any:
     """The value of the one document in `text`; None where it is empty."""
     return read(text)[1]
+
+
+@cache
+def phrases(file: Path) -> dict[str, dict[str, str]]:
+    """A file of words: two levels of names over each phrase. Read once a process."""
+    found: dict[str, dict[str, str]] = load(file.read_text(encoding="utf-8"))
+    return found
 
 
 def settings(model: type[Model], path: Path, called: str) -> Model:

@@ -11,7 +11,6 @@ import logging
 import os
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
-from functools import cache
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -25,6 +24,7 @@ from include.engine.partner.settings import Partner
 
 log = logging.getLogger("bindery.alerts")
 
+WORDS = Path(__file__).with_name("words.yaml")
 PATIENCE = 5.0
 """Seconds that a round waits for the mail server."""
 SHOWN = 25
@@ -107,10 +107,5 @@ def _id(reader: Reader, new: list[Standing]) -> str:
 
 def say(language: str, what: str, **values: Any) -> str:
     """One of the alert's own phrases."""
-    return _words().get(language, _words()["en"])[what].format_map(defaultdict(str, values))
-
-
-@cache
-def _words() -> dict[str, dict[str, str]]:
-    found: dict[str, dict[str, str]] = yamls.load(Path(__file__).with_name("words.yaml").read_text(encoding="utf-8"))
-    return found
+    known = yamls.phrases(WORDS)
+    return known.get(language, known["en"])[what].format_map(defaultdict(str, values))

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from collections import defaultdict
 from dataclasses import asdict
-from functools import cache
 from pathlib import Path
 from textwrap import wrap
 from typing import Any
@@ -17,18 +16,13 @@ from include.engine.reasons import number
 from include.engine.receipts.compose import EXAMPLES, Group, Receipt
 
 WIDTH = 100
-
-
-@cache
-def _words() -> dict[str, dict[str, str]]:
-    found: dict[str, dict[str, str]] = yamls.load(Path(__file__).with_name("words.yaml").read_text(encoding="utf-8"))
-    return found
+WORDS = Path(__file__).with_name("words.yaml")
 
 
 def say(language: str, what: str, **values: Any) -> str:
     """One of the receipt's own phrases; counts get the language's thousands separator."""
     filled = {name: number(value, language) if isinstance(value, int) else value for name, value in values.items()}
-    return _words()[language][what].format_map(defaultdict(str, filled))
+    return yamls.phrases(WORDS)[language][what].format_map(defaultdict(str, filled))
 
 
 def summary(receipt: Receipt) -> str:
@@ -92,7 +86,8 @@ def _outcome(receipt: Receipt) -> list[str]:
     part = "taken_in_part_full" if receipt.mode == "full" else "taken_in_part"
     lines += [say(language, part if receipt.groups else "taken_in")] if not receipt.test else []
     return lines + [
-        "  " + say(language, "tables", table=_words()[language].get(table, table), **counts) for table, counts in receipt.tables.items()
+        "  " + say(language, "tables", table=yamls.phrases(WORDS)[language].get(table, table), **counts)
+        for table, counts in receipt.tables.items()
     ]
 
 
