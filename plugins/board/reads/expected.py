@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import lru_cache
+from typing import TypeVar
 
 import sqlalchemy as sa
 
@@ -17,6 +18,11 @@ from include.engine.storage.seen import composed
 from plugins.board.reads.lanes import Newest
 
 c = delivery.c
+Line = tuple[str, str, str]
+"""Partner, flow and table."""
+LOOKED_THROUGH = 100
+"""Files of a table that files of several names fill, among which the newest of one name is looked for."""
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -44,10 +50,11 @@ class Due:
 def missing(tx: sa.Connection, partners: Iterable[Partner], now: datetime, newest: Iterable[Newest] = ()) -> list[Missing]:
     """Every expectation whose moment has passed by a quarter of an hour, and of whose files none has come since the moment before.
 
-    `newest` is what `lanes.newest` found: where the newest delivery of a line is the file itself, nothing more is asked of the ledger.
+    `newest` is what `lanes.newest` found: where the newest delivery of a line is the file itself, nothing more is asked of the ledger. What is not
+    so is asked in one go, however many files are late.
     """
     known = {(one.partner, one.flow, one.lane): one for one in newest}
-    found: list[Missing] = []
+    open_: list[tuple[Line, InboxFlow, DeliverySpec, datetime, datetime]] = []
     for partner in partners:
         for name, flow in partner.flows.items():
             if not isinstance(flow, InboxFlow) or not flow.enabled:
@@ -56,12 +63,17 @@ def missing(tx: sa.Connection, partners: Iterable[Partner], now: datetime, newes
                 if spec.expected is None:
                     continue
                 due, since = _moments(spec.expected, partner.timezone, now.replace(second=0, microsecond=0))
-                line = known.get((partner.id, name, spec.table))
-                if line is not None and line.seen_at >= since and not line.replay and _is(flow, spec, line.path):
-                    continue
-                last = _last(tx, partner, name, flow, spec)
-                if last is None or last < since:
-                    found.append(Missing(partner.id, name, spec.table, spec.files, due, last))
+                line = partner.id, name, spec.table
+                there = known.get(line)
+                if there is None or there.seen_at < since or there.replay or not _is(flow, spec, there.path):
+                    open_.append((line, flow, spec, due, since))
+    alone = {line for line, flow, spec, _, _ in open_ if _alone(flow, spec)}
+    came = _came(tx, alone, 1) | _came(tx, {line for line, *_ in open_} - alone, LOOKED_THROUGH)
+    found: list[Missing] = []
+    for line, flow, spec, due, since in open_:
+        last = next((at for path, at in came.get(line, ()) if line in alone or _is(flow, spec, path)), None)
+        if last is None or last < since:
+            found.append(Missing(line[0], line[1], spec.table, spec.files, due, last))
     return found
 
 
@@ -72,13 +84,32 @@ def _moments(cron: str, zone: str, minute: datetime) -> tuple[datetime, datetime
     return due, last_due(cron, zone, due - timedelta(minutes=1)) + GRACE
 
 
-def _last(tx: sa.Connection, partner: Partner, name: str, flow: InboxFlow, spec: DeliverySpec) -> datetime | None:
-    """When the newest file of this kind came. Where a table has several kinds, the last hundred are looked through."""
-    mine = (c.partner == partner.id, c.lane == spec.table, c.flow == name, c.origin.is_(None))
-    newest = sa.select(c.path, c.seen_at).where(*mine).order_by(c.arrival.desc())
-    alone = sum(other.table == spec.table for other in flow.deliveries) == 1
-    rows = tx.execute(newest.limit(1 if alone else 100))
-    return next((seen_at for path, seen_at in rows if alone or _is(flow, spec, path or "")), None)
+def _came(tx: sa.Connection, lines: Collection[Line], most: int) -> dict[Line, list[tuple[str, datetime]]]:
+    """Path and moment of the newest files of each line, at most so many of one, the newest first."""
+    found: dict[Line, list[int]] = {}
+    for some in _chunks(sorted(lines), 5_000):
+        line = sa.values(*(sa.column(name, sa.Text) for name in ("partner", "flow", "lane"))).data(some).cte("line")
+        mine = (c.partner == line.c.partner, c.flow == line.c.flow, c.lane == line.c.lane, c.origin.is_(None))
+        last = sa.select(c.arrival).where(*mine).order_by(c.arrival.desc()).limit(most).correlate(line).subquery()
+        arrivals = sa.select(sa.func.aggregate_strings(sa.cast(last.c.arrival, sa.Text), " ")).scalar_subquery()
+        found |= {
+            (partner, flow, lane): list(map(int, (listed or "").split()))
+            for partner, flow, lane, listed in tx.execute(sa.select(line, arrivals))
+        }
+    files: dict[int, tuple[str, datetime]] = {}
+    for asked in _chunks([arrival for arrivals in found.values() for arrival in arrivals], 10_000):
+        rows = tx.execute(sa.select(c.arrival, c.path, c.seen_at).where(c.arrival.in_(asked)))
+        files |= {arrival: (path or "", at) for arrival, path, at in rows}
+    return {line: [files[arrival] for arrival in sorted(arrivals, reverse=True)] for line, arrivals in found.items()}
+
+
+def _chunks(of: Sequence[T], size: int) -> Iterator[Sequence[T]]:
+    return (of[start : start + size] for start in range(0, len(of), size))
+
+
+def _alone(flow: InboxFlow, spec: DeliverySpec) -> bool:
+    """Whether the files of `spec` are the only ones that fill its table."""
+    return sum(other.table == spec.table for other in flow.deliveries) == 1
 
 
 def _is(flow: InboxFlow, spec: DeliverySpec, path: str) -> bool:

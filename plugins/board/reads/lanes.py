@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
 import sqlalchemy as sa
 
-from include.engine.delivery import IN_FLIGHT, State
+from include.engine.delivery import IN_FLIGHT, Delivery, State
+from include.engine.ledger.deliveries import from_row
 from include.engine.ledger.schema import delivery
 from plugins.board.reads.costly import costly
 from plugins.board.reads.scope import Partners, within
@@ -73,6 +75,11 @@ def newest(tx: sa.Connection, partners: Partners) -> list[Newest]:
         )
         for row in rows
     ]
+
+
+def whole(tx: sa.Connection, ids: Sequence[str]) -> list[Delivery]:
+    """All that the ledger has of these deliveries."""
+    return [from_row(row) for row in tx.execute(sa.select(delivery).where(c.id.in_(ids)))] if ids else []
 
 
 def queues(tx: sa.Connection, partners: Partners) -> dict[tuple[str, str], Queue]:

@@ -12,7 +12,7 @@ from include.engine import clock
 from include.engine.alerts.standing import not_set_up, unreachable
 from include.engine.delivery import Delivery, State
 from include.engine.dispatch.look import SILENT_AFTER
-from include.engine.ledger import Ledger, conflicts, deliveries, inbox, notices, pauses
+from include.engine.ledger import Ledger, conflicts, inbox, notices, pauses
 from include.engine.partner.loading import Partners
 from plugins.board.reads import expected, figures, lanes
 from plugins.board.reads.scope import Partners as Visible
@@ -83,13 +83,11 @@ def overview(ledger: Ledger, settled: Partners, visible: Visible) -> Overview:
     """What a viewer of the partners `visible` sees. `settled` holds the settings of those alone."""
     now = clock.now()
     with ledger.read() as tx:
-        stopped: dict[str, Delivery] = {}
         newest: dict[tuple[str, str], list[lanes.Newest]] = {}
         lines = lanes.newest(tx, visible)
         for one in lines:
             newest.setdefault((one.partner, one.flow), []).append(one)
-            if one.stopped:
-                stopped[one.id] = deliveries.get(ledger, one.id, tx=tx)
+        stopped = lanes.whole(tx, [one.id for one in lines if one.stopped])
         queues, days = lanes.queues(tx, visible), figures.days(tx, visible)
         aside, broken = figures.aside(tx, visible), figures.broken_rules(tx, visible)
         paused = pauses.find(ledger, tx=tx)
@@ -102,7 +100,7 @@ def overview(ledger: Ledger, settled: Partners, visible: Visible) -> Overview:
     for trouble in [
         *_missing(missing),
         *_unreachable(looks),
-        *_of_stopped(stopped.values()),
+        *_of_stopped(stopped),
         *_of_lines(queues, aside, now),
         *_conflicts(heaps),
     ]:
