@@ -33,6 +33,8 @@ costly.FACTOR = 0.0  # what a test has changed is seen at once, however busy the
 CHROMIUM = os.environ.get("BINDERY_CHROMIUM") or shutil.which("chromium") or shutil.which("chromium-browser")
 PICTURES = ROOT / "docs" / "pictures" if os.environ.get("BINDERY_PICTURES") else None
 """Where `make pictures` keeps them; a test run looks and keeps none."""
+LOOKED = os.environ.get("BINDERY_LOOK")
+"""A folder for a picture of every page, for who wants to look at them all."""
 
 
 @pytest.fixture(scope="module")  # no longer: while Playwright is there, an event loop runs in this thread, and no other test can have one

@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from datetime import timedelta
+from pathlib import Path
+
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Page
 
 from include.engine.delivery import State
 from include.engine.engine import Engine
-from include.engine.ledger import deliveries
-from tests.browser.conftest import PICTURES
+from include.engine.ledger import conflicts, deliveries
+from include.engine.ledger.conflicts import Conflict
+from plugins.board.pages import upload
+from tests.board.busy import NOW
+from tests.browser.conftest import LOOKED, PICTURES
 
 WIDE, NARROW = (1280, 900), (400, 800)
 PAGES = [
@@ -57,6 +64,17 @@ def opened(chromium: Browser, size: tuple[int, int], scheme: str, language: str 
     return page, wrong
 
 
+def looked_at(page: Page, size: tuple[int, int]) -> None:
+    """It does not scroll sideways, and axe-core finds nothing that shuts people out."""
+    assert page.evaluate("document.documentElement.scrollWidth") <= size[0], "it scrolls sideways"
+    faults = [
+        f"{fault['id']} ({fault['impact']}): {fault['nodes'][0]['html'][:200]} {fault['nodes'][0]['failureSummary'][:300]}"
+        for fault in Axe().run(page).response["violations"]
+        if fault["impact"] in GRAVE
+    ]
+    assert faults == []
+
+
 @pytest.mark.parametrize("name", PAGES)
 @pytest.mark.parametrize(("size", "scheme"), [(WIDE, "light"), (NARROW, "dark")], ids=["wide and light", "narrow and dark"])
 def test_a_page_can_be_used_by_everybody(
@@ -65,13 +83,7 @@ def test_a_page_can_be_used_by_everybody(
     page, wrong = opened(chromium, size, scheme)
     answer = page.goto(board + address(busy_engine, name))
     assert answer is not None and answer.status == (404 if name == "nothing" else 200)
-    assert page.evaluate("document.documentElement.scrollWidth") <= size[0], "it scrolls sideways"
-    faults = [
-        f"{fault['id']} ({fault['impact']}): {fault['nodes'][0]['html'][:200]} {fault['nodes'][0]['failureSummary'][:300]}"
-        for fault in Axe().run(page).response["violations"]
-        if fault["impact"] in GRAVE
-    ]
-    assert faults == []
+    looked_at(page, size)
     assert [one for one in wrong if name != "nothing" or "404" not in one] == []
     if PICTURES is not None and (name, size) in KEPT:
         page.screenshot(path=PICTURES / f"{KEPT[name, size]}.png", full_page=size == WIDE)
@@ -135,6 +147,53 @@ def test_a_partner_is_paused_and_goes_on_again(chromium: Browser, board: str) ->
     page.get_by_role("button", name="Go on OAI-PMH harvest").click()
     assert page.get_by_text("Paused by erik").count() == 0
     assert page.locator("tr", has_text="resume").first.is_visible()
+    assert wrong == []
+    page.context.close()
+
+
+@pytest.mark.parametrize(("size", "scheme"), [(WIDE, "light"), (NARROW, "dark")], ids=["wide and light", "narrow and dark"])
+def test_of_many_inboxes_one_is_chosen_first(
+    chromium: Browser, board: str, monkeypatch: pytest.MonkeyPatch, size: tuple[int, int], scheme: str
+) -> None:
+    monkeypatch.setattr(upload, "_MOST_FORMS", 2)
+    page, wrong = opened(chromium, size, scheme)
+    page.goto(f"{board}/upload")
+    looked_at(page, size)
+    if LOOKED:
+        page.screenshot(path=Path(LOOKED) / f"choice_{size[0]}.png", full_page=True)
+    page.get_by_role("link", name="Lindeby Biblioteker").click()
+    assert page.locator("form.drop").count() == 1
+    looked_at(page, size)
+    assert wrong == []
+    page.context.close()
+
+
+@pytest.mark.parametrize(("size", "scheme"), [(WIDE, "light"), (NARROW, "dark")], ids=["wide and light", "narrow and dark"])
+def test_what_self_service_said_wrongly_is_dealt_with(
+    chromium: Browser, board: str, busy_engine: Engine, size: tuple[int, int], scheme: str
+) -> None:
+    one = Conflict("lindeby", scheme, 7, "circulation_journal", NOW - timedelta(hours=5), "selfcheck1", "main", "checkout", "3000000000017",
+                   "ok, due 2026-12-18", "no, CARD_EXPIRED", "CARD_EXPIRED", "Kortet er udløbet")  # fmt: skip
+    conflicts.enter(
+        busy_engine.ledger, "lindeby", scheme, [replace(one, number=number, item=f"300000000{number}") for number in (1203, 1204)]
+    )
+    page, wrong = opened(chromium, size, scheme)
+    page.goto(f"{board}/partners/lindeby")
+    looked_at(page, size)
+    if LOOKED:
+        page.screenshot(path=Path(LOOKED) / f"conflicts_{size[0]}.png", full_page=True)
+    page.get_by_role("checkbox", name="1203 Dealt with").check()
+    page.get_by_label("Note").fill("the card is renewed")
+    page.get_by_role("button", name="Dealt with").click()
+    page.get_by_text("Dealt with in the last 90 days").click()
+    assert page.locator("tr", has_text="erik").get_by_text("the card is renewed").first.is_visible()
+    looked_at(page, size)
+    if LOOKED:
+        page.screenshot(path=Path(LOOKED) / f"dealt_{size[0]}.png", full_page=True)
+    page.get_by_role("checkbox", name="1204 Dealt with").check()
+    page.get_by_role("button", name="Dealt with").click()
+    assert page.get_by_role("checkbox").count() == 0
+    assert conflicts.standing(busy_engine.ledger, partner="lindeby") == []
     assert wrong == []
     page.context.close()
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,13 +15,11 @@ from starlette.routing import Mount
 from include.engine.ledger import deliveries, quarantined
 from include.engine.ledger.quarantined import Fate, Quarantined
 from tests.board.library import BAD_ITEM, BAD_PATRON, GOOD_ITEMS, GOOD_PATRONS, SCRIPT, Library
-from tests.browser.conftest import PICTURES, serving
-from tests.browser.test_board import GRAVE, NARROW, WIDE, opened
+from tests.browser.conftest import LOOKED, PICTURES, serving
+from tests.browser.test_board import GRAVE, NARROW, WIDE, looked_at, opened
 from tests.connectors.ils.marc_records import iso
 from tests.flows.files import GOOD, ITEMS, PATRONS, csv
 
-LOOKED = os.environ.get("BINDERY_LOOK")
-"""A folder for a picture of every page, for who wants to look at them all."""
 KEPT = {"marc": "board_record"}
 FIELDS = [("020", b"  \x1fa978-87-00-00000-2"), ("100", b"1 \x1faHolm, Anne"), ("650", b" 0\x1fa\xc3\x86bler\x1fxDyrkning\x1fzDanmark")]
 
@@ -95,13 +92,7 @@ def test_a_page_can_be_used_by_everybody(chromium: Browser, served: Served, name
     PAGES[name](page, served)
     if LOOKED:
         page.screenshot(path=Path(LOOKED) / f"{name}_{size[0]}.png", full_page=True)
-    assert page.evaluate("document.documentElement.scrollWidth") <= size[0], "it scrolls sideways"
-    faults = [
-        f"{fault['id']} ({fault['impact']}): {fault['nodes'][0]['html'][:200]} {fault['nodes'][0]['failureSummary'][:300]}"
-        for fault in Axe().run(page).response["violations"]
-        if fault["impact"] in GRAVE
-    ]
-    assert faults == []
+    looked_at(page, size)
     assert wrong == []
     if PICTURES is not None and name in KEPT and size == WIDE:
         page.screenshot(path=PICTURES / f"{KEPT[name]}.png", full_page=True)
