@@ -30,9 +30,15 @@ REASONS = {
     "0x80040203": "CRM_FIELD_MISSING",
     "0x80060892": "CRM_DUPLICATE",
     "0x80060882": "CRM_DUPLICATE",
+    "0x80040237": "CRM_DUPLICATE",
+    "0x80040333": "CRM_DUPLICATE",
     "0x80044a02": LOCKED,
 }
 """Salesforce's status codes and Dataverse's error codes, as reasons of the house."""
+LATER = frozenset(
+    {"unknown_error", "server_error", "temporarily_unavailable", "SERVER_UNAVAILABLE", "UNKNOWN_EXCEPTION", "LOGIN_RATE_EXCEEDED"}
+)
+"""Errors of a login that say nothing of who logs in (RFC 6749, 4.1.2.1; Salesforce Help, "OAuth 2.0 errors"; SOAP API, "ExceptionCode")."""
 _LONGEST, _SEARCHED, _GRAM = 300, 2000, 5
 
 
@@ -44,6 +50,14 @@ def reason_of(code: str) -> str:
 def refused(code: str, connection: str, **values: Any) -> Refused:
     """A sync that cannot go on as it is: a login, a field or an object that the CRM does not know."""
     return Refused(words(code, "en", **values), where=f"connection {connection}", do=advice(code, "en"), code=code, values=values)
+
+
+def login_failed(connection: str, said: object) -> Refused | Unreachable:
+    """A login that did not succeed: refused, or out of order for a while. `said`: the error's own code, the status (int) of an answer that is no
+    error of an API, None of one that cannot be read at all."""
+    if said is None or said in LATER or (isinstance(said, int) and (said == 429 or said >= 500)):
+        return unreachable(connection, f"{said or 'something unknown'} to the login")
+    return refused("CRM_LOGIN_REFUSED", connection, value=str(said))
 
 
 def unreachable(connection: str, what: str, code: str = "UNREACHABLE") -> Unreachable:

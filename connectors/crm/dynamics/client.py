@@ -16,7 +16,8 @@ import httpx
 import msal  # type: ignore[import-untyped]
 import requests
 
-from connectors.crm.trouble import kind, refused, unreachable
+from connectors.crm.session import session_of
+from connectors.crm.trouble import kind, login_failed, refused, unreachable
 from include.engine.credentials import Connection
 from include.engine.errors import SettingsError
 
@@ -122,21 +123,18 @@ class Environment:
             except (requests.RequestException, ValueError) as error:
                 raise unreachable(self.connection.id, kind(error)) from None
         if "access_token" not in found:
-            raise refused("CRM_LOGIN_REFUSED", self.connection.id, value=str(found.get("error", "")))
+            raise login_failed(self.connection.id, found.get("error"))
         return str(found["access_token"])
 
     def _application(self) -> Any:
         authority = (self.connection.text("authority") or MICROSOFT).rstrip("/")
-        session = requests.Session()
-        session.trust_env = False
-        session.verify = self.connection.text("ca_file") or True
         try:
             return msal.ConfidentialClientApplication(
                 self.connection.login,
                 client_credential=self.connection.password,
                 authority=f"{authority}/{self.connection.text('tenant')}",
                 instance_discovery=authority == MICROSOFT,  # only Microsoft's own addresses are known to its directory
-                http_client=session,
+                http_client=session_of(self.connection),
             )
         except (requests.RequestException, ValueError) as error:
             raise unreachable(self.connection.id, kind(error)) from None

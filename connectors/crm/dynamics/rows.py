@@ -9,6 +9,7 @@ from typing import Any
 from connectors.crm.dynamics.batch import Answer, Operation, batch, row_path
 from connectors.crm.dynamics.client import Environment
 from connectors.crm.results import Refusal, Tally
+from connectors.crm.trouble import REJECTED, UNPROCESSED, reason_of
 
 ROUNDS = 4
 SIZE = 100
@@ -16,7 +17,8 @@ SIZE = 100
 MOST_AT_ONCE = 52
 
 Record = Mapping[str, Any]
-_GONE = "0x80040217"
+_GONE = frozenset({"0x80040217", "0x80060891"})
+"""ObjectDoesNotExist, RecordNotFoundByEntityKey: the row, and not its table, is what there is none of."""
 
 
 def upsert(environment: Environment, table: str, key: str, records: Sequence[Record], *, at_once: int = 8) -> Tally:
@@ -58,11 +60,10 @@ def _rounds(environment: Environment, operations: Mapping[str, Operation], count
         for one, answer in _all(environment, left, min(at_once, MOST_AT_ONCE)):
             if answer.status < 400:
                 counted(tally, answer)
-            elif (answer.status == 404 and left[one].method == "DELETE") or (left[one].only_update and _code(answer) == _GONE):
+            elif (left[one].method == "DELETE" or left[one].only_update) and _code(answer) in _GONE:
                 tally.gone += 1
             else:
-                error = answer.body.get("error", {})
-                tally.refused[one] = Refusal(str(error.get("code", answer.status)), str(error.get("message", "")))
+                tally.refused[one] = _refusal(answer)
         again = [one for one, refusal in tally.refused.items() if refusal.transient]
         if not again or number + 1 == ROUNDS:
             break
@@ -71,6 +72,14 @@ def _rounds(environment: Environment, operations: Mapping[str, Operation], count
             tally.refused.pop(one)
         environment.sleep(environment.pause)
     return tally
+
+
+def _refusal(answer: Answer) -> Refusal:
+    """Of an operation that the service had no time for, a refusal that says so: its row is due again."""
+    code, message = _code(answer) or str(answer.status), str(answer.body.get("error", {}).get("message", ""))
+    if (answer.status == 429 or answer.status >= 500) and reason_of(code) == REJECTED:
+        return Refusal(UNPROCESSED, f"status {answer.status}, {code}")
+    return Refusal(code, message)
 
 
 def _code(answer: Answer) -> str:

@@ -1,49 +1,30 @@
 """Into an org: OAuth 2.0 JWT bearer, client credentials, or SOAP login for old orgs.
 
 simple-salesforce builds `https://<domain>.salesforce.com` by itself; here the connection's host is meant (a My Domain, a sandbox, a
-stand-in), so its two login functions are called with that address. What else it lacks: a session that heeds only what it is told
-(`trust_env`: the variable REQUESTS_CA_BUNDLE would overrule the certificate authority of the connection), and a limit to waiting.
+stand-in), so its two login functions are called with that address. What else it lacks: a session that heeds only what it is told, and a
+limit to waiting (connectors/crm/session.py).
 """
 
 from __future__ import annotations
 
 import base64
 import time
-from typing import Any
+from xml.parsers.expat import ExpatError
 from xml.sax.saxutils import escape
 
 import jwt
 import requests
-from requests.adapters import HTTPAdapter
 from simple_salesforce.api import Salesforce
 from simple_salesforce.exceptions import SalesforceAuthenticationFailed
 from simple_salesforce.login import soap_login, token_login
 
-from connectors.crm.trouble import kind, refused, unreachable
+from connectors.crm.session import session_of
+from connectors.crm.trouble import kind, login_failed, unreachable
 from include.engine.credentials import Connection
 from include.engine.errors import SettingsError
 
 VERSION = "59.0"
 AUDIENCE = "https://login.salesforce.com"
-SECONDS = (10.0, 120.0)
-"""To connect, and to be answered."""
-
-
-class _Timed(HTTPAdapter):
-    """No call waits for ever: `requests` has no such setting for a session."""
-
-    def send(self, request: Any, **how: Any) -> Any:  # type: ignore[override]
-        how["timeout"] = how.get("timeout") or SECONDS
-        return super().send(request, **how)
-
-
-def session_of(connection: Connection) -> requests.Session:
-    """A session that trusts the connection's `ca_file` (a PEM file) or the system's authorities, and nothing from the environment."""
-    session = requests.Session()
-    session.trust_env = False
-    session.verify = connection.text("ca_file") or True
-    session.mount("https://", _Timed())
-    return session
 
 
 def login(connection: Connection) -> Salesforce:
@@ -69,8 +50,8 @@ def login(connection: Connection) -> Salesforce:
                 f"the connection {connection.id} logs in by {way!r}.", do="Set its extra `login` to jwt, client_credentials or soap."
             )
     except SalesforceAuthenticationFailed as error:
-        raise refused("CRM_LOGIN_REFUSED", connection.id, value=str(error.code)) from None
-    except (requests.RequestException, ValueError) as error:
+        raise login_failed(connection.id, error.code) from None
+    except (requests.RequestException, ValueError, AttributeError, ExpatError) as error:  # the last two: an answer in another shape
         raise unreachable(connection.id, kind(error)) from None
     return Salesforce(session_id=found[0], instance=found[1], session=session, version=VERSION)
 

@@ -31,6 +31,7 @@ class Org:
     sleep: Callable[[float], None] = time.sleep
     _client: Salesforce | None = field(default=None, repr=False)
     _usage: tuple[int, int] = (0, 0)
+    _user: str = ""
 
     @property
     def client(self) -> Salesforce:
@@ -93,9 +94,17 @@ class Org:
         if most and used > most * (1 - self.reserve):
             raise unreachable(self.connection.id, f"{used:,} of {most:,} calls of the day used", "CRM_LIMIT")
 
-    def query(self, soql: str) -> Iterator[dict[str, Any]]:
-        """The rows of a query, page by page (`nextRecordsUrl`)."""
-        answer = self.call("GET", "query", params={"q": soql}).json()
+    @property
+    def user(self) -> str:
+        """The id of the user who is logged in, asked for once."""
+        if not self._user:
+            self._user = str(self.call("GET", "/services/oauth2/userinfo").json()["user_id"])
+        return self._user
+
+    def query(self, soql: str, *, archived: bool = False) -> Iterator[dict[str, Any]]:
+        """The rows of a query, page by page (`nextRecordsUrl`). `archived`: also what Salesforce has put away, such as closed tasks of more than a
+        year ago, and what is in the bin (REST API, QueryAll)."""
+        answer = self.call("GET", "queryAll" if archived else "query", params={"q": soql}).json()
         while True:
             yield from answer["records"]
             if answer.get("done") or not answer.get("nextRecordsUrl"):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import socket
 import time
 from datetime import date
 
@@ -12,7 +14,7 @@ from connectors.crm.dynamics.batch import Operation, batch, row_path
 from connectors.crm.dynamics.client import Environment
 from include.engine.credentials import from_json
 from include.engine.delivery import State
-from include.engine.errors import SettingsError
+from include.engine.errors import SettingsError, Unreachable
 from include.engine.outbound.render import render
 from include.engine.outbound.select import select
 from include.engine.outbound.send import send
@@ -77,7 +79,7 @@ def test_consent_withdrawn_takes_the_person_out_and_makes_no_row_that_was_not_th
     assert [(one["lastname"], one["emailaddress1"]) for one in left] == ([("Anonymised", None)] if how == "anonymise" else [])
 
 
-@pytest.mark.parametrize("fault", ["throttled", "token_expires", "unavailable", "batch_500", "batch_lost", "row_locked"])
+@pytest.mark.parametrize("fault", ["throttled", "token_expires", "unavailable", "batch_500", "batch_lost", "row_locked", "row_throttled"])
 def test_whatever_call_goes_wrong_every_row_is_there_once(dynamic, dataverse, fault) -> None:
     dynamic.has(**{f"p{number}": ANA for number in range(7)})
     dataverse.state.environment.faults.set(fault)
@@ -154,3 +156,32 @@ def test_a_bulk_file_rendered_before_the_yaml_named_another_system_is_refused_wi
     dynamic.connect(dataverse.connection())
     with pytest.raises(SettingsError, match="this part is a bulk file, and dynamics takes none"):
         send(dynamic.engine, made.id, dynamic.connector)
+
+
+def test_a_row_that_the_service_had_no_time_for_is_due_again_at_the_next_sync(dynamic, dataverse) -> None:
+    dynamic.has(p1=ANA)
+    dataverse.state.environment.faults.set("row_throttled", 4)
+    assert dynamic.figures(dynamic.sync()) == {"refused": 1}
+    assert dynamic.figures(dynamic.sync()) == {"created": 1}
+
+
+def test_a_table_that_is_not_there_is_not_taken_for_a_row_that_is_gone(dataverse) -> None:
+    found = rows.delete(environment(dataverse), "contact", "bindery_id", ["k1"])
+    assert (found.gone, list(found.refused)) == (0, ["k1"])
+
+
+def test_a_login_that_is_out_of_order_fails_the_try_and_not_the_delivery(dynamic, dataverse) -> None:
+    dynamic.has(p1=ANA)
+    delivery = dynamic.begun()
+    dataverse.state.environment.faults.set("login_later")
+    assert dynamic.run(delivery.id).state == State.FAILED
+    assert dynamic.run(delivery.id).state == State.ACKNOWLEDGED
+
+
+def test_a_login_that_is_never_answered_is_given_up(monkeypatch) -> None:
+    monkeypatch.setattr("connectors.crm.session.SECONDS", (0.1, 0.1))
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        extra = {"tenant": "t", "authority": f"https://127.0.0.1:{silent.getsockname()[1]}"}
+        connection = from_json("crm", json.dumps({"conn_type": "http", "host": "x.crm4.dynamics.com", "login": "id", "extra": extra}))
+        with pytest.raises(Unreachable):
+            Environment(connection).call("GET", "WhoAmI")

@@ -9,6 +9,7 @@ from include.engine.delivery import State
 from include.engine.errors import Unreachable
 from include.engine.ledger import parts
 from include.engine.outbound.send import send
+from include.sandbox.servers.salesforce.org import PERSON
 from tests.connectors.crm.test_salesforce_faults import register
 
 ANA = {"email": "ana@lindeby.example"}
@@ -97,3 +98,19 @@ def _until_send(library, delivery_id: str) -> None:
 
     select(library.engine, delivery_id, outbound)
     render(library.engine, delivery_id, outbound)
+
+
+@pytest.mark.parametrize("hidden", [0, 9])
+def test_an_open_job_of_another_user_is_neither_taken_nor_aborted(library, org, hidden) -> None:
+    register(library)
+    org.state.faults.set("user_hidden", hidden)
+    same = {"object": "Contact", "operation": "upsert", "externalIdFieldName": "Bindery_Id__c"}
+    theirs = [org.state.ingest.create(same, by=PERSON) for _ in range(2)]
+    delivery = library.begun()
+    _until_send(library, delivery.id)
+    org.state.faults.set("limit_exceeded")
+    with pytest.raises(Unreachable):  # the next try looks for a job that this one may have made
+        send(library.engine, delivery.id, outbound)
+    send(library.engine, delivery.id, outbound)
+    assert library.figures(library.get(delivery.id)) == {"created": 12}
+    assert [(job.state, job.body) for job in theirs] == [("Open", b"")] * 2

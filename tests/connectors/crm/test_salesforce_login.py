@@ -90,3 +90,15 @@ def test_a_call_that_the_org_refuses_is_told_by_its_code_alone(org) -> None:
     with pytest.raises(Refused, match="400 MALFORMED_QUERY") as told:
         list(org_of(org.connection()).query("SELECT secret FROM Nothing"))
     assert told.value.code == "CRM_CALL_REFUSED"
+
+
+@pytest.mark.parametrize(
+    ("way", "fault"), [("jwt", "login_unavailable"), ("soap", "login_unavailable"), ("client_credentials", "login_later")]
+)
+def test_a_login_that_is_out_of_order_is_tried_again_and_not_held_for_refused(org, way, fault) -> None:
+    org.state.faults.set(fault)
+    assert org_of(org.connection(way)).call("GET", "limits").status_code == 200
+    assert org.state.faults.taken[fault] == 1
+    org.state.faults.set(fault, 20)
+    with pytest.raises(Unreachable, match="to the login"):
+        org_of(org.connection(way)).call("GET", "limits")

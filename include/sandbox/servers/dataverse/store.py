@@ -16,11 +16,13 @@ from include.sandbox.servers.switches import Switches
 
 FAULTS = (
     "login_refused",  # invalid_client
+    "login_later",  # temporarily_unavailable
     "token_expires",  # the next call: 401
     "throttled",  # 429 with Retry-After
     "unavailable",  # 503
     "batch_500",  # a batch is done, the answer is 500
     "batch_lost",  # the answer is 500, nothing was done
+    "row_throttled",  # the first operation of a batch: 429 for itself
     "row_locked",  # the first operation of a batch: 0x80044a02, a deadlock that a retry gets over
 )
 Kind = Literal["text", "integer", "boolean", "date", "lookup"]
@@ -105,7 +107,7 @@ class Environment:
 
     def columns(self, table: str) -> dict[str, Column]:
         if table not in TABLES:
-            raise Refusal(404, "0x80060888", f"Resource not found for the segment '{table}'.")
+            raise Refusal(404, "0x8006088a", f"Resource not found for the segment '{table}'.")
         return TABLES[table]
 
     def one(self, table: str, key: str) -> dict[str, Any] | None:
@@ -125,7 +127,7 @@ class Environment:
         if row is not None and only == "insert":
             raise Refusal(412, "0x80060882", "A record with matching key values already exists.")
         if row is None and only == "update":
-            raise Refusal(404, "0x80040217", f"{table.removesuffix('s')} With Ids = {key} Does Not Exist")
+            raise _no_such_key(table)
         clean = self._checked(table, columns, values, new=row is None)
         if row is None:
             row = {id_of(table): str(uuid.uuid4()), **dict.fromkeys(columns), "bindery_id": key, "createdon": self.now()}
@@ -140,7 +142,7 @@ class Environment:
         self.columns(table)
         found = self._keys.pop((table, key.casefold()), None)
         if found is None:
-            raise Refusal(404, "0x80040217", f"{table.removesuffix('s')} With Ids = {key} Does Not Exist")
+            raise _no_such_key(table)
         del self.rows[table][found]
         self.deleted.append((table, key))
 
@@ -172,8 +174,13 @@ class Environment:
         found = re.fullmatch(r"/?(\w+)\(bindery_id='((?:[^']|'')*)'\)", str(value))
         row = self.one(found[1], found[2].replace("''", "'")) if found and found[1] == rule.to else None
         if row is None:
-            raise Refusal(404, "0x80040217", f"{rule.to.removesuffix('s')} With the specified key Does Not Exist")
+            raise _no_such_key(rule.to)
         return str(row[id_of(rule.to)])
+
+
+def _no_such_key(table: str) -> Refusal:
+    """RecordNotFoundByEntityKey: what an alternate key that nobody has is answered with; ObjectDoesNotExist is of ids."""
+    return Refusal(404, "0x80060891", f"A record with the specified key values does not exist in {table.removesuffix('s')} entity")
 
 
 def _typed(table: str, column: str, rule: Column, value: Any) -> Any:

@@ -80,6 +80,8 @@ class _Answers:
 
     async def token(self, request: Request) -> Response:
         form = {name: values[0] for name, values in parse_qs((await request.body()).decode()).items()}
+        if self.state.environment.faults.take("login_later"):
+            return JSONResponse({"error": "temporarily_unavailable", "error_description": "AADSTS90033: try again"}, 400)
         known = (form.get("client_id"), form.get("client_secret")) == (self.state.client_id, self.state.client_secret)
         if not known or self.state.environment.faults.take("login_refused"):
             return JSONResponse({"error": "invalid_client", "error_description": "AADSTS7000215: Invalid client secret provided."}, 401)
@@ -149,7 +151,9 @@ class _Answers:
         if method == "GET":
             row = world.one(table, key)
             if row is None:
-                raise Refusal(404, "0x80040217", f"{table} With Ids = {key} Does Not Exist")
+                raise Refusal(
+                    404, "0x80060891", f"A record with the specified key values does not exist in {table.removesuffix('s')} entity"
+                )
             return 200, {}, json.dumps(row).encode()
         only: Any = "update" if lower.get("if-match") == "*" else "insert" if lower.get("if-none-match") == "*" else None
         row, new = world.upsert(table, key, json.loads(body), only=only)
@@ -184,6 +188,8 @@ class _Answers:
         try:
             if self.state.environment.faults.take("row_locked"):
                 raise Refusal(500, "0x80044a02", "Generic SQL error: deadlock victim.")
+            if self.state.environment.faults.take("row_throttled"):
+                raise Refusal(429, "0x80072322", "Number of requests exceeded the limit of 6000 over time window of 300 seconds.")
             status, more, answer = self._one(method, path, headers, content.strip())
         except Refusal as refusal:
             status, more, answer = refusal.status, {}, json.dumps(refusal.body()).encode()

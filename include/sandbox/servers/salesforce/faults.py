@@ -2,6 +2,9 @@
 
 FAULTS = (
     "login_refused",  # invalid_grant
+    "login_unavailable",  # a page of HTML, 503
+    "login_later",  # unknown_error: retry your request
+    "user_hidden",  # an app that may not ask who it is: 403
     "session_expires",  # the next call: 401 INVALID_SESSION_ID
     "session_expires_in_job",  # the same while a job is asked for its state
     "limit_exceeded",  # 403 REQUEST_LIMIT_EXCEEDED

@@ -39,6 +39,7 @@ class Job:
     line_ending: str
     delimiter: str
     created: str
+    by: str = INTEGRATION_USER
     state: str = "Open"
     message: str = ""
     body: bytes = b""
@@ -54,7 +55,7 @@ class Job:
         return {
             "id": self.id, "object": self.object, "operation": self.operation, "state": self.state, "externalIdFieldName": self.external_id,
             "contentType": "CSV", "apiVersion": float(API), "lineEnding": self.line_ending, "columnDelimiter": self.delimiter,
-            "createdById": INTEGRATION_USER, "createdDate": self.created, "concurrencyMode": "Parallel", "jobType": "V2Ingest",
+            "createdById": self.by, "createdDate": self.created, "concurrencyMode": "Parallel", "jobType": "V2Ingest",
             "contentUrl": f"services/data/v{API}/jobs/ingest/{self.id}/batches", "errorMessage": self.message or None,
             "numberRecordsProcessed": len(self.done) + len(self.failed), "numberRecordsFailed": len(self.failed),
         }  # fmt: skip
@@ -69,7 +70,7 @@ class Ingest:
     jobs: dict[str, Job] = field(default_factory=dict)
     polls: int = 1
 
-    def create(self, asked: dict[str, Any]) -> Job:
+    def create(self, asked: dict[str, Any], by: str = INTEGRATION_USER) -> Job:
         if asked.get("object") not in OBJECTS:
             raise Bad("INVALIDENTITY", f"Entity {asked.get('object')} not found")
         if asked.get("operation") == "upsert" and not asked.get("externalIdFieldName"):
@@ -77,7 +78,7 @@ class Ingest:
         number = len(self.jobs) + 1
         job = Job(
             f"750{number:012d}AAA", asked["object"], asked["operation"], asked.get("externalIdFieldName") or "Id",
-            asked.get("lineEnding", "LF"), asked.get("columnDelimiter", "COMMA"), self.org.now(),
+            asked.get("lineEnding", "LF"), asked.get("columnDelimiter", "COMMA"), self.org.now(), by,
         )  # fmt: skip
         self.jobs[job.id] = job
         return job

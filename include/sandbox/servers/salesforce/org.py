@@ -102,6 +102,8 @@ class Org:
 
     records: dict[str, dict[str, dict[str, Any]]] = field(default_factory=lambda: {name: {} for name in OBJECTS})
     deleted: list[tuple[str, str]] = field(default_factory=list)
+    archived: set[str] = field(default_factory=set)
+    """Ids of tasks that were put away: `query` does not see them, `queryAll` does."""
     validation: dict[str, tuple[tuple[str, ...], str]] = field(default_factory=dict)
     """Validation rules of an object: it needs one of these fields; else the message."""
     _next: int = 0

@@ -47,10 +47,12 @@ def application(state: State) -> Starlette:
                 ("GET", "jobs/query/{job}", on.query_state),
                 ("GET", "jobs/query/{job}/results", on.query_results),
                 ("PATCH", "composite/sobjects/{object}/{key}", on.collection),
+                ("PATCH", "composite/sobjects", on.update_collection),
                 ("DELETE", "composite/sobjects", on.delete_collection),
                 ("PATCH", "sobjects/{object}/{key}/{value}", on.upsert),
                 ("GET", "sobjects/{object}/{key}/{value}", on.get),
                 ("GET", "query", on.query),
+                ("GET", "queryAll", on.query_all),
                 ("GET", "query/{locator}", on.more),
                 ("GET", "limits", on.limits),
             )
@@ -101,6 +103,10 @@ class Answers:
         return answer
 
     async def token(self, request: Request) -> Response:
+        if self.state.faults.take("login_unavailable"):
+            return HTMLResponse("<html>We are down for maintenance.</html>", 503)
+        if self.state.faults.take("login_later"):
+            return JSONResponse({"error": "unknown_error", "error_description": "retry your request"}, 400)
         form = {name: values[0] for name, values in parse_qs((await request.body()).decode()).items()}
         refused = {"error": "invalid_grant", "error_description": "authentication failure"}
         fault = self.state.faults.take("login_refused")
@@ -110,9 +116,13 @@ class Answers:
         return JSONResponse({**found, "instance_url": self.state.address, "id": f"{self.state.address}/id/00D/005"})
 
     async def userinfo(self, _request: Request) -> Response:
+        if self.state.faults.take("user_hidden"):
+            return _errors("FORBIDDEN", "insufficient scope", 403)
         return JSONResponse({"user_id": INTEGRATION_USER, "organization_id": "00D000000000001AAA"})
 
     async def soap(self, request: Request) -> Response:
+        if self.state.faults.take("login_unavailable"):
+            return HTMLResponse("<html>We are down for maintenance.</html>", 503)
         session = self.state.door.soap(await request.body())
         status, text = soap_answer(session, f"{self.state.address}/services/Soap/u/{API}/00D")
         return Response(text, status, media_type="text/xml")
@@ -128,7 +138,10 @@ class Answers:
         found = sorted(self.state.ingest.jobs.values(), key=lambda job: job.id, reverse=True)
         done = start + size >= len(found)
         following = None if done else f"/services/data/v{API}/jobs/ingest?queryLocator={start + size}"
-        return JSONResponse({"done": done, "records": [one.info() for one in found[start : start + size]], "nextRecordsUrl": following})
+        listed = [
+            {name: value for name, value in one.info().items() if name != "externalIdFieldName"} for one in found[start : start + size]
+        ]
+        return JSONResponse({"done": done, "records": listed, "nextRecordsUrl": following})
 
     def _job(self, request: Request) -> Job:
         found = self.state.ingest.jobs.get(request.path_params["job"])
@@ -222,6 +235,26 @@ class Answers:
         except RowError as error:
             return {"success": False, "errors": [{"statusCode": error.code, "message": error.message, "fields": error.fields}]}
 
+    async def update_collection(self, request: Request) -> Response:
+        asked = json.loads(await request.body())["records"]
+        if len(asked) > 200:
+            raise Bad("INVALID_INPUT", "The number of records is more than the maximum of 200")
+        locked = self.state.faults.take("lock_rows")
+        return JSONResponse([self._update(one, locked and number % 3 == 0) for number, one in enumerate(asked)])
+
+    def _update(self, record: dict[str, Any], locked: bool) -> dict[str, Any]:
+        try:
+            if locked:
+                raise RowError("UNABLE_TO_LOCK_ROW", "unable to obtain exclusive access to this record")
+            name = record["attributes"]["type"]
+            found = self.state.org.find(name, "Id", record["id"])
+            if not found:
+                raise RowError("ENTITY_IS_DELETED", "entity is deleted")
+            self.state.org.update(name, found[0], {column: value for column, value in record.items() if column not in {"attributes", "id"}})
+            return {"id": record["id"], "success": True, "errors": []}
+        except RowError as error:
+            return {"success": False, "errors": [{"statusCode": error.code, "message": error.message, "fields": error.fields}]}
+
     async def delete_collection(self, request: Request) -> Response:
         ids = request.query_params["ids"].split(",")
         if len(ids) > 200:
@@ -250,6 +283,10 @@ class Answers:
         if len(found) > 1:
             return JSONResponse([f"/services/data/v{API}/sobjects/{where['object']}/{one['Id']}" for one in found], 300)
         return JSONResponse(found[0]) if found else _errors("NOT_FOUND", "The requested resource does not exist", 404)
+
+    async def query_all(self, request: Request) -> Response:
+        name, rows = select(self.state.org, request.query_params["q"], archived=True)
+        return self._records(name, rows, 0)
 
     async def query(self, request: Request) -> Response:
         name, rows = select(self.state.org, request.query_params["q"])

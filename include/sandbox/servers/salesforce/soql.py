@@ -19,8 +19,8 @@ class BadQuery(ValueError):
     """MALFORMED_QUERY or INVALID_FIELD."""
 
 
-def select(org: Org, query: str) -> tuple[str, list[dict[str, Any]]]:
-    """The object's name and the rows, with the fields asked for. BadQuery when it cannot be read."""
+def select(org: Org, query: str, *, archived: bool = False) -> tuple[str, list[dict[str, Any]]]:
+    """The object's name and the rows, with the fields asked for; `archived`: those that were put away too. BadQuery when it cannot be read."""
     found = _QUERY.fullmatch(query.strip())
     if not found or found["object"] not in OBJECTS:
         raise BadQuery("unexpected token, or an unknown object")
@@ -28,7 +28,7 @@ def select(org: Org, query: str) -> tuple[str, list[dict[str, Any]]]:
     known = set(OBJECTS[name][1]) | _SYSTEM
     if unknown := [one for one in wanted if one not in known]:
         raise BadQuery(f"No such column '{unknown[0]}' on entity '{name}'")
-    rows = [row for row in org.all(name) if _fits(row, found["where"] or "")]
+    rows = [row for row in org.all(name) if (archived or row["Id"] not in org.archived) and _fits(row, found["where"] or "")]
     for column in reversed([one.strip() for one in (found["order"] or "").split(",") if one.strip()]):
         rows.sort(key=lambda row: str(row.get(column.split()[0]) or ""))
     rows = rows[: int(found["limit"])] if found["limit"] else rows
@@ -41,7 +41,8 @@ def _fits(row: dict[str, Any], where: str) -> bool:
         term = _TERM.match(where, at)
         if not term:
             raise BadQuery(f"unexpected token at {where[at : at + 20]!r}")
-        if not _holds(row.get(term["field"]), term["op"].upper(), term["value"]):
+        value = False if term["field"] == "IsDeleted" else row.get(term["field"])  # what is deleted is not kept
+        if not _holds(value, term["op"].upper(), term["value"]):
             return False
         rest = re.compile(r"\s*(AND\s+)?", re.I).match(where, term.end())
         at = rest.end() if rest else len(where)
