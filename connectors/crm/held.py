@@ -22,13 +22,15 @@ _FIELDS = ("email", "phone", "consent")
 
 @dataclass(frozen=True)
 class Held:
-    """One patron as the register has it; `consent` is "true", "false" or empty. `changed`: otherwise than the CRM last confirmed."""
+    """One patron as the register has it; `consent` is "true", "false" or empty. `changed`: otherwise than the CRM last confirmed. `minor`: a child,
+    whose e-mail and telephone are its guardian's."""
 
     patron: str
     email: str | None
     phone: str | None
     consent: str | None
     changed: bool
+    minor: bool = False
 
 
 def held(pull: Pull, sync: CrmSync, external: set[str]) -> dict[str, dict[str, Any]]:
@@ -48,14 +50,15 @@ def held(pull: Pull, sync: CrmSync, external: set[str]) -> dict[str, dict[str, A
             )
         due = pa.concat_tables(owners)
         confirmed = dict(connection.sql("SELECT record, digest FROM settled").fetchall()) if due.num_rows else {}
-        columns = wanted(sync, PEOPLE) | set(_FIELDS)
+        columns = wanted(sync, PEOPLE) | {*_FIELDS, "minor"}
         for batch in these(work, sync, PEOPLE, columns, due, connection) if due.num_rows else ():
             digests = digest(batch, sync, "contact").tolist()
-            for row, now in zip(batch.select(["own", "external", *_FIELDS]).to_pylist(), digests, strict=True):
+            for row, now in zip(batch.select(["own", "external", *_FIELDS, "minor"]).to_pylist(), digests, strict=True):
                 changed = confirmed.get(f"contact/{row['external']}") != now
                 consent = None if row["consent"] is None else str(row["consent"]).lower()
                 found[row["external"]] = {
                     "patron": row["own"], "email": row["email"] or None, "phone": row["phone"] or None, "consent": consent, "changed": changed,
+                    "minor": row["minor"],
                 }  # fmt: skip
     return found
 

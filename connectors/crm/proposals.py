@@ -1,7 +1,8 @@
 """`crm_proposals`: what people changed in the CRM, read back since the last time, as proposals with the verdict of the partner's rules.
 
 What only our own sync changed is no proposal: the CRM says who changed a record last. Where the register has changed too since the CRM
-last confirmed the record, nobody wins: a person decides. A consent that was withdrawn counts whatever the rules say.
+last confirmed the record, nobody wins: a person decides. A consent that was withdrawn counts whatever the rules say, and whoever wrote into the
+record after that: our sync does not touch its field, so it is looked for in records that we changed last as well.
 """
 
 from __future__ import annotations
@@ -55,7 +56,11 @@ def fetch(pull: Pull) -> None:
         seen.extend(one[their.key] for one in batch)
         batch.clear()
 
-    for record in system.changed(their.object, their.key, fields, window.from_at):
+    for record in system.changed(their.object, their.key, fields, window.from_at, ours="consent" in flow.fields):
+        if record.pop("ours"):
+            if not _withdrawn(record, flow, sync):
+                continue
+            record = {name: record[name] for name in (their.key, theirs_of(sync, "consent", flow.fields["consent"]), "changed_at")}
         batch.append(record)
         if len(batch) == PAGE:
             keep()
@@ -63,6 +68,10 @@ def fetch(pull: Pull) -> None:
     known = held(pull, sync, set(seen))
     pull.pages.add(Page(REGISTER, clock.now(), json.dumps(known, ensure_ascii=False).encode(), JSON))
     windows.note(pull.engine.ledger, window, figures={"records": len(seen), "known": len(known)}, fetched=True)
+
+
+def _withdrawn(record: dict[str, Any], flow: CrmProposals, sync: CrmSync) -> bool:
+    return _ours_for(record[theirs_of(sync, "consent", flow.fields["consent"])], flow.fields["consent"]) == "false"
 
 
 def read(work: Work) -> Iterator[Read]:
@@ -93,23 +102,29 @@ def _place(number: int, page: Page) -> dict[str, Any]:
 
 def _proposals(record: dict[str, Any], known: Held, flow: CrmProposals, sync: CrmSync) -> Iterator[dict[str, Any]]:
     for name, proposed in flow.fields.items():
-        theirs = _ours_for(record.get(theirs_of(sync, name, proposed)), proposed)
+        if (field := theirs_of(sync, name, proposed)) not in record:  # ours since: nobody's change can be seen in it any more
+            continue
+        theirs = _ours_for(record[field], proposed)
         ours = getattr(known, name)
         if theirs == ours or (name == "consent" and theirs is None):
             continue
-        verdict, rule = judged(name, theirs, proposed, changed_here=known.changed)
+        verdict, rule = judged(name, theirs, proposed, known)
         yield {
             "patron": known.patron, "field": name, "ours": ours, "theirs": theirs, "verdict": verdict, "rule": rule,
             "changed_at": datetime.fromisoformat(record["changed_at"]),
         }  # fmt: skip
 
 
-def judged(name: Proposable, theirs: str | None, proposed: Proposed, *, changed_here: bool) -> tuple[str, str]:
+def judged(name: Proposable, theirs: str | None, proposed: Proposed, known: Held) -> tuple[str, str]:
     """The verdict and its rule."""
     if name == "consent" and theirs == "false":
         return "apply", "withdrawal"
-    if changed_here:
+    if known.changed:
         return "ask", "changed on both sides"
+    if known.minor and name != "consent":
+        return "ask", "a guardian's, in a child's record"
+    if theirs is None and proposed.wins == "crm":  # in the file for the library system nothing is "not changed"
+        return "ask", "emptied there"
     return {"crm": "apply", "ils": "keep", "ask": "ask"}[
         proposed.wins
     ], f"{proposed.wins} wins" if proposed.wins != "ask" else "a person decides"

@@ -32,8 +32,9 @@ class System(Protocol):
         """Delete the records with these keys, or put `blank` over them; one that is not there is not made."""
         ...
 
-    def changed(self, object_name: str, key: str, fields: Sequence[str], since: datetime | None) -> Iterator[dict[str, Any]]:
-        """Records with an external id that somebody else than we changed last, since then: `key`, `fields` and `changed_at` (ISO 8601)."""
+    def changed(self, object_name: str, key: str, fields: Sequence[str], since: datetime | None, *, ours: bool) -> Iterator[dict[str, Any]]:
+        """Records with an external id that were changed since then: `key`, `fields`, `changed_at` (ISO 8601) and `ours`, whether we were the last
+        who did. `ours` says whether those are asked for at all."""
         ...
 
 
@@ -69,20 +70,18 @@ class Salesforce:
 
     def remove(self, object_name: str, key: str, keys: Sequence[str], blank: Mapping[str, Any], *, delete: bool) -> Tally:
         there = collections.ids(self.org, object_name, key, keys)
-        if delete:
-            tally = collections.delete(self.org, there)
-        else:
-            tally = collections.upsert(self.org, object_name, key, [{key: one, **blank} for one in there])
-            tally.removed, tally.updated, tally.created = tally.updated + tally.created, 0, 0
+        tally = collections.delete(self.org, there) if delete else collections.anonymise(self.org, object_name, there, blank)
         tally.gone += len(set(keys) - set(there))
         return tally
 
-    def changed(self, object_name: str, key: str, fields: Sequence[str], since: datetime | None) -> Iterator[dict[str, Any]]:
-        us = self.org.call("GET", "/services/oauth2/userinfo").json()["user_id"]
+    def changed(self, object_name: str, key: str, fields: Sequence[str], since: datetime | None, *, ours: bool) -> Iterator[dict[str, Any]]:
+        us = self.org.user
         after = "" if since is None else f" AND LastModifiedDate >= {since.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}"
-        query = f"SELECT {', '.join([key, *fields])}, LastModifiedDate FROM {object_name} WHERE {key} != null"  # noqa: S608
-        for row in self.org.query(f"{query} AND LastModifiedById != {literal(us)}{after} ORDER BY LastModifiedDate"):
-            yield {name: row[name] for name in [key, *fields]} | {"changed_at": row["LastModifiedDate"].replace("+0000", "+00:00")}
+        others = "" if ours else f" AND LastModifiedById != {literal(us)}"
+        query = f"SELECT {', '.join([key, *fields])}, LastModifiedById, LastModifiedDate FROM {object_name} WHERE {key} != null"  # noqa: S608
+        for row in self.org.query(f"{query}{others}{after} ORDER BY LastModifiedDate"):
+            told = {"changed_at": row["LastModifiedDate"].replace("+0000", "+00:00"), "ours": row["LastModifiedById"] == us}
+            yield {name: row[name] for name in [key, *fields]} | told
 
 
 @dataclass(frozen=True)
@@ -100,16 +99,18 @@ class Dynamics:
             return rows.delete(self.environment, object_name, key, keys, at_once=self.at_once)
         return rows.anonymise(self.environment, object_name, key, keys, blank, at_once=self.at_once)
 
-    def changed(self, object_name: str, key: str, fields: Sequence[str], since: datetime | None) -> Iterator[dict[str, Any]]:
+    def changed(self, object_name: str, key: str, fields: Sequence[str], since: datetime | None, *, ours: bool) -> Iterator[dict[str, Any]]:
         us = self.environment.call("GET", "WhoAmI").json()["UserId"]
         after = "" if since is None else f" and modifiedon ge {since.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}"
+        others = "" if ours else f" and _modifiedby_value ne {us}"
         asked = {
-            "$select": ",".join([key, *fields, "modifiedon"]),
-            "$filter": f"{key} ne null and _modifiedby_value ne {us}{after}",
+            "$select": ",".join([key, *fields, "_modifiedby_value", "modifiedon"]),
+            "$filter": f"{key} ne null{others}{after}",
             "$orderby": "modifiedon",
         }
         for row in self.environment.rows(object_name, asked):
-            yield {name: row.get(name) for name in [key, *fields]} | {"changed_at": row["modifiedon"].replace("Z", "+00:00")}
+            told = {"changed_at": row["modifiedon"].replace("Z", "+00:00"), "ours": row["_modifiedby_value"] == us}
+            yield {name: row.get(name) for name in [key, *fields]} | told
 
 
 def system_of(flow: CrmSync, connection: Connection) -> System:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
+
+import requests
 
 from connectors.crm.results import Refusal, Tally
 from connectors.crm.salesforce.org import Org, literal
@@ -12,7 +14,11 @@ MOST = 200
 ROUNDS = 4
 _NAMED = 100  # external ids in one query: its address stays short
 
+PATH = "composite/sobjects"
+GONE = frozenset({"ENTITY_IS_DELETED", "INVALID_CROSS_REFERENCE_KEY"})
 Record = Mapping[str, Any]
+There = Mapping[str, Sequence[str]]
+"""Salesforce's ids by external id: nearly always one."""
 
 
 def upsert(org: Org, object_name: str, key: str, records: Sequence[Record], tally: Tally | None = None) -> Tally:
@@ -40,30 +46,52 @@ def upsert(org: Org, object_name: str, key: str, records: Sequence[Record], tall
     return tally
 
 
-def ids(org: Org, object_name: str, key: str, values: Sequence[str]) -> dict[str, str]:
-    """Salesforce's ids of the records with these external ids, of those that are there."""
-    found: dict[str, str] = {}
+def ids(org: Org, object_name: str, key: str, values: Sequence[str]) -> There:
+    """Salesforce's ids of the records with these external ids, of those that are there: archived ones too, and all that share an external id."""
+    found: dict[str, list[str]] = {}
     for some in _by(values, _NAMED):
         named = ", ".join(literal(one) for one in some)
-        found |= {row[key]: row["Id"] for row in org.query(f"SELECT Id, {key} FROM {object_name} WHERE {key} IN ({named})")}  # noqa: S608
+        query = f"SELECT Id, {key} FROM {object_name} WHERE {key} IN ({named}) AND IsDeleted = false"  # noqa: S608
+        for row in org.query(query, archived=True):
+            found.setdefault(row[key], []).append(row["Id"])
     return found
 
 
-def delete(org: Org, there: Mapping[str, str]) -> Tally:
-    """Delete records (external id -> Salesforce's id); one that is gone already is gone."""
-    tally = Tally()
-    for some in _by(sorted(there), MOST):
-        answers = org.call(
-            "DELETE", "composite/sobjects", params={"ids": ",".join(there[one] for one in some), "allOrNone": "false"}
-        ).json()
-        for one, answer in zip(some, answers, strict=True):
-            refusal = None if answer["success"] else _refusal(answer)
-            if refusal is None:
-                tally.removed += 1
-            elif refusal.code in {"ENTITY_IS_DELETED", "INVALID_CROSS_REFERENCE_KEY"}:
-                tally.gone += 1
-            else:
-                tally.refused[one] = refusal
+def delete(org: Org, there: There) -> Tally:
+    """Delete records."""
+    return _removed(org, there, lambda some: org.call("DELETE", PATH, params={"ids": ",".join(some), "allOrNone": "false"}))
+
+
+def anonymise(org: Org, object_name: str, there: There, blank: Record) -> Tally:
+    """Put `blank` over records. By their own ids: none is made, however late it is by now, and none of two with one external id is left out."""
+    record = {"attributes": {"type": object_name}, **nested(blank)}
+    return _removed(
+        org, there, lambda some: org.call("PATCH", PATH, json={"allOrNone": False, "records": [{**record, "id": one} for one in some]})
+    )
+
+
+def _removed(org: Org, there: There, call: Callable[[list[str]], requests.Response]) -> Tally:
+    """Do it to all records, and count by external id; one that is gone already is gone, and what was locked is tried again."""
+    tally, done = Tally(), set[str]()
+    left = [(key, id) for key in sorted(there) for id in there[key]]
+    for number in range(ROUNDS):
+        again: list[tuple[str, str]] = []
+        for some in _by(left, MOST):
+            answers = call([id for _, id in some]).json()
+            for one, answer in zip(some, answers, strict=True):
+                refusal = None if answer["success"] else _refusal(answer)
+                if refusal is None:
+                    done.add(one[0])
+                elif refusal.transient and number + 1 < ROUNDS:
+                    again.append(one)
+                elif refusal.code not in GONE:
+                    tally.refused[one[0]] = refusal
+        if not again:
+            break
+        left = again
+        org.sleep(org.pause)
+    tally.removed = len(done - tally.refused.keys())
+    tally.gone = len(there.keys() - done - tally.refused.keys())
     return tally
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import csv
-from datetime import timedelta
+from datetime import date, timedelta
 
 import pytest
 
@@ -79,11 +79,34 @@ def test_consent_that_was_withdrawn_there_counts_whatever_the_rule_says(talking,
     assert found(talking) == {("p1", "consent"): ("false", "apply", "withdrawal")}
 
 
+def test_consent_that_was_withdrawn_there_counts_also_where_our_sync_wrote_into_the_record_since(talking, org) -> None:
+    org.state.org.edit("Contact", talking.external("p1"), HasOptedOutOfEmail=True, Email="new@lindeby.example")
+    talking.has(p1={"phone": "+45 00999999"})
+    talking.sync()
+    listened(talking)
+    assert found(talking) == {("p1", "consent"): ("false", "apply", "withdrawal")}
+
+
 def test_where_the_register_has_changed_too_a_person_decides(talking, org) -> None:
     org.state.org.edit("Contact", talking.external("p1"), Email="new@lindeby.example")
     talking.has(p1={"email": "other@lindeby.example"})
     listened(talking)
     assert found(talking)["p1", "email"] == ("new@lindeby.example", "ask", "changed on both sides")
+
+
+def test_a_guardian_s_address_that_was_changed_in_the_child_s_record_is_for_a_person(talking, org) -> None:
+    talking.settle("    minors: through_guardian\n" + BACK)
+    talking.has(c1={"birth_date": date(2020, 1, 1), "guardian_id": "p1", "consent": None})
+    talking.sync()
+    org.state.org.edit("Contact", talking.external("c1"), Email="new@lindeby.example")
+    listened(talking)
+    assert found(talking) == {("c1", "email"): ("new@lindeby.example", "ask", "a guardian's, in a child's record")}
+
+
+def test_an_address_that_was_emptied_there_is_for_a_person_for_the_file_cannot_say_it(talking, org) -> None:
+    org.state.org.edit("Contact", talking.external("p1"), Email=None)
+    listened(talking)
+    assert found(talking) == {("p1", "email"): (None, "ask", "emptied there")}
 
 
 def test_the_next_look_reaches_back_into_the_last_one_and_proposes_nothing_twice(talking, org) -> None:
