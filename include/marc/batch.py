@@ -28,6 +28,8 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from include.engine.errors import Refused
+
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
@@ -41,6 +43,8 @@ Bools = npt.NDArray[np.bool_]
 Family = Literal["marc21", "unimarc", "danmarc2"]
 LEADER = "LDR"
 LEADER_LENGTH = 24
+#: What a number of 16 bits can tell apart, the leader among them.
+MOST_TAGS = 1 << 15
 
 
 class Outcome(IntEnum):
@@ -84,9 +88,11 @@ class Tags:
         self._numbers = {LEADER: 0}
 
     def number(self, tag: str) -> int:
-        """The tag's number; a new one for a tag not met before."""
+        """The tag's number; a new one for a tag not met before. Refused where there are more than a number of 16 bits can say: no MARC has them."""
         found = self._numbers.get(tag)
         if found is None:
+            if len(self.names) == MOST_TAGS:
+                raise Refused(f"there are more than {MOST_TAGS - 1:,} different tags in it: this is no MARC.")
             found = self._numbers[tag] = len(self.names)
             self.names.append(tag)
         return found

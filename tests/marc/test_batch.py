@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import itertools
+import string
+
 import numpy as np
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from include.marc.batch import Outcome, Tags
+from include.engine.errors import Refused
+from include.marc.batch import MOST_TAGS, Outcome, Tags
 from include.marc.build import Aside, Found, Issue, build, one_by_one
 from include.marc.long import from_long
 from include.marc.record import Field, Record
+from tests.marc.iso import everything, iso
 
 LEADER = "00000nam a2200000 a 4500"
 BOOK = Record(
@@ -28,7 +34,7 @@ characters = st.characters(exclude_categories=("Cs",), exclude_characters="\x1d\
 texts = st.text(characters, max_size=8)
 codes = st.characters(min_codepoint=33, max_codepoint=0xFFFF, exclude_categories=("Cs",))
 indicators = st.text(st.characters(min_codepoint=32, max_codepoint=126), min_size=2, max_size=2)
-tags = st.text(st.characters(min_codepoint=33, max_codepoint=255), min_size=3, max_size=3).filter(lambda tag: tag != "LDR")
+tags = st.text(st.characters(min_codepoint=33, max_codepoint=255), min_size=3, max_size=3)
 control_fields = st.builds(lambda tag, data: Field(tag, data=data), tags, texts)
 data_fields = st.builds(
     lambda tag, ind, subfields: Field(tag, indicators=ind, subfields=subfields),
@@ -93,3 +99,11 @@ def test_what_was_wrong_and_what_was_set_aside_is_told() -> None:
     assert found.issues.to_pylist() == [{"record": 3, "offset": 110, "seq": 2, "reason": "MARC_SUBFIELD_EMPTY", "detail": None}]
     assert found.aside.column("raw").to_pylist() == [b"0123456789"]
     assert found.aside.column("length").to_pylist() == [10]
+
+
+def test_a_file_with_more_tags_than_there_are_numbers_is_refused() -> None:
+    letters = string.digits + string.ascii_letters
+    every = ["".join(tag) for tag in itertools.islice(itertools.product(letters[1:], letters, letters), MOST_TAGS)]
+    content = b"".join(iso(f"n{at}", [(tag, b"  \x1fa") for tag in every[at : at + 500]]) for at in range(0, MOST_TAGS, 500))
+    with pytest.raises(Refused, match="32,767 different tags"):
+        everything(content)

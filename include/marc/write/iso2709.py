@@ -45,7 +45,7 @@ def records(batch: Batch, written: Written, *, charset: str = "utf-8", family: F
         return (row.indicators.encode("latin-1") if row.begins else b"") + (b"\x1f" + code if row.code else b"")
 
     def after(row: Row) -> bytes:
-        end = b"\x1e" if row.ends and row.tag != "LDR" else b""
+        end = b"\x1e" if row.ends and not row.leader else b""
         return end + (b"\x1d" if row.ends_record else b"")
 
     nothing = pa.array([b""] * len(batch), pa.binary())

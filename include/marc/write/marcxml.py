@@ -10,7 +10,7 @@ from typing import BinaryIO, Literal
 import numpy as np
 import pyarrow as pa
 
-from include.marc.batch import LEADER, Batch, Family
+from include.marc.batch import Batch, Family
 from include.marc.charsets import NAMES
 from include.marc.record import quoteattr
 from include.marc.write.rows import Row, Written, data_of, dressed, patched, rows_with
@@ -62,7 +62,7 @@ def _rows(batch: Batch, opening: str, closing: str, written: Written, family: Fa
         batch = replace(batch, code=np.where(stray, ord(NO_CODE), batch.code).astype(np.uint16))
 
     def before(row: Row) -> bytes:
-        if row.tag == LEADER:
+        if row.leader:
             return f"{opening}<leader>".encode()
         if not row.indicators:
             return f"<controlfield tag={_attribute(row.tag)}>".encode()
@@ -71,7 +71,7 @@ def _rows(batch: Batch, opening: str, closing: str, written: Written, family: Fa
         return (field + (f"<subfield code={_attribute(row.code)}>" if row.code else "")).encode()
 
     def after(row: Row) -> bytes:
-        if row.tag == LEADER:
+        if row.leader:
             end = "</leader>"
         elif not row.indicators:
             end = "</controlfield>"

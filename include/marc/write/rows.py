@@ -21,7 +21,8 @@ from include.marc.charsets import NAMES, encode
 class Row(NamedTuple):
     """What the marks of a row depend on. `indicators` is empty for leader and control field, `code` for these and a data field without subfields.
 
-    `begins`: the first row of its field; `ends`: its last; `ends_record`: the last of the record.
+    `begins`: the first row of its field; `ends`: its last; `ends_record`: the last of the record. `leader`: it is the record's leader; a tag says
+    nothing of that, for some systems have a field LDR.
     """
 
     tag: str
@@ -30,6 +31,7 @@ class Row(NamedTuple):
     begins: bool
     ends: bool
     ends_record: bool
+    leader: bool
 
 
 @dataclass
@@ -59,9 +61,12 @@ def dressed(batch: Batch, value: pa.BinaryArray, before: Callable[[Row], bytes],
         return pa.array([], pa.binary())
     ends, ends_record = ends_of_fields(batch)
     begins = np.append(True, ends[:-1])
+    leads = np.zeros(batch.rows, np.bool_)
+    leads[batch.first[:-1]] = True
     key = batch.tag.astype(np.uint64) << np.uint64(40) | batch.ind1.astype(np.uint64) << np.uint64(32)
     key |= batch.ind2.astype(np.uint64) << np.uint64(24) | batch.code.astype(np.uint64) << np.uint64(8)
-    key |= begins.astype(np.uint64) << np.uint64(2) | ends.astype(np.uint64) << np.uint64(1) | ends_record.astype(np.uint64)
+    for place, which in enumerate((ends_record, ends, begins, leads)):
+        key |= which.astype(np.uint64) << np.uint64(place)
     met = pa.array(key).dictionary_encode()
     rows = [_row(one, batch.tags.names) for one in met.dictionary.to_pylist()]
     heads = pa.array([before(one) for one in rows], pa.binary()).take(met.indices)
@@ -72,7 +77,7 @@ def dressed(batch: Batch, value: pa.BinaryArray, before: Callable[[Row], bytes],
 def _row(key: int, names: list[str]) -> Row:
     ind1, ind2, code = key >> 32 & 0xFF, key >> 24 & 0xFF, key >> 8 & 0xFFFF
     indicators = chr(ind1) + chr(ind2) if ind1 else ""
-    return Row(names[key >> 40], indicators, chr(code) if code else "", bool(key & 4), bool(key & 2), bool(key & 1))
+    return Row(names[key >> 40], indicators, chr(code) if code else "", bool(key & 4), bool(key & 2), bool(key & 1), bool(key & 8))
 
 
 def data_of(values: pa.Array) -> tuple[Ints, Ints]:

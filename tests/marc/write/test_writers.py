@@ -191,6 +191,16 @@ def test_records_without_subfields_or_fields_are_written_too() -> None:
     assert as_iso(batch(Record(LEADER, [])))[0] == b"00026nam a2200025 a 4500\x1e\x1d"
 
 
+def test_a_field_called_ldr_is_a_field_and_no_second_leader() -> None:
+    one = batch(Record(LEADER, [Field("001", data="1"), Field("LDR", data="x"), Field("LDR", None, "  ", [("a", "y")])]))
+    data, _ = as_iso(one)
+    assert [record.fields for record in back(data)] == [record.fields for record in one_by_one(one)]
+    found = next(iter(etree.fromstring(as_xml(one))))
+    assert [(child.tag.rpartition("}")[2], child.get("tag")) for child in found] == [
+        ("leader", None), ("controlfield", "001"), ("controlfield", "LDR"), ("datafield", "LDR"),
+    ]  # fmt: skip
+
+
 def test_lines_are_for_people() -> None:
     out = io.BytesIO()
     line.write([batch(PLAIN)], out)
