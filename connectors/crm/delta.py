@@ -19,6 +19,7 @@ import xxhash
 from connectors.crm.people import GONE, REASONS, everybody, sources, wanted
 from connectors.crm.sync_settings import CrmSync, Kind
 from connectors.crm.trouble import TRANSIENT
+from include.engine.delivery import State
 from include.engine.lake.rows import row_hash
 from include.engine.ledger import deliveries, quarantined
 from include.engine.ledger.quarantined import Fate
@@ -140,14 +141,21 @@ def digest(rows: pa.RecordBatch, flow: CrmSync, kind: Kind) -> Any:
 
 def fingerprint(flow: CrmSync, kind: Kind) -> int:
     """Of the mapping: when it is another, every record is another."""
-    told = [flow.system, flow.deep_link, flow.objects[kind].model_dump(), flow.objects.get("contact", flow.objects[kind]).key]
+    told = [
+        flow.system,
+        flow.deep_link,
+        flow.objects[kind].model_dump(exclude={"sent"}),
+        flow.objects.get("contact", flow.objects[kind]).key,
+    ]
     return int(np.uint64(xxhash.xxh3_64_intdigest(json.dumps(told, sort_keys=True).encode())).view(np.int64))
 
 
 def _transient(work: Work) -> set[str]:
-    """Records that were refused for nothing of their own: locked, or not reached."""
+    """Records that were refused for nothing of their own: locked, or not reached. Only what went can tell: each sync that goes takes along those of
+    the one before it, however many in between came to nothing."""
     ledger = work.lake.engine.ledger
-    mine = {one.id for one in deliveries.find(ledger, partner=work.partner.id, flow=work.delivery.flow, limit=10)}
+    went = [State.PUBLISHED, State.ACKNOWLEDGED]
+    mine = {one.id for one in deliveries.find(ledger, partner=work.partner.id, flow=work.delivery.flow, states=went, limit=10)}
     found = {
         one
         for code in TRANSIENT

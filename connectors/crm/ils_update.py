@@ -8,6 +8,7 @@ from typing import Any
 import pyarrow as pa
 
 from connectors.crm import files
+from connectors.crm.settings import CrmIlsUpdate
 from include.engine.contract.arrow import arrow_schema
 from include.engine.contract.loading import load
 from include.engine.lake.rows import row_hash
@@ -52,7 +53,7 @@ def render(work: Work, rows: Callable[[], pa.RecordBatchReader], parts: Parts) -
     for batch in rows():
         for one in batch.to_pylist():
             patrons.setdefault(one["patron_id"], {"patron_id": one["patron_id"]})[one["field"]] = one["value"]
-    schema = pa.schema([(name, pa.string()) for name in ("patron_id", "email", "phone", "consent")])
+    schema = pa.schema([(name, pa.string()) for name in CrmIlsUpdate.offered()])
     table = pa.Table.from_pylist([patrons[one] for one in sorted(patrons)], schema)
     files.render(work, f"patron_changes_{work.delivery.id[-8:]}.csv", lambda: [table], parts)
 

@@ -88,7 +88,7 @@ def _segments(rows: pa.Table, segments: dict[str, Segment]) -> pa.Array:
 
 def render(work: Work, rows: Callable[[], pa.RecordBatchReader], parts: Parts) -> None:
     """One file a day."""
-    shown = [name for name in load(CONTRACT).names if name not in {"consent", "protected", "minor", "birth_year"}]
+    shown = _flow(work).offered()
     files.render(work, f"mailing_{work.today:%Y%m%d}.csv", lambda: (pa.Table.from_batches([one]).select(shown) for one in rows()), parts)
 
 

@@ -74,7 +74,8 @@ def csv(table: pa.Table, *, header: bool) -> bytes:
 def _as_text(column: pa.ChunkedArray) -> pa.ChunkedArray:
     if column.null_count == 0 and not pa.types.is_string(column.type):
         return column
-    return pc.fill_null(column.cast(pa.string()), NULL)
+    text = pc.fill_null(column.cast(pa.string()), NULL)
+    return pc.if_else(pc.equal(text, ""), NULL, text)
 
 
 def _translated(values: pa.Array, known: dict[str, Any]) -> pa.Array:

@@ -23,7 +23,9 @@ from include.engine.ledger.parts import Part
 from include.engine.outbound.connector import Answer, Parts, Selected, Sending, Work
 
 PART_ROWS, PART_BYTES = 200_000, 90 * 10**6
-"""A bulk job takes 150 MB, counted in base64 (Bulk API 2.0, limits); what a crash leaves undone is done again."""
+"""A bulk job takes 150 MB, counted in base64: at most 100 MB are to be uploaded (Bulk API 2.0, limits). What a crash leaves undone is done again."""
+PIECE_ROWS = 20_000
+"""Rows that are rendered at a time: a part ends before the piece that would make it too large."""
 
 
 def reads(work: Work) -> Sequence[str]:
@@ -69,8 +71,8 @@ def _those(rows: Callable[[], pa.RecordBatchReader], kind: str, change: str, min
         if minor is not None:
             chosen = pc.and_(chosen, pc.equal(pc.fill_null(batch.column("minor"), False), minor))
         some = pa.Table.from_batches([batch]).filter(chosen)
-        if some.num_rows:
-            yield some
+        for start in range(0, some.num_rows, PIECE_ROWS):
+            yield some.slice(start, PIECE_ROWS)
 
 
 def _upserts(flow: CrmSync, kind: Kind, minor: bool, count: int, rows: Callable[[], pa.RecordBatchReader], parts: Parts) -> None:
@@ -83,9 +85,11 @@ def _upserts(flow: CrmSync, kind: Kind, minor: bool, count: int, rows: Callable[
         with parts.part(f"{kind}{'-children' if minor else ''}-{number:04d}") as part:
             part.facts.update(kind=kind, change="upsert", form=form)
             size = 0
-            while table is not None and part.records + table.num_rows <= PART_ROWS and size < PART_BYTES:
+            while table is not None and part.records + table.num_rows <= PART_ROWS:
                 made = mapping.mapped(table, flow, kind)
                 plain = mapping.csv(made, header=size == 0) if bulk else mapping.json_lines(made)
+                if size and size + len(plain) > PART_BYTES:
+                    break
                 part.write(plain)
                 size += len(plain)
                 part.records += table.num_rows

@@ -10,7 +10,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from connectors.crm.sync_settings import CrmSync, Kind
+from connectors.crm.sync_settings import KINDS, CrmSync, Kind
 from include.engine.outbound.connector import Work
 
 _SQL = Path(__file__).parent / "sql"
@@ -48,12 +48,11 @@ def wanted(flow: CrmSync, source: Source) -> set[str]:
 
 def parameters(work: Work, flow: CrmSync, source: Source) -> Mapping[str, Any]:
     """What a source's query is told: only what it names."""
+    sent = {kind for kind, their in flow.objects.items() if their.sent}
     known: dict[str, Any] = {
         "adult_since": years_before(work.today, ADULT),
-        "accounts": "account" in flow.objects,
-        "contacts": "contact" in flow.objects,
         "guardians": flow.minors == "through_guardian",
-        **{name: kind in flow.objects for name, kind in (("tasks", "task"), ("cases", "case"), ("members", "campaign_member"))},
+        **{f"{kind.removeprefix('campaign_')}s": kind in sent for kind in KINDS},
     }
     return {name: value for name, value in known.items() if f"${name}" in source.sql}
 

@@ -16,7 +16,7 @@ from connectors.crm.people import Source, sources, these, wanted
 from connectors.crm.sync_settings import CONTRACT, LINKS, CrmSync
 from include.engine.contract.arrow import arrow_schema
 from include.engine.contract.loading import load
-from include.engine.errors import Held
+from include.engine.errors import Held, SettingsError
 from include.engine.ledger import deliveries
 from include.engine.outbound.connector import DIGEST, LEFT, RECORD, Selected, Work
 from include.engine.reasons import words
@@ -30,6 +30,7 @@ def select(work: Work, flow: CrmSync) -> Iterator[Selected]:
     names = Names(work)
     with work.lake.connect() as connection:
         found = delta(work, flow, names, connection)
+        _say_where(found, work, flow)
         brake(found, work, flow)
         yield Selected(unchanged=found.unchanged)
         upserts = pa.concat_tables([found.of("new"), found.of("change")])
@@ -39,6 +40,17 @@ def select(work: Work, flow: CrmSync) -> Iterator[Selected]:
                 yield from _upserts(work, flow, source, mine.select(["kind", "own", "record", "digest"]), names, connection)
     yield from _removals(found.of("remove"))
     yield from _stay_out(found.of("leave"))
+
+
+def _say_where(found: Delta, work: Work, flow: CrmSync) -> None:
+    """A record is taken out of the CRM by its object and key, and only the YAML knows those."""
+    lost = sorted(kind for kind, counts in found.counts().items() if "remove" in counts and kind not in flow.objects)
+    if lost:
+        raise SettingsError(
+            f"the CRM has records of the kind {', '.join(lost)}, and the YAML no longer says where.",
+            where=work.partner.where(),
+            do="Put the kind back under `objects`; with `sent: false` its records are taken out of the CRM.",
+        )
 
 
 def brake(found: Delta, work: Work, flow: CrmSync) -> None:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from datetime import timedelta
-from typing import ClassVar, Literal
+from typing import ClassVar, Literal, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from connectors.crm.sync_settings import FLOWS as SYNC
 from connectors.crm.sync_settings import Kind
+from include.engine.contract.loading import load
 from include.engine.outbound.settings import OutboundFlow
 from include.engine.partner.settings import DeliverySpec, FlowSettings, InboxFlow, PulledFlow, Records, Shape
 from include.engine.partner.when import Duration
@@ -46,6 +47,16 @@ class FileFlow(OutboundFlow):
     delimiter: Literal[",", ";", "tab"] = ";"
     bom: bool = Field(False, description="begin with a byte order mark, which Excel asks for")
 
+    @classmethod
+    def offered(cls) -> list[str]:
+        """Our columns, in the order of a file without `columns`: each flow has its own."""
+        return []
+
+    @model_validator(mode="after")
+    def _columns_are_ours(self) -> Self:
+        _known(set(self.columns.values()), self.offered())
+        return self
+
     @property
     def separator(self) -> str:
         """The character itself."""
@@ -54,6 +65,11 @@ class FileFlow(OutboundFlow):
 
 class CrmIlsUpdate(FileFlow):
     """What was proposed and is to be applied, as a file that the library system imports."""
+
+    @classmethod
+    def offered(cls) -> list[str]:
+        """Whose it is, and what may change."""
+        return ["patron_id", "email", "phone", "consent"]
 
 
 class Segment(Shape):
@@ -68,6 +84,11 @@ class CrmMailing(FileFlow):
     """Everybody who has agreed to be written to, with an e-mail address and segments, for a mailing system."""
 
     segments: dict[str, Segment] = Field(default_factory=dict)
+
+    @classmethod
+    def offered(cls) -> list[str]:
+        """The contract's columns, without those that are for its rules."""
+        return [name for name in load("crm_mailing").names if name not in {"consent", "protected", "minor", "birth_year"}]
 
 
 class ActivityDelivery(DeliverySpec):
@@ -84,10 +105,20 @@ class CrmActivities(InboxFlow):
     kinds: dict[str, Kind] = Field(default_factory=dict, description="{their word: task, case or campaign_member}")
     delimiter: Literal[",", ";", "tab"] = ";"
 
+    @model_validator(mode="after")
+    def _columns_are_of_the_lists(self) -> Self:
+        _known(set(self.columns), [name for one in self.deliveries for name in load(f"{one.table}_incoming").names])
+        return self
+
     @property
     def separator(self) -> str:
         """The character itself."""
         return "\t" if self.delimiter == "tab" else self.delimiter
+
+
+def _known(named: set[str], ours: list[str]) -> None:
+    if unknown := sorted(named - set(ours)):
+        raise ValueError(f"{', '.join(unknown)}: no column of ours; there are {', '.join(dict.fromkeys(ours))}")
 
 
 FLOWS: dict[str, type[FlowSettings]] = {

@@ -27,6 +27,23 @@ KINDS: tuple[Kind, ...] = ("account", "contact", "lead", "task", "case", "campai
 """In the order in which they are sent: what is named comes before what names it."""
 OWN = frozenset({"kind", "external_id", "change", "protected", "minor"})
 """Columns of the contract that are for the gate and the connector, not for the CRM."""
+_DOINGS = frozenset({"about", "subject", "happened_on", "status", "campaign", "branch", "patron_id", "card_number", "consent"})
+_PROSPECT = frozenset({"first_name", "last_name", "name", "email", "phone", "company", "company_number", "consent"})
+_PERSON = frozenset(
+    {
+        "consent", "patron_id", "card_number", "first_name", "last_name", "name", "email", "phone", "address", "postal_code", "city", "municipality",
+        "birth_year", "gender", "category", "home_library", "valid_until", "blocked", "company_number", "guardian",
+    }
+)  # fmt: skip
+COLUMNS_OF: dict[Kind, frozenset[str]] = {
+    "account": _PERSON,
+    "contact": _PERSON,
+    "lead": _PROSPECT | _DOINGS - {"about", "patron_id", "card_number"},
+    "task": _DOINGS,
+    "case": _DOINGS,
+    "campaign_member": _DOINGS,
+}
+"""The contract's columns that there are of each kind (sql/), beside the deep link and the external id."""
 LINKS = frozenset({"patron_id", "card_number", "external_id"})
 _FIELD = re.compile(r"[A-Za-z_][A-Za-z0-9_]*(\.[A-Za-z_][A-Za-z0-9_]*)?(@odata\.bind)?")
 
@@ -56,6 +73,7 @@ class ObjectMap(Shape):
     anonymous: dict[str, str | int | bool] = Field(
         default_factory=dict, description="what required fields hold once a record is anonymised"
     )
+    sent: bool = Field(True, description="false: nothing of this kind goes any more, and what is there is anonymised or deleted")
 
     @model_validator(mode="after")
     def _columns_are_in_the_contract(self) -> Self:
@@ -107,10 +125,18 @@ class CrmSync(OutboundFlow):
 
     @model_validator(mode="after")
     def _what_is_referred_to_is_sent(self) -> Self:
+        contacts = self.objects.get("contact")
         for kind, found in self.objects.items():
             named = set(found.fields.values()) & {"about", "guardian"}
-            if named and "contact" not in self.objects:
+            if found.sent and named and (contacts is None or not contacts.sent):
                 raise ValueError(f"{kind} names contacts ({', '.join(sorted(named))}), and no contacts are sent")
+        return self
+
+    @model_validator(mode="after")
+    def _each_kind_has_what_is_mapped(self) -> Self:
+        for kind in self.objects:
+            if strange := self.columns(kind) - COLUMNS_OF[kind]:
+                raise ValueError(f"{', '.join(sorted(strange))}: a {kind} has none; it has {', '.join(sorted(COLUMNS_OF[kind]))}")
         return self
 
     def columns(self, kind: Kind) -> set[str]:

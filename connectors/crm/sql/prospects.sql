@@ -2,7 +2,7 @@
 SELECT
     'lead' AS kind,
     prospect_id AS own,
-    CAST(CASE WHEN deleted THEN 4 WHEN consent IS DISTINCT FROM true THEN 1 ELSE 0 END AS UTINYINT) AS why,
+    CAST(CASE WHEN deleted THEN 4 WHEN NOT $leads THEN 5 WHEN consent IS DISTINCT FROM true THEN 1 ELSE 0 END AS UTINYINT) AS why,
     consent,
     false AS protected,
     false AS minor,

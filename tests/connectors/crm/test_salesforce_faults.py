@@ -12,6 +12,7 @@ from connectors.crm import outbound
 from connectors.crm.systems import system_of
 from include.engine.delivery import State
 from include.engine.ledger.parts import Part
+from include.engine.replay import answer
 from include.sandbox.servers.salesforce.ingest import FINAL
 from tests.connectors.crm.conftest import SALESFORCE
 
@@ -71,6 +72,37 @@ def test_rows_that_stay_locked_are_set_aside_and_due_again_at_the_next_sync(libr
     assert library.sync().counts.in_ == 0
 
 
+def test_rows_that_were_locked_are_not_forgotten_while_syncs_come_to_nothing(library, org) -> None:
+    register(library)
+    org.state.faults.set("lock_rows", 4)
+    assert library.figures(library.sync()) == {"created": 11, "refused": 1}
+    library.settle("    brake: {changed: 1%, from: 1}\n")
+    there = {one["Bindery_Id__c"] for one in org.state.org.all("Contact")}
+    some = [one for one in library.register if library.external(one) in there][:3]
+    library.has(**{one: {"email": "new@lindeby.example"} for one in some})
+    assert [library.sync().state for _ in range(11)] == [State.HELD] * 11
+    library.settle()
+    assert library.figures(library.sync()) == {"created": 1, "updated": 3}
+
+
+def test_no_file_of_a_bulk_job_is_larger_than_salesforce_takes(library, org, monkeypatch) -> None:
+    monkeypatch.setattr(outbound, "PART_BYTES", 1500)
+    monkeypatch.setattr(outbound, "PIECE_ROWS", 2, raising=False)
+    register(library)
+    assert library.figures(library.sync()) == {"created": 12}
+    assert max(len(job.body) for job in org.state.ingest.jobs.values()) <= 1500
+
+
+@pytest.mark.parametrize("bulk_from", [1, 2000])
+def test_a_value_that_becomes_empty_is_empty_there_whichever_way_it_goes(library, org, bulk_from) -> None:
+    library.settle(f"    bulk_from: {bulk_from}\n", system=SALESFORCE.replace("child: Barn", 'child: ""'))
+    library.has(p1=ANA)
+    library.sync()
+    library.has(p1={"category": "child"})
+    library.sync()
+    assert org.state.org.one("Contact", library.external("p1"))["Patron_Category__c"] is None
+
+
 def test_an_error_of_every_kind_is_told_with_the_crm_s_own_message_and_no_value_of_the_row(library, org) -> None:
     library.settle(system=SALESFORCE.replace('"*": Andet', '"*": Ukendt'), more="    bulk_from: 1\n")
     library.has(
@@ -95,13 +127,17 @@ def test_an_external_id_that_two_records_there_have_is_refused_by_its_row(librar
     assert library.figures(library.sync()) == {"created": 1, "refused": 1}
 
 
-def test_a_field_that_the_crm_does_not_know_blocks_the_delivery_and_a_mended_mapping_takes_it_on(library, org) -> None:
+def test_a_field_that_the_crm_does_not_know_blocks_the_delivery_and_after_a_no_a_mended_mapping_takes_all_along(library, org) -> None:
     register(library)
     library.settle("    bulk_from: 1\n", system=SALESFORCE.replace("Phone: phone", "Fax_Machine__c: phone", 1))
     blocked = library.sync()
     assert (blocked.state, blocked.reason) == (State.BLOCKED, "CRM_JOB_REFUSED")
     assert "Fax_Machine__c" in library.receipt(blocked)
+    assert "answer no" in library.receipt(blocked)
     assert org.state.org.all("Contact") == []
+    answer(library.engine, blocked.id, yes=False, who="kirsten")
+    register(library)
+    assert library.figures(library.sync()) == {"created": 12}
 
 
 def test_an_external_id_twice_in_one_delivery_goes_once_and_the_second_is_set_aside(library, org) -> None:
