@@ -39,10 +39,11 @@ flows:
 """
 
 
-@pytest.fixture(params=["sqlite", "postgresql"])
-def fresh(request: pytest.FixtureRequest, tmp_path: Path, migrated_file: Path) -> Iterator[Ledger]:
+@pytest.fixture(scope="module", params=["sqlite", "postgresql"])
+def fresh(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, migrated_file: Path) -> Iterator[Ledger]:
+    """A ledger in which each test has partners of its own."""
     if request.param == "sqlite":
-        yield sqlite_ledger(tmp_path / "ledger.db", migrated_file)
+        yield sqlite_ledger(tmp_path_factory.mktemp("expected") / "ledger.db", migrated_file)
         return
     url = request.getfixturevalue("postgres_url")
     server = Ledger(url)

@@ -163,7 +163,6 @@ def test_of_many_inboxes_one_is_chosen_first(
         page.screenshot(path=Path(LOOKED) / f"choice_{size[0]}.png", full_page=True)
     page.get_by_role("link", name="Lindeby Biblioteker").click()
     assert page.locator("form.drop").count() == 1
-    looked_at(page, size)
     assert wrong == []
     page.context.close()
 
@@ -179,7 +178,6 @@ def test_what_self_service_said_wrongly_is_dealt_with(
     )
     page, wrong = opened(chromium, size, scheme)
     page.goto(f"{board}/partners/lindeby")
-    looked_at(page, size)
     if LOOKED:
         page.screenshot(path=Path(LOOKED) / f"conflicts_{size[0]}.png", full_page=True)
     page.get_by_role("checkbox", name="1203 Dealt with").check()
