@@ -1,6 +1,6 @@
 # `make demo` and `make test` do everything on a fresh machine; `make help` lists the rest.
 .DEFAULT_GOAL := help
-.PHONY: coverage deeds crash-circulation pictures crash-crm help demo test check lint types format bench crash crash-oai fuzz marc check-partners lock clean schema
+.PHONY: test-engine test-others test-demo coverage deeds crash-circulation pictures crash-crm help demo test check lint types format bench crash crash-oai fuzz marc check-partners lock clean schema
 PY := .venv/bin/python
 export PYTHONPATH := $(CURDIR)
 WORKERS ?= 2
@@ -15,11 +15,21 @@ demo: ## four libraries deliver; watch it in Airflow until Ctrl-C (ONCE=1: end b
 	@bin/setup run
 	@exec $(PY) -m include.sandbox.demo $(if $(ONCE),--once)
 
+PARTS := check test-engine test-others test-demo
+
 test: ## everything that must hold: lint, types, floors, contracts, the engine's tests with coverage, all others, the demo
 	@bin/setup dev
-	$(MAKE) --no-print-directory check
+	@trap 'exit 130' INT; failed=; \
+	for part in $(PARTS); do $(MAKE) --no-print-directory $$part || failed="$$failed $$part"; done; \
+	if [ -n "$$failed" ]; then echo "make test: of $(PARTS) there failed:$$failed" >&2; exit 1; fi
+
+test-engine:
 	$(PY) -m pytest -n $(WORKERS) --dist worksteal $(ENGINE) $(COVERED)
+
+test-others:
 	$(PY) -m pytest -n $(WORKERS) --dist worksteal -m "not demo" $(addprefix --ignore=,$(ENGINE))
+
+test-demo:
 	$(PY) -m pytest -m demo
 
 coverage: ## the engine's coverage by every test (half an hour)
