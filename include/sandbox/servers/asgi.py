@@ -28,7 +28,7 @@ def serving(app: Any, *, tls: Certificates | None = None, port: int = 0, name: s
     server = uvicorn.Server(config)
     thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]}, name=name, daemon=True)
     thread.start()
-    end = time.monotonic() + 15
+    end = time.monotonic() + 60
     while not server.started:
         if not thread.is_alive() or time.monotonic() > end:
             raise RuntimeError(f"{name} did not start")
@@ -37,5 +37,5 @@ def serving(app: Any, *, tls: Certificates | None = None, port: int = 0, name: s
         yield int(listening.getsockname()[1])
     finally:
         server.should_exit = True
-        thread.join(5)
+        thread.join(30)
         listening.close()

@@ -53,7 +53,7 @@ def imap_server(folder: Path, *, port: int = 0, seconds: float = 60) -> Iterator
             stdin=subprocess.DEVNULL, stdout=out, stderr=subprocess.STDOUT, preexec_fn=die_with_parent,
         )  # fmt: skip
     try:
-        if not wait_until_open(port, seconds) or process.poll() is not None:
+        if not wait_until_open(port, seconds, process) or process.poll() is not None:
             raise RuntimeError(f"the IMAP server did not start: {log.read_text(errors='replace')[-600:]}")
         yield ImapServer(folder / "box", port)
     finally:

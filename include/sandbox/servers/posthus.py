@@ -57,7 +57,7 @@ class Posthus:
     @property
     def connection_uri(self) -> str:
         """As Airflow reads it from AIRFLOW_CONN_<ID>."""
-        return f"ftp://ftp:anything@{HOST}:{self.port}/?timeout=5"
+        return f"ftp://ftp:anything@{HOST}:{self.port}/?timeout=60"
 
     @property
     def inbox(self) -> Path:

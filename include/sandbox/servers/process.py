@@ -27,7 +27,7 @@ def served(module: str, arguments: Sequence[str], port: int, *, env: Mapping[str
             cwd=ROOT, env=dict(env), stdin=subprocess.DEVNULL, stdout=out, stderr=subprocess.STDOUT, preexec_fn=die_with_parent,
         )  # fmt: skip
     try:
-        if not wait_until_open(port, seconds) or process.poll() is not None:
+        if not wait_until_open(port, seconds, process) or process.poll() is not None:
             raise RuntimeError(f"{module} did not start: {log.read_text(errors='replace')[-600:]}")
         yield process.pid
     finally:

@@ -98,7 +98,7 @@ def sftp_server(
 
     thread = threading.Thread(target=run, name="sandbox-sftp", daemon=True)
     thread.start()
-    ready.wait(15)
+    ready.wait(60)
     if failure:
         raise failure[0]
     try:

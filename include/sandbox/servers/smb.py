@@ -73,7 +73,7 @@ def smb_server(folder: Path, *, login: str = "bindery", password: str = PASSWORD
                 start_new_session=True,
             )
         try:
-            if not wait_until_open(port) or process.poll() is not None:
+            if not wait_until_open(port, process=process) or process.poll() is not None:
                 raise RuntimeError(f"smbd did not start: {_last_words(Path(place))}")
             yield SmbServer(folder, port, login, password)
         finally:
@@ -138,7 +138,7 @@ def _last_words(place: Path) -> str:
 def _end(process: subprocess.Popen[bytes]) -> None:
     process.terminate()
     with suppress(subprocess.TimeoutExpired):
-        process.wait(5)
+        process.wait(15)
     if process.poll() is None:
         process.kill()
-        process.wait(5)
+        process.wait()

@@ -41,7 +41,7 @@ class SmtpServer:
 def smtp_server(folder: Path, *, port: int = 0) -> Iterator[SmtpServer]:
     """Take mails until the block ends. Runs in a thread of this process."""
     port = port or free_port()
-    controller = Controller(Mailbox(folder), hostname=HOST, port=port)
+    controller = Controller(Mailbox(folder), hostname=HOST, port=port, ready_timeout=60)
     controller.start()
     try:
         yield SmtpServer(folder, port)

@@ -26,7 +26,7 @@ def test_a_bucket_takes_lists_and_gives_back_files() -> None:
     port = free_port()
     process = subprocess.Popen([program, "-H", HOST, "-p", str(port)], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     try:
-        assert wait_until_open(port, 20)
+        assert wait_until_open(port)
         bucket_round_trip(f"http://{HOST}:{port}")
     finally:
         process.terminate()

@@ -43,9 +43,9 @@ class SipServer:
             yield int(server.sockets[0].getsockname()[1])
         finally:
             loop.call_soon_threadsafe(server.close)
-            asyncio.run_coroutine_threadsafe(_ended(), loop).result(5)
+            asyncio.run_coroutine_threadsafe(_ended(), loop).result(60)
             loop.call_soon_threadsafe(loop.stop)
-            thread.join(5)
+            thread.join(60)
             loop.close()
 
     async def _converse(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
