@@ -6,7 +6,7 @@ import asyncio
 import json
 import re
 import secrets
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from email.parser import BytesParser
 from typing import Any
@@ -27,8 +27,8 @@ _TERM = re.compile(r"(\w+)\s+(eq|ne|ge|gt)\s+('(?:[^']|'')*'|\S+)")
 
 @dataclass
 class State:
-    """`calls` are those with a token; `most` requests at once; `seconds` is how long one takes; `page_rows` rows of a query's page;
-    `retry_after` (s) is what it asks for when it is busy."""
+    """`calls` are those with a token; `most` requests at once; none is answered before `ready` says so;
+    `page_rows` rows of a query's page; `retry_after` (s) is what it asks for when it is busy."""
 
     address: str = ""
     environment: Environment = field(default_factory=Environment)
@@ -40,7 +40,7 @@ class State:
     calls: list[tuple[str, str]] = field(default_factory=list)
     operations: int = 0
     most: int = 52
-    seconds: float = 0.0
+    ready: Callable[[], bool] = lambda: True
     busiest: int = 0
     page_rows: int = 5000
     retry_after: float = 1.0
@@ -109,8 +109,8 @@ class _Answers:
         state.busiest = max(state.busiest, state._busy)
         try:
             body = await request.body()
-            if state.seconds:
-                await asyncio.sleep(state.seconds)
+            while not state.ready():
+                await asyncio.sleep(0.005)
             return self._answer(request, path, body)
         except Refusal as refusal:
             return JSONResponse(refusal.body(), refusal.status)
