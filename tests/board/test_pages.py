@@ -94,6 +94,7 @@ def sidecar(monkeypatch: pytest.MonkeyPatch) -> Iterator[http.server.HTTPServer]
     server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Answer)
     threading.Thread(target=server.serve_forever, daemon=True).start()
     monkeypatch.setenv(kiosks.SETTING, f"http://127.0.0.1:{server.server_port}")
+    monkeypatch.setattr(kiosks, "PATIENCE", 60.0)
     yield server
     server.shutdown()
     server.server_close()

@@ -37,7 +37,7 @@ def test_an_act_that_fails_is_told_and_the_others_go_on(stage: Stage) -> None:
 
 
 def test_acts_play_side_by_side(stage: Stage) -> None:
-    meet = threading.Barrier(2, timeout=20)
+    meet = threading.Barrier(2, timeout=60)
 
     def act(_: Stage) -> Outcome:
         meet.wait()

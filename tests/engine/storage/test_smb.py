@@ -39,10 +39,10 @@ def test_an_smb_server_that_stops_answering_is_given_up_and_found_again(tmp_path
         tmp_path.joinpath("x.csv").write_bytes(b"x")
         with relay(server.port) as (port, stalled):
             uri = server.connection_uri.replace(f":{server.port}/", f":{port}/")
-            store = open_store("smb://inbox/deliveries", EnvironmentCredentials({"AIRFLOW_CONN_INBOX": uri}), timeouts=Timeouts(5, 2))
+            store = open_store("smb://inbox/deliveries", EnvironmentCredentials({"AIRFLOW_CONN_INBOX": uri}), timeouts=Timeouts(30, 3))
             assert store.list()
             stalled.set()
-            assert within(8, store.list) == "STORE_TIMEOUT"
+            assert within(40, store.list) == "STORE_TIMEOUT"
             stalled.clear()
             assert store.list()
             store.close()
