@@ -101,7 +101,7 @@ listings = st.lists(st.dictionaries(st.sampled_from("abcde"), st.tuples(st.integ
 
 
 @given(looks=listings)
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture])
 def test_whatever_comes_and_goes_each_file_is_known_since_its_present_form(ledger: Ledger, looks: list[dict[str, tuple[int, int]]]) -> None:
     look(ledger, -1)
     model: dict[str, tuple[tuple[int, int], int]] = {}

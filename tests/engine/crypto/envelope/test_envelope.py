@@ -7,7 +7,6 @@ import io
 import os
 import subprocess
 from collections.abc import Callable
-from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -209,7 +208,7 @@ def test_a_recipient_shows_no_key() -> None:
     assert "material" not in repr(known("openpgp", openpgp()))
 
 
-@settings(max_examples=40, deadline=timedelta(seconds=5), suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=40, suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture])
 @given(pieces=st.lists(st.binary(max_size=70_000), max_size=5))
 def test_cms_is_the_same_however_it_is_written(pieces: list[bytes], tmp_path: Path) -> None:
     key, out = certificate(), io.BytesIO()
@@ -227,7 +226,7 @@ def test_integers_are_written_in_the_fewest_octets(value: int) -> None:
     assert len(content) == 1 or int.from_bytes(content[1:], "big", signed=True) != value
 
 
-@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=60, suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture])
 @given(data=st.binary(max_size=300), at=st.integers(0, 600))
 def test_a_damaged_file_is_tampered_and_nothing_else(data: bytes, at: int, tmp_path: Path) -> None:
     whole = sealed("cms", b"x" * 100, certificate())

@@ -9,13 +9,21 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
+import pytest
+
 from tests.engine.crypto.envelope.keys import Key
+
+
+def _needs(program: str) -> None:
+    if shutil.which(program) is None:
+        pytest.skip(f"{program} is not installed: `make test` as a user who may")
 
 
 @contextlib.contextmanager
 def gnupg(kind: str = "future-default") -> Iterator[tuple[list[str], Key]]:
     """A GnuPG with a new key of its own (a GnuPG of today reads no message that is written for keys made by others, RFC 9580): the beginning
     of its command line, and the key. Its agent is ended with it."""
+    _needs("gpg")
     home = Path(tempfile.mkdtemp(prefix="gpg"))  # short: an agent's socket has a path of at most 107 bytes
     command = ["gpg", "--homedir", str(home), "--batch", "--quiet", "--yes", "--trust-model", "always"]
     try:
@@ -34,4 +42,5 @@ def gnupg(kind: str = "future-default") -> Iterator[tuple[list[str], Key]]:
 
 def openssl(*arguments: str) -> subprocess.CompletedProcess[bytes]:
     """One call of OpenSSL."""
+    _needs("openssl")
     return subprocess.run(["openssl", "cms", *arguments], check=True, capture_output=True)
