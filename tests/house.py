@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -150,6 +151,11 @@ class House:
             table = store.read(self.engine.home, one.blob_uri, self.engine.keys, [one.blob_row])
             found.setdefault(one.reason, []).append(table.column("raw")[0].as_py())
         return found
+
+
+def stands_in(number: str, text: str) -> bool:
+    """Whether a number stands in a text by itself: some digits of a key or of a pseudonym, which are drawn anew each time, may be the same."""
+    return re.search(rf"(?<![0-9A-Za-z]){number}(?![0-9A-Za-z])", text) is not None
 
 
 def tells(receipt: str, code: str, language: str) -> bool:

@@ -21,6 +21,7 @@ from include.engine.erasure.request import Request
 from include.engine.erasure.subject import Subject
 from include.engine.errors import Tampered
 from include.engine.privacy.pseudonym import Pseudonyms
+from tests.house import stands_in
 
 ANNE = needles(
     nationals=["010190-1234"],
@@ -112,7 +113,7 @@ def test_a_request_is_sealed_kept_found_and_forgotten(tmp_path: Path) -> None:
     assert request.find(tmp_path, keys, "lindeby", reference) == kept
     assert request.find_by_pseudonym(tmp_path, keys, "lindeby", "ab") == kept
     assert request.find_by_pseudonym(tmp_path, keys, "lindeby", "cd") is None
-    assert "4711" not in repr(kept)
+    assert not stands_in("4711", repr(kept))
     sealed = [path for path in tmp_path.rglob("*") if path.is_file()]
     assert b"4711" not in b"".join(path.read_bytes() for path in sealed)
     moved = sealed[0].with_stem("f" * 32)

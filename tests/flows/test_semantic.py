@@ -8,7 +8,7 @@ from include.engine.delivery import State
 from include.engine.reasons import LANGUAGES
 from tests.flows.conftest import Make
 from tests.flows.files import ITEMS, LOANS, PATRONS, csv, item, items, loan, loans
-from tests.house import House, refused, tells
+from tests.house import House, refused, stands_in, tells
 
 
 def test_a_new_column_stops_nothing_and_is_named(library: House) -> None:
@@ -79,9 +79,9 @@ def test_a_cpr_number_that_fails_modulus_11_is_accepted_and_stands_in_the_identi
     assert (done.state, done.counts.published, done.counts.quarantined) == (State.ACKNOWLEDGED, 1, 0)
     [identity] = library.rows("patron_identity", "patron")
     assert identity["national_id"].replace("-", "") == "0101659994"
-    assert "9994" not in library.receipt(done)
     [patron] = library.rows("patron", "patron")
-    assert "9994" not in str(patron)
+    for text in (library.receipt(done), str(patron)):
+        assert not stands_in("9994", text) and "0101659994" not in text
 
 
 def test_an_identity_number_in_another_table_costs_its_row_and_is_not_repeated(library: House) -> None:
@@ -91,4 +91,4 @@ def test_an_identity_number_in_another_table_costs_its_row_and_is_not_repeated(l
     assert library.kept(done) == {"IDENTITY_IN_TABLE": [f"{noted}\n".encode()]}
     receipt = library.receipt(done)
     assert tells(receipt, "IDENTITY_IN_TABLE", "da")
-    assert "9994" not in receipt
+    assert not stands_in("9994", receipt) and "0101659994" not in receipt
