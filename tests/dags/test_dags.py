@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
 import pytest
@@ -16,16 +15,15 @@ SCREEN = 50  # lines
 @pytest.fixture(scope="module")
 def dags(tmp_path_factory: pytest.TempPathFactory):
     home = tmp_path_factory.mktemp("airflow")
-    os.environ |= {
-        "AIRFLOW_HOME": str(home),
-        "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": f"sqlite:///{home}/airflow.db",
-        "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
-    }
-    from airflow.dag_processing.dagbag import DagBag
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("AIRFLOW_HOME", str(home))
+        patch.setenv("AIRFLOW__DATABASE__SQL_ALCHEMY_CONN", f"sqlite:///{home}/airflow.db")
+        patch.setenv("AIRFLOW__CORE__LOAD_EXAMPLES", "False")
+        from airflow.dag_processing.dagbag import DagBag
 
-    bag = DagBag(str(ROOT / "dags"))
-    assert bag.import_errors == {}
-    return bag.dags
+        bag = DagBag(str(ROOT / "dags"))
+        assert bag.import_errors == {}
+        yield bag.dags
 
 
 def test_every_dag_file_gives_the_dag_of_its_name(dags) -> None:
