@@ -11,6 +11,7 @@ from decimal import Decimal
 from pathlib import Path
 from string import Formatter
 from typing import Annotated, Literal, Self
+from zoneinfo import ZoneInfo
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
@@ -25,12 +26,26 @@ _WIDE = re.compile(r"[0-9]{4}")
 _REPEATED_REPEAT = re.compile(r"[+*}]\)+[+*{]")
 
 
+def _zone(name: str) -> str:
+    try:
+        ZoneInfo(name)
+    except (KeyError, ValueError, OSError):
+        raise ValueError(f"{name!r} is no IANA time zone, such as Europe/Copenhagen") from None
+    return name
+
+
+Zone = Annotated[str, AfterValidator(_zone)]
+
+
 def _codec(name: str) -> str:
     try:
         "".encode(name)
     except LookupError:
         raise ValueError(f"{name!r} is no encoding; such as utf-8, latin-1, cp850") from None
     return name
+
+
+Encoding = Annotated[str, AfterValidator(_codec)]
 
 
 def _pattern(text: str) -> str:
@@ -96,7 +111,7 @@ class Framing(Shape):
 
     terminator: Literal["cr", "crlf", "lf"] = "cr"
     delimiter: Annotated[str, Field(min_length=1, max_length=1)] = "|"
-    encoding: Annotated[str, AfterValidator(_codec)] = "utf-8"
+    encoding: Encoding = "utf-8"
     error_detection: Literal["asked", "always", "never"] = "asked"
 
 

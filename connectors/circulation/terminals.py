@@ -19,7 +19,7 @@ from zoneinfo import ZoneInfo
 from pydantic import AfterValidator, ConfigDict, Field
 
 from connectors.circulation.pins import is_hash
-from connectors.circulation.profile import Profile, Shape, load
+from connectors.circulation.profile import Profile, Shape, Zone, load
 from connectors.circulation.words import Language
 from include.engine import yamls
 
@@ -28,14 +28,6 @@ def _hash(text: str) -> str:
     if not is_hash(text):
         raise ValueError("a password stands here as its hash: python -m connectors.circulation hash")
     return text
-
-
-def _zone(name: str) -> str:
-    try:
-        ZoneInfo(name)
-    except (KeyError, ValueError, OSError):
-        raise ValueError(f"{name!r} is no IANA time zone, such as Europe/Copenhagen") from None
-    return name
 
 
 class Terminal(Shape):
@@ -63,7 +55,7 @@ class Terminals(Shape):
 
     institution: str
     name: str = ""
-    timezone: Annotated[str, AfterValidator(_zone)]
+    timezone: Zone
     language: Language = "en"
     terminals: dict[str, Terminal]
 

@@ -19,6 +19,7 @@ from zoneinfo import ZoneInfo
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from connectors.circulation.profile import Zone
 from include.engine import yamls
 
 Count = Annotated[int, Field(ge=0)]
@@ -56,7 +57,7 @@ class Rules(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    timezone: str = "Europe/Copenhagen"
+    timezone: Zone = "Europe/Copenhagen"
     currency: Annotated[str, Field(pattern="^[A-Z]{3}$")] = "DKK"
     defaults: Limits = Limits()
     rules: tuple[Line, ...] = ()

@@ -15,7 +15,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from connectors.circulation.profile import Shape
+from connectors.circulation.profile import Encoding, Shape
 from connectors.circulation.remote.settings import RemoteSettings
 
 
@@ -28,7 +28,7 @@ class SipCheckin(Shape):
     tls: bool = False
     accounts: dict[str, str]
     institution: str = ""
-    encoding: str = "utf-8"
+    encoding: Encoding = "utf-8"
 
 
 class RestCheckin(Shape):

@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 
 from pydantic import Field
 
-from connectors.circulation.profile import Shape
+from connectors.circulation.profile import Shape, Zone
 from connectors.circulation.remote.http import CALL_SECONDS, CONNECTIONS, MESSAGE_SECONDS
 
 Seconds = Annotated[float, Field(gt=0, le=60)]
@@ -29,7 +29,7 @@ class RemoteSettings(Shape):
     url: Annotated[str, Field(pattern=r"^https?://[^/]+")]
     connection: str
     branches: dict[str, str] = Field(default_factory=dict)
-    timezone: str = "Europe/Copenhagen"
+    timezone: Zone = "Europe/Copenhagen"
     currency: Annotated[str, Field(pattern="^[A-Z]{3}$")] = "DKK"
     limits: Limits = Limits()
     call_seconds: Seconds = CALL_SECONDS
