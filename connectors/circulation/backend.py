@@ -20,6 +20,14 @@ class Unsure(Away):
     """It was asked to change something and did not say what came of it: it may be done. Look (Remote.happened) before asking again."""
 
 
+class Unread(Unsure):
+    """It answered, and what it said could not be read: one patron's odd data, or a fault of ours. It is there all the same."""
+
+
+class Odd(Away):
+    """It is there, and answered what it describes nowhere: a permission that is missing, a login that is wrong. Waiting alone does not mend that."""
+
+
 class Backend(Protocol):
     """A library system. Every call may raise Away; none of them holds up the event loop."""
 

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import ssl
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 from msgspec.structs import replace
 
 from connectors.circulation.admission import Accept, Admission, Discard, Enrol
-from connectors.circulation.domain import Block, Checkin, Checkout, Credentials, Item, Outcome, Patron, Pay, Renew, Reserve
+from connectors.circulation.domain import Block, Checkin, Checkout, Credentials, Item, Outcome, Patron, Pay, Renew, Request, Reserve
 from connectors.circulation.folio import cql, desk_work, enrolling, interlending, lending
 from connectors.circulation.folio.login import TokenLogin
 from connectors.circulation.folio.settings import FolioSettings
@@ -35,6 +36,19 @@ def opened(
     return System(Folio(settings, Site(settings, calls, now), now))
 
 
+_DO: dict[type, Callable[[Site, Any], Awaitable[Outcome]]] = {
+    Checkout: lending.checkout,
+    Checkin: lending.checkin,
+    Renew: lending.renew,
+    Reserve: desk_work.reserve,
+    Pay: desk_work.pay,
+    Block: desk_work.block,
+    Accept: interlending.accept,
+    Discard: interlending.discard,
+    Enrol: enrolling.enrol,
+}
+
+
 @dataclass(frozen=True)
 class Folio:
     """See Ways."""
@@ -53,51 +67,21 @@ class Folio:
         return replace(shown, pin_right=right)
 
     async def item(self, item: str) -> Item | None:
-        """See Ways. Two questions more at once: when it is due, and who waits for it."""
+        """See Ways. Three questions more at once: when it is due, who waits for it, and which title it is of."""
         found = await self.site.item(item)
         if found is None:
             return None
         lent = (found.get("status") or {}).get("name") == "Checked out"
-        requests, loan = await asyncio.gather(
-            self.site.requests("itemId", found["id"]), self.site.loan_of(found["id"]) if lent else asyncio.sleep(0)
+        requests, loan, title = await asyncio.gather(
+            self.site.requests("itemId", found["id"]),
+            self.site.loan_of(found["id"]) if lent else asyncio.sleep(0),
+            self.site.title_of(found),
         )
-        return item_view(self.settings, found, due=moment(loan["dueDate"]) if loan else None, holds=len(requests))
+        return item_view(self.settings, found | {"instanceId": title}, due=moment(loan["dueDate"]) if loan else None, holds=len(requests))
 
-    async def checkout(self, asked: Checkout) -> Outcome:
+    async def do(self, asked: Request | Admission) -> Outcome:
         """See Ways."""
-        return await lending.checkout(self.site, asked)
-
-    async def checkin(self, asked: Checkin) -> Outcome:
-        """See Ways."""
-        return await lending.checkin(self.site, asked)
-
-    async def renew(self, asked: Renew) -> Outcome:
-        """See Ways."""
-        return await lending.renew(self.site, asked)
-
-    async def reserve(self, asked: Reserve) -> Outcome:
-        """See Ways."""
-        return await desk_work.reserve(self.site, asked)
-
-    async def pay(self, asked: Pay) -> Outcome:
-        """See Ways."""
-        return await desk_work.pay(self.site, asked)
-
-    async def block(self, asked: Block) -> Outcome:
-        """See Ways."""
-        return await desk_work.block(self.site, asked)
-
-    async def accept(self, asked: Accept) -> Outcome:
-        """See Ways."""
-        return await interlending.accept(self.site, asked)
-
-    async def discard(self, asked: Discard) -> Outcome:
-        """See Ways."""
-        return await interlending.discard(self.site, asked)
-
-    async def enrol(self, asked: Enrol) -> Outcome:
-        """See Ways."""
-        return await enrolling.enrol(self.site, asked)
+        return await _DO[type(asked)](self.site, asked)
 
     async def lent(self, card: str, item: str) -> Lent | None:
         """See Ways. FOLIO says what the last action was, and when."""
@@ -132,11 +116,11 @@ class Folio:
         if user is None:
             return None
         item = await self.site.item(asked.item) if asked.item else None
-        instance = await desk_work.instance_of(self.site, item) if item else asked.title
+        instance = await self.site.instance_of(item) if item else asked.title
         there = bool(instance or asked.hold) and await desk_work.request_of(self.site, user["id"], instance, asked.hold) is not None
         return there, await self.site.shown(user, asked.patron.card)
 
-    async def paid(self, asked: Pay, since: datetime) -> bool | None:
+    async def paid(self, asked: Pay) -> Outcome | None:
         """See Ways."""
         return await desk_work.paid(self.site, asked)
 

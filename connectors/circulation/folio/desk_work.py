@@ -22,7 +22,7 @@ async def reserve(site: Site, asked: Reserve) -> Outcome:
         return Outcome(False, "PIN_WRONG")
     if user is None:
         return Outcome(False, "CARD_UNKNOWN")
-    instance = await instance_of(site, item) if item else asked.title
+    instance = await site.instance_of(item) if item else asked.title
     number = asked.hold if asked.change != "add" else ""
     if not instance and not number:
         return Outcome(False, "ITEM_UNKNOWN")
@@ -95,15 +95,6 @@ async def _item(site: Site, asked: Reserve) -> Json | None:
     return await site.item(asked.item) if asked.item else None
 
 
-async def instance_of(site: Site, item: Json) -> str:
-    if item.get("instanceId"):
-        return str(item["instanceId"])
-    reply = await site.calls.ask(f"/holdings-storage/holdings/{item['holdingsRecordId']}")
-    if not reply.ok:
-        raise site.odd(reply, "the holdings of an item")
-    return str(reply.data["instanceId"])
-
-
 async def pay(site: Site, asked: Pay) -> Outcome:
     """Write down money that was taken. FOLIO takes no more than is owed: what is left over is told, and staff see it as a conflict."""
     user = await site.user(asked.patron.card)
@@ -139,13 +130,15 @@ def mark_of(asked: Pay) -> str:
     return f"bindery {asked.key or asked.transaction or asked.at.isoformat()}"
 
 
-async def paid(site: Site, asked: Pay) -> bool:
-    """Whether FOLIO has this payment."""
+async def paid(site: Site, asked: Pay) -> Outcome | None:
+    """What came of a payment that FOLIO has: one action for each fee that it went to."""
     user = await site.user(asked.patron.card)
     if user is None:
-        return False
+        return None
     query = cql.both(cql.same("userId", user["id"]), cql.same("transactionInformation", mark_of(asked)))
-    return bool(await site.rows("/feefineactions", "feefineactions", query, limit="1"))
+    rows = await site.rows("/feefineactions", "feefineactions", query)
+    left = asked.amount - sum((money(row["amountAction"]) for row in rows), Decimal(0))
+    return Outcome(True, "PAID_TOO_MUCH" if left else "", fee=left, transaction=asked.transaction) if rows else None
 
 
 async def block(site: Site, asked: Block) -> Outcome:

@@ -73,7 +73,7 @@ async def discard(site: Site, asked: Discard) -> Outcome:
         return Outcome(False, "ILS_REFUSED")
     if await site.loan_of(item["id"]) is not None:
         return Outcome(False, "ITEM_ON_LOAN")
-    instance = await desk_work.instance_of(site, item)
+    instance = await site.instance_of(item)
     for request in await site.requests("itemId", item["id"]):
         await desk_work.cancelled(site, request, asked.at)
     reply = await site.calls.change("DELETE", f"{ITEMS}/{item['id']}")

@@ -51,7 +51,8 @@ async def checkout(site: Site, asked: Checkout) -> Outcome:
 async def _promised(site: Site, asked: Checkout | Renew, loan: Json) -> datetime:
     """When the loan is due: where it is told late and the settings want it, the day that the patron was told. One that FOLIO refuses stays as it is."""
     due = moment(loan["dueDate"])
-    if not (asked.no_block and site.settings.promised and asked.due) or asked.due.date() == due.date():
+    zone = site.settings.zone
+    if not (asked.no_block and site.settings.promised and asked.due) or asked.due.astimezone(zone).date() == due.astimezone(zone).date():
         return due
     with suppress(Away):  # the loan itself is made: what is not known of its day is a conflict at most
         path = f"/circulation/loans/{loan['id']}/change-due-date"

@@ -37,11 +37,15 @@ class TokenLogin:
                     raise Away(f"FOLIO gave no token ({answer.status_code})", do="Check the system user's name, password and tenant.")
                 # The server's own clock says when it expires, so the difference is taken from the answer's Date where there is one.
                 self._token, self._until = token, monotonic() + _seconds(answer) - BEFORE_SECONDS
-        return {"X-Okapi-Token": self._token, "X-Okapi-Tenant": self._tenant}
+        return self._shown()
 
-    def forget(self) -> None:
+    def forget(self, shown: Mapping[str, str]) -> None:
         """See remote.http.Login."""
-        self._token = ""
+        if shown == self._shown():
+            self._token = ""
+
+    def _shown(self) -> Mapping[str, str]:
+        return {"X-Okapi-Token": self._token, "X-Okapi-Tenant": self._tenant}
 
 
 def _seconds(answer: httpx.Response) -> float:

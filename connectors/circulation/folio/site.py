@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Callable
 from datetime import datetime
 
-from connectors.circulation.backend import Away
+from connectors.circulation.backend import Away, Odd
 from connectors.circulation.domain import Credentials, Patron
 from connectors.circulation.folio import cql
 from connectors.circulation.folio.settings import FolioSettings
@@ -26,6 +26,7 @@ class Site:
         self._users: Known[Json] = Known(settings.patron_seconds)
         self._wholes: Known[dict[str, list[Json]]] = Known(settings.patron_seconds)
         self._groups: Known[dict[str, str]] = Known(GROUP_SECONDS)
+        self._titles: Known[str] = Known(GROUP_SECONDS)
         self._pins = RightPins(settings.pin_seconds)
 
     async def user(self, card: str) -> Json | None:
@@ -52,6 +53,24 @@ class Site:
         """The copy with this barcode."""
         rows = await self.rows("/inventory/items", "items", cql.same("barcode", barcode), limit="1")
         return rows[0] if rows else None
+
+    async def instance_of(self, item: Json) -> str:
+        """The title of a copy, which the inventory tells through its holdings."""
+
+        async def fetch() -> str:
+            reply = await self.calls.ask(f"/holdings-storage/holdings/{item['holdingsRecordId']}")
+            if not reply.ok:
+                raise self.odd(reply, "the holdings of an item")
+            return str(reply.data["instanceId"])
+
+        return str(item["instanceId"]) if item.get("instanceId") else await self._titles.of(item["holdingsRecordId"], fetch)
+
+    async def title_of(self, item: Json) -> str:
+        """The same, '' when it cannot be had: it is not worth the answer to a question about the copy."""
+        try:
+            return await self.instance_of(item)
+        except (Away, KeyError):
+            return ""
 
     async def loan_of(self, item_id: str) -> Json | None:
         """The loan on which this copy is out."""
@@ -137,7 +156,7 @@ class Site:
 
     def odd(self, reply: Reply, what: str) -> Away:
         """An answer that is none of those that FOLIO describes: our user may not do this, or a module is not there."""
-        return Away(
+        return Odd(
             f"FOLIO answered {reply.status} to {what}",
             do="Check the system user's permissions (those of edge-sip2, renewals, requests, payments).",
         )

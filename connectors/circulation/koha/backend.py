@@ -4,19 +4,20 @@ from __future__ import annotations
 
 import asyncio
 import ssl
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 from connectors.circulation.admission import Accept, Admission, Discard, Enrol
-from connectors.circulation.domain import Block, Checkin, Checkout, Credentials, Item, Outcome, Patron, Pay, Renew, Reserve
+from connectors.circulation.domain import Block, Checkin, Checkout, Credentials, Item, Outcome, Patron, Pay, Renew, Request, Reserve
 from connectors.circulation.koha import desk_work, enrolling, interlending, lending, returning
 from connectors.circulation.koha.login import Basic, OAuth2
 from connectors.circulation.koha.settings import KohaSettings, SipCheckin
 from connectors.circulation.koha.site import Site, since
 from connectors.circulation.koha.views import item_view, moment, patron_view
 from connectors.circulation.remote.http import Calls, Login
-from connectors.circulation.remote.system import CANNOT, SKEW, Lent, System
+from connectors.circulation.remote.system import SKEW, Lent, System
 from include.engine import clock
 from include.engine.credentials import Credentials as Connections
 
@@ -34,7 +35,20 @@ def opened(
     if isinstance(settings.checkin, SipCheckin):
         accounts = {branch: connections.get(name) for branch, name in settings.checkin.accounts.items()}
         returns = returning.OverSip(settings.checkin, accounts)
-    return System(Koha(settings, Site(settings, calls), returns, now))
+    return System(Koha(settings, Site(settings, calls, returns), now))
+
+
+_DO: dict[type, Callable[[Site, Any], Awaitable[Outcome]]] = {
+    Checkout: lending.checkout,
+    Checkin: returning.checkin,
+    Renew: lending.renew,
+    Reserve: desk_work.reserve,
+    Pay: desk_work.pay,
+    Block: desk_work.block,
+    Accept: interlending.accept,
+    Discard: interlending.discard,
+    Enrol: enrolling.enrol,
+}
 
 
 @dataclass(frozen=True)
@@ -43,7 +57,6 @@ class Koha:
 
     settings: KohaSettings
     site: Site
-    returns: returning.Returns
     now: Callable[[], datetime] = clock.now
     backdates: bool = False  # POST /checkouts takes no date
 
@@ -64,45 +77,9 @@ class Koha:
         due = moment(loan["due_date"]) if loan else None
         return item_view(self.settings, found, due=due, holds=tuple(holds))
 
-    async def checkout(self, asked: Checkout) -> Outcome:
+    async def do(self, asked: Request | Admission) -> Outcome:
         """See Ways."""
-        return await lending.checkout(self.site, asked)
-
-    async def checkin(self, asked: Checkin) -> Outcome:
-        """See Ways."""
-        return await returning.checkin(self.site, self.returns, asked)
-
-    async def renew(self, asked: Renew) -> Outcome:
-        """See Ways."""
-        return await lending.renew(self.site, asked)
-
-    async def reserve(self, asked: Reserve) -> Outcome:
-        """See Ways."""
-        return await desk_work.reserve(self.site, asked)
-
-    async def pay(self, asked: Pay) -> Outcome:
-        """See Ways."""
-        return await desk_work.pay(self.site, asked)
-
-    async def block(self, asked: Block) -> Outcome:
-        """See Ways. A machine's own block is never set, so there is none to lift."""
-        if asked.blocked:
-            return CANNOT
-        found = await self.site.patron(asked.patron.card)
-        shown = patron_view(self.settings, found, asked.patron.card) if found else None
-        return Outcome(found is not None, "" if found else "CARD_UNKNOWN", patron=shown)
-
-    async def accept(self, asked: Accept) -> Outcome:
-        """See Ways."""
-        return await interlending.accept(self.site, asked)
-
-    async def discard(self, asked: Discard) -> Outcome:
-        """See Ways."""
-        return await interlending.discard(self.site, asked)
-
-    async def enrol(self, asked: Enrol) -> Outcome:
-        """See Ways."""
-        return await enrolling.enrol(self.site, asked)
+        return await _DO[type(asked)](self.site, asked)
 
     async def lent(self, card: str, item: str) -> Lent | None:
         """See Ways."""
@@ -139,9 +116,9 @@ class Koha:
         there = await desk_work.hold_of(self.site, patron["patron_id"], title, asked.hold) is not None
         return there, patron_view(self.settings, patron, asked.patron.card)
 
-    async def paid(self, asked: Pay, since: datetime) -> bool | None:
+    async def paid(self, asked: Pay) -> Outcome | None:
         """See Ways."""
-        return await desk_work.paid(self.site, asked, since)
+        return await desk_work.paid(self.site, asked)
 
     async def blocked(self, asked: Block) -> bool | None:
         """See Ways: Koha has none."""
@@ -167,5 +144,5 @@ class Koha:
 
     async def close(self) -> None:
         """See Ways."""
-        await self.returns.close()
+        await self.site.returns.close()
         await self.site.calls.close()

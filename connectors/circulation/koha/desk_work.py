@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-from datetime import datetime
 
-from connectors.circulation.domain import Outcome, Pay, Reserve
+from connectors.circulation.domain import Block, Outcome, Pay, Reserve
 from connectors.circulation.koha import refusals
 from connectors.circulation.koha.site import Site, text_of
 from connectors.circulation.koha.views import Json, hold_view, money, patron_view
+from connectors.circulation.remote.system import CANNOT
 
 
 async def reserve(site: Site, asked: Reserve) -> Outcome:
@@ -100,14 +100,27 @@ def note_of(asked: Pay) -> str:
     return f"bindery {asked.key or asked.transaction or asked.at.isoformat()}"
 
 
-async def paid(site: Site, asked: Pay, since: datetime) -> bool | None:
-    """Whether Koha has this payment; None when this Koha cannot list credits (GET .../account/credits is of 2023)."""
+async def paid(site: Site, asked: Pay) -> Outcome | None:
+    """What came of a payment that Koha has; PAID_PERHAPS when this Koha cannot list credits (GET .../account/credits is of 2023)."""
     patron = await site.patron(asked.patron.card)
     if patron is None:
-        return False
+        return None
     reply = await site.calls.ask(f"/api/v1/patrons/{patron['patron_id']}/account/credits", {"_per_page": "500", "_order_by": "-date"})
     if reply.status in (404, 405):
-        return None
+        return Outcome(False, "PAID_PERHAPS")
     if not reply.ok:
         raise site.odd(reply, "the credits of a patron")
-    return any(note_of(asked) in (row.get("internal_note") or "") for row in reply.data)
+    found = next((row for row in reply.data if (row.get("internal_note") or "").strip() == note_of(asked)), None)
+    if found is None:
+        return None
+    left = abs(money(found.get("amount_outstanding") or 0))
+    return Outcome(True, "PAID_TOO_MUCH" if left else "", fee=left, transaction=asked.transaction)
+
+
+async def block(site: Site, asked: Block) -> Outcome:
+    """A machine's own block is never set (Koha has no call for it), so there is none to lift."""
+    if asked.blocked:
+        return CANNOT
+    found = await site.patron(asked.patron.card)
+    shown = patron_view(site.settings, found, asked.patron.card) if found else None
+    return Outcome(found is not None, "" if found else "CARD_UNKNOWN", patron=shown)

@@ -37,11 +37,15 @@ class OAuth2:
                     )
                 found = answer.json()
                 self._token, self._until = found["access_token"], self._now() + float(found.get("expires_in", 3600)) - BEFORE_SECONDS
-        return {"Authorization": f"Bearer {self._token}"}
+        return self._shown()
 
-    def forget(self) -> None:
+    def forget(self, shown: Mapping[str, str]) -> None:
         """See Login."""
-        self._token = ""
+        if shown == self._shown():
+            self._token = ""
+
+    def _shown(self) -> Mapping[str, str]:
+        return {"Authorization": f"Bearer {self._token}"}
 
 
 class Basic:
@@ -55,5 +59,5 @@ class Basic:
         """See Login."""
         return self._headers
 
-    def forget(self) -> None:
+    def forget(self, shown: Mapping[str, str]) -> None:
         """See Login: there is nothing to fetch anew."""

@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import asyncio
 import ssl
-from collections.abc import Mapping
-from contextlib import suppress
+from collections.abc import AsyncIterator, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from time import monotonic
 from typing import Protocol
 
-from connectors.circulation.backend import Away, Unsure
+from connectors.circulation.backend import Away, Odd, Unsure
 from connectors.circulation.domain import Checkin, Hold, Item, Outcome, Patron
 from connectors.circulation.koha import refusals
 from connectors.circulation.koha.settings import SipCheckin
 from connectors.circulation.koha.site import Site
 from connectors.circulation.koha.views import Json, hold_view, item_view, moment, patron_view
+from connectors.circulation.remote.http import left
 from connectors.circulation.sip2.client import Client
 from connectors.circulation.sip2.codec import Parsed
 from connectors.circulation.sip2.dates import stamp
@@ -23,6 +24,8 @@ from include.engine.credentials import Connection
 SECONDS = 8.0
 IDLE_SECONDS = 20.0
 """After so long a connection is asked whether it is still there: a return must not be what finds out."""
+_TROUBLE = (OSError, TimeoutError, ValueError)
+"""What goes wrong with a connection."""
 
 
 class Returns(Protocol):
@@ -33,7 +36,7 @@ class Returns(Protocol):
     async def close(self) -> None: ...
 
 
-async def checkin(site: Site, returns: Returns, asked: Checkin) -> Outcome:
+async def checkin(site: Site, asked: Checkin) -> Outcome:
     """Take a copy back."""
     item = await site.item(asked.item)
     if item is None:
@@ -42,7 +45,7 @@ async def checkin(site: Site, returns: Returns, asked: Checkin) -> Outcome:
         loan = await site.checkout_of(item["item_id"])
         if loan is not None and moment(loan["checkout_date"]) > (asked.returned or asked.at):
             return Outcome(True, "RETURNED_BEFORE", item=item_view(site.settings, item))
-    outcome = await returns.take_back(site, asked, item)
+    outcome = await site.returns.take_back(site, asked, item)
     site.changed(barcode=asked.item, item_id=item["item_id"])
     site.everyone_changed()
     return outcome
@@ -87,50 +90,73 @@ class OverSip:
     async def take_back(self, site: Site, asked: Checkin, item: Json) -> Outcome:
         """See Returns. SIP2 answers in turn, so one return at a time and branch."""
         name = asked.branch if asked.branch in self._accounts else "*"
-        async with self._locks.setdefault(name, asyncio.Lock()):
-            client = await self._there(name)
+        async with self._turn(name) as client:
             zone, returned = site.settings.zone, asked.returned or asked.at
             # With "no block" Koha takes the return date as the day on which it came back.
             fixed = {"no block": "NY"[asked.no_block], "transaction date": stamp(asked.at, zone), "return date": stamp(returned, zone)}
             fields = {"AP": site.settings.theirs(asked.branch), "AO": self._settings.institution, "AB": asked.item, "AC": ""}
             try:
-                answer = await client.ask("09", fixed, fields)
-            except (OSError, TimeoutError, ValueError) as error:
-                with suppress(OSError):
-                    await client.close()
+                async with asyncio.timeout(left(self._seconds)):
+                    answer = await client.ask("09", fixed, fields)
+                if answer.code != "10":
+                    raise ValueError("it is no answer to a return")
+            except BaseException as error:
+                client.cut()
+                if not isinstance(error, _TROUBLE):
+                    raise
                 raise Unsure(
                     f"Koha's SIP2 server did not say what came of a return ({type(error).__name__})", do="It is looked up."
                 ) from error
             self._clients[name] = client, monotonic()
         return _outcome(site, item, answer)
 
+    @asynccontextmanager
+    async def _turn(self, name: str) -> AsyncIterator[Client]:
+        """A connection that nobody else uses meanwhile. Away when there is none within the message's time: nothing was sent."""
+        async with AsyncExitStack() as held:
+            try:
+                async with asyncio.timeout(left(self._seconds)):
+                    await held.enter_async_context(self._locks.setdefault(name, asyncio.Lock()))
+                    client = await self._there(name)
+            except TimeoutError as error:
+                raise self._away(error) from error
+            yield client
+
     async def _there(self, name: str) -> Client:
         client, used = self._clients.pop(name, (None, 0.0))
         if client is not None and monotonic() - used > IDLE_SECONDS:
             try:
                 await client.ask("99")
-            except (OSError, TimeoutError, ValueError):
-                with suppress(OSError):
-                    await client.close()
+            except BaseException as error:
+                client.cut()
                 client = None
+                if not isinstance(error, _TROUBLE):
+                    raise
         return client or await self._connected(name)
 
     async def _connected(self, name: str) -> Client:
         account = self._accounts.get(name)
         if account is None:
-            raise Away(f"there is no SIP2 account of Koha's for the branch {name}", do="Name one in koha.checkin.accounts, or `*` for all.")
+            raise Odd(f"there is no SIP2 account of Koha's for the branch {name}", do="Name one in koha.checkin.accounts, or `*` for all.")
         tls = ssl.create_default_context() if self._settings.tls else None
+        client: Client | None = None
         try:
             client = await Client.connect(
                 self._settings.host, self._settings.port, tls=tls, encoding=self._settings.encoding, seconds=self._seconds
             )  # fmt: skip
             answer = await client.ask("93", {}, {"CN": account.login, "CO": account.password})
-        except (OSError, TimeoutError, ValueError) as error:
-            raise Away(f"Koha's SIP2 server does not answer ({type(error).__name__})", do="It is asked again in a while.") from error
-        if answer.fixed.get("ok") != "1":
-            await client.close()
-            raise Away("Koha's SIP2 server does not accept our login", do="Check the account in Koha's SIP configuration.")
+            if answer.fixed.get("ok") != "1":
+                raise Odd("Koha's SIP2 server does not accept our login", do="Check the account in Koha's SIP configuration.")
+        except BaseException as error:
+            if client is not None:
+                client.cut()
+            if isinstance(error, _TROUBLE):
+                raise self._away(error) from error
+            raise
         return client
+
+    def _away(self, error: Exception) -> Away:
+        return Away(f"Koha's SIP2 server does not answer ({type(error).__name__})", do="It is asked again in a while.")
 
     async def close(self) -> None:
         """See Returns."""

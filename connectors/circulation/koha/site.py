@@ -6,14 +6,17 @@ import asyncio
 import json
 from collections.abc import Iterable, Mapping
 from datetime import datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from connectors.circulation.backend import Away
+from connectors.circulation.backend import Away, Odd
 from connectors.circulation.domain import Credentials, Hold, Loan, Patron
 from connectors.circulation.koha.settings import KohaSettings
 from connectors.circulation.koha.views import Json, fees_view, hold_view, loan_view, patron_view
 from connectors.circulation.remote.http import Calls, Reply
 from connectors.circulation.remote.known import Known, RightPins
+
+if TYPE_CHECKING:
+    from connectors.circulation.koha.returning import Returns
 
 BASE = "/api/v1"
 ALL = "500"
@@ -23,10 +26,10 @@ ITEM_SECONDS = 30.0
 
 
 class Site:
-    """`settings` say where and how; `calls` are the connections."""
+    """`settings` say where and how; `calls` are the connections, `returns` is the way that returns go."""
 
-    def __init__(self, settings: KohaSettings, calls: Calls) -> None:
-        self.settings, self.calls = settings, calls
+    def __init__(self, settings: KohaSettings, calls: Calls, returns: Returns) -> None:
+        self.settings, self.calls, self.returns = settings, calls, returns
         self._patrons: Known[Json] = Known(settings.patron_seconds)
         self._wholes: Known[tuple[tuple[Loan, ...], tuple[Hold, ...], Json]] = Known(settings.patron_seconds)
         self._items: Known[Json] = Known(ITEM_SECONDS)
@@ -102,7 +105,8 @@ class Site:
         reply = await self.calls.ask(BASE + "/auth/password/validation", body={"identifier": who.card, "password": who.pin})
         if reply.status not in (201, 400):
             raise self.odd(reply, "the check of a PIN")
-        return reply.status == 201
+        # Koha (C4::Auth::checkpw) looks for a user name before it looks for a card: whose password it was must be this card's.
+        return reply.status == 201 and str(reply.data.get("cardnumber")).casefold() == who.card.casefold()
 
     async def rows(self, path: str, query: Json, *, headers: Mapping[str, str] | None = None, **params: str) -> list[Json]:
         """A list, all of its pages."""
@@ -144,7 +148,7 @@ class Site:
 
     def odd(self, reply: Reply, what: str) -> Away:
         """An answer that is none of those that Koha describes: our login may not do this, or it is no Koha."""
-        return Away(
+        return Odd(
             f"Koha answered {reply.status} to {what}", do="Check the permissions of our login: circulate, borrowers, updatecharges, reserveforothers."
         )  # fmt: skip
 

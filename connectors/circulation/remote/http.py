@@ -7,6 +7,7 @@ it was sent may have been made: Unsure. Only a refused connection, a full pool a
 from __future__ import annotations
 
 import asyncio
+import json
 import logging
 import ssl
 from collections.abc import Iterator, Mapping
@@ -27,6 +28,8 @@ MESSAGE_SECONDS = 8.0
 """A kiosk waits some ten seconds for an answer (SIP2's time-out and retries); an answer that comes later is for nobody."""
 CONNECT_SECONDS = 2.0
 CONNECTIONS = 20
+LARGEST = 32 << 20
+"""Bytes of an answer: five hundred loans with their titles are two or three million."""
 _deadline: ContextVar[float] = ContextVar("deadline")
 
 
@@ -46,11 +49,11 @@ class Login(Protocol):
     """How calls show who we are."""
 
     async def headers(self, http: httpx.AsyncClient) -> Mapping[str, str]:
-        """The headers that show it. May raise httpx's errors, and Away when the login is refused."""
+        """The headers that show it. May raise httpx's errors, Away when the login is refused, ValueError and KeyError for an odd answer."""
         ...
 
-    def forget(self) -> None:
-        """What was shown was not accepted: get a new one."""
+    def forget(self, shown: Mapping[str, str]) -> None:
+        """These headers were not accepted: get new ones, unless somebody else has them already."""
         ...
 
 
@@ -62,6 +65,11 @@ def within(seconds: float = MESSAGE_SECONDS) -> Iterator[None]:
         yield
     finally:
         _deadline.reset(token)
+
+
+def left(seconds: float) -> float:
+    """How long a step may take that takes `seconds` at most: no longer than the message has left."""
+    return min(seconds, _deadline.get(float("inf")) - monotonic())
 
 
 class Calls:
@@ -124,46 +132,50 @@ class Calls:
     ) -> Reply:
         for again in (True, False):
             answer = await self._sent(method, path, params, body, headers)
-            if answer.status_code == 401 and again:
-                self._login.forget()
-            elif answer.status_code == 429 and again and await self._waited(answer):
+            if answer.status == 401 and again:
+                self._login.forget(answer.shown)
+            elif answer.status == 429 and again and await self._waited(answer):
                 continue
             else:
                 break
-        if answer.status_code == 401:
+        if answer.status == 401:
             log.error("%s does not accept our login", self._name)
             raise self._away("it does not accept our login")
-        if answer.status_code == 429:
+        if answer.status == 429:
             raise self._away("it is asked too often (429)")
-        if answer.status_code >= 500:
-            raise _Dropped(f"it answered {answer.status_code}")
-        return Reply(answer.status_code, _data(answer), answer.headers)
+        if answer.status >= 500:
+            raise _Dropped(f"it answered {answer.status}")
+        return Reply(answer.status, _data(answer), answer.headers)
 
     async def _sent(
         self, method: str, path: str, params: Mapping[str, str] | None, body: Mapping[str, Any] | None, headers: Mapping[str, str] | None
-    ) -> httpx.Response:
+    ) -> _Answer:
         try:
-            shown = await self._login.headers(self._http)
-        except httpx.HTTPError as error:
+            async with asyncio.timeout(left(self._seconds)):  # who waits for another's login waits no longer than for an answer
+                shown = await self._login.headers(self._http)
+        except (httpx.HTTPError, TimeoutError, ValueError, KeyError) as error:
             raise self._away(f"no login was had ({type(error).__name__})") from error
-        left = min(self._seconds, _deadline.get(float("inf")) - monotonic())
-        if left <= 0:
+        seconds = left(self._seconds)
+        if seconds <= 0:
             raise self._away("the time for this message is used up")
-        timeout = httpx.Timeout(left, connect=min(left, CONNECT_SECONDS), pool=left)
+        # Each of httpx's time-outs is for one step, and a byte now and then would never end; so the whole has one, too.
+        steps = httpx.Timeout(seconds, connect=min(0.9 * seconds, CONNECT_SECONDS), pool=0.9 * seconds)
         try:
-            return await self._http.request(
-                method, path, params=params, json=body, headers={**(headers or {}), **shown}, timeout=timeout
-            )  # fmt: skip
+            async with (
+                asyncio.timeout(seconds),
+                self._http.stream(method, path, params=params, json=body, headers={**(headers or {}), **shown}, timeout=steps) as answer,
+            ):
+                return _Answer(answer.status_code, answer.headers, await _body(answer), shown)
         except (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout) as error:
             raise self._away(f"no connection was had ({type(error).__name__})") from error
-        except httpx.HTTPError as error:
+        except (httpx.HTTPError, TimeoutError) as error:
             raise _Dropped(type(error).__name__, closed=isinstance(error, httpx.NetworkError | httpx.RemoteProtocolError)) from error
 
-    async def _waited(self, answer: httpx.Response) -> bool:
+    async def _waited(self, answer: _Answer) -> bool:
         """Wait as long as the system wants us to (RFC 9110, 10.2.3), when there is time for it."""
         text = answer.headers.get("Retry-After", "")
         seconds = float(text) if text.isdecimal() else 0.5
-        if seconds >= _deadline.get(monotonic() + MESSAGE_SECONDS) - monotonic():
+        if seconds >= left(MESSAGE_SECONDS):
             return False
         await asyncio.sleep(seconds)
         return True
@@ -180,10 +192,33 @@ class _Dropped(Exception):
         self.closed = closed
 
 
-def _data(answer: httpx.Response) -> Any:
-    if "json" not in answer.headers.get("Content-Type", ""):
-        return answer.text
-    try:
-        return answer.json()
-    except ValueError:
-        return answer.text
+class _Answer(NamedTuple):
+    """An answer as it came, and the login that was shown for it."""
+
+    status: int
+    headers: httpx.Headers
+    body: bytes
+    shown: Mapping[str, str]
+
+
+async def _body(answer: httpx.Response) -> bytes:
+    found = bytearray()
+    async for piece in answer.aiter_bytes():
+        found += piece
+        if len(found) > LARGEST:
+            raise _Dropped(f"its answer is longer than {LARGEST:,} bytes")
+    return bytes(found)
+
+
+def _data(answer: _Answer) -> Any:
+    """The body. Nobody who speaks JSON says "done" with a page for people, or with half an answer: that was a proxy, or it broke off."""
+    kind = answer.headers.get("Content-Type", "")
+    if "json" in kind and answer.body:
+        try:
+            return json.loads(answer.body)
+        except ValueError as error:
+            if answer.status < 300:
+                raise _Dropped("its answer is no JSON") from error
+    elif "html" in kind and answer.status < 300:
+        raise _Dropped("its answer is a page for people")
+    return answer.body.decode("utf-8", "replace")

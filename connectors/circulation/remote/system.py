@@ -47,15 +47,10 @@ class Ways(Protocol):
 
     async def patron(self, who: Credentials, *, whole: bool) -> Patron | None: ...
     async def item(self, item: str) -> Item | None: ...
-    async def checkout(self, asked: Checkout) -> Outcome: ...
-    async def checkin(self, asked: Checkin) -> Outcome: ...
-    async def renew(self, asked: Renew) -> Outcome: ...
-    async def reserve(self, asked: Reserve) -> Outcome: ...
-    async def pay(self, asked: Pay) -> Outcome: ...
-    async def block(self, asked: Block) -> Outcome: ...
-    async def accept(self, asked: Accept) -> Outcome: ...
-    async def discard(self, asked: Discard) -> Outcome: ...
-    async def enrol(self, asked: Enrol) -> Outcome: ...
+
+    async def do(self, asked: Request | Admission) -> Outcome:
+        """Do it: everything but what `System` does by itself (undoing) and what no system has a call for (notes)."""
+        ...
 
     async def lent(self, card: str, item: str) -> Lent | None:
         """How the copy is out; None when it is not, or card or copy are unknown."""
@@ -69,8 +64,8 @@ class Ways(Protocol):
         """Whether the patron has such a hold now; None when it cannot be looked for."""
         ...
 
-    async def paid(self, asked: Pay, since: datetime) -> bool | None:
-        """Whether the payment is booked; None when the system cannot say."""
+    async def paid(self, asked: Pay) -> Outcome | None:
+        """What came of a payment that is booked, None when it is not; PAID_PERHAPS when the system cannot say."""
         ...
 
     async def blocked(self, asked: Block) -> bool | None:
@@ -119,31 +114,15 @@ class System:
             match request:
                 case Checkout(undo=True):
                     return await self._taken_back(request)
-                case Checkout():
-                    return await self.ways.checkout(request)
                 case Checkin(undo=True) | Note():
                     return CANNOT
-                case Checkin():
-                    return await self.ways.checkin(request)
-                case Renew():
-                    return await self.ways.renew(request)
-                case Reserve():
-                    return await self.ways.reserve(request)
-                case Pay():
-                    return await self.ways.pay(request)
-                case Block():
-                    return await self.ways.block(request)
+                case _:
+                    return await self.ways.do(request)
 
     async def admit(self, request: Admission) -> Outcome:
         """See Admitting."""
         with self._budget():
-            match request:
-                case Accept():
-                    return await self.ways.accept(request)
-                case Discard():
-                    return await self.ways.discard(request)
-                case Enrol():
-                    return await self.ways.enrol(request)
+            return await self.ways.do(request)
 
     async def happened(self, request: Request | Admission, since: datetime) -> Outcome | None:
         """See Remote."""
@@ -158,14 +137,13 @@ class System:
                     return None  # a second renewal of everything goes no further than the rules let it
                 case Checkout() | Renew():
                     return await self._has_it(request, at)
+                case Reserve(change="alter"):
+                    return None  # what it was before cannot be told from what it is to be: done again, it is the same
                 case Reserve():
                     found = await self.ways.held(request)
                     return Outcome(True, patron=found[1]) if found and found[0] == (request.change != "delete") else None
                 case Pay():
-                    done = await self.ways.paid(request, at)
-                    if done is None:
-                        return Outcome(False, "PAID_PERHAPS")
-                    return Outcome(True, transaction=request.transaction) if done else None
+                    return await self.ways.paid(request)
                 case Block():
                     return Outcome(True) if await self.ways.blocked(request) is request.blocked else None
                 case Accept() | Discard() | Enrol():
@@ -178,7 +156,7 @@ class System:
         loan = await self.ways.lent(asked.patron.card, asked.item)
         if loan is None or not loan.own:
             return Outcome(False, "NOT_LENT")
-        done = await self.ways.checkin(Checkin(asked.terminal, asked.at, asked.branch, asked.key, item=asked.item))
+        done = await self.ways.do(Checkin(asked.terminal, asked.at, asked.branch, asked.key, item=asked.item))
         return Outcome(done.ok, "" if done.ok else done.reason, item=done.item, patron=loan.patron)
 
     async def _has_it(self, asked: Checkout | Renew, at: datetime) -> Outcome | None:

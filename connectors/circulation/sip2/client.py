@@ -71,6 +71,12 @@ class Client:
             return (await self._reader.readuntil(b"\r")).strip(b"\r\n")
         except asyncio.IncompleteReadError:
             raise ConnectionError("the other side closed the connection") from None
+        except asyncio.LimitOverrunError:
+            raise ValueError("a line that does not end") from None
+
+    def cut(self) -> None:
+        """Close the connection at once, whatever the other side does."""
+        self._writer.transport.abort()
 
     async def close(self) -> None:
         """Close the connection."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from dataclasses import dataclass, field
 
-from starlette.responses import JSONResponse, PlainTextResponse, Response
+from starlette.responses import HTMLResponse, JSONResponse, PlainTextResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from include.sandbox.servers.switches import Switches
@@ -16,7 +16,10 @@ FAULTS = (
     "busy",  # 429 with Retry-After
     "maintenance",  # 503
     "error",  # 500, nothing was done
+    "page",  # 200 and a page for people, nothing was done
+    "change_lost",  # a change is not done, the answer is 500
     "change_error",  # a change is done, the answer is 500
+    "change_page",  # a change is not done, the answer is 200 and a page for people, as of a proxy before a system that is being mended
     "change_hangs",  # a change is done, the answer comes `seconds` late
     "change_cut",  # a change is done, the connection is closed without an answer
 )
@@ -52,10 +55,16 @@ class Faults(Switches):
                 return
             if self.take("slow"):
                 await asyncio.sleep(self.seconds)
-            due = change and any(self.left[name] for name in ("change_error", "change_hangs", "change_cut"))
+            due = change and any(self.left[name] for name in self.names if name.startswith("change_"))
             if not due or self.spared > 0:
                 self.spared -= due
                 await app(scope, receive, send)
+                return
+            if self.take("change_lost"):
+                await PlainTextResponse("Internal server error", 500)(scope, receive, send)
+                return
+            if self.take("change_page"):
+                await HTMLResponse("<html><body>We will be back soon</body></html>")(scope, receive, send)
                 return
             if self.take("change_cut"):
                 await app(scope, receive, _swallow)
@@ -84,6 +93,8 @@ class Faults(Switches):
             return JSONResponse({"error": "System is under maintenance."}, 503)
         if self.take("error"):
             return JSONResponse({"error": "Something went wrong, check Koha logs for details.", "error_code": "internal_server_error"}, 500)
+        if self.take("page"):
+            return HTMLResponse("<html><body>We will be back soon</body></html>")
         return None
 
 

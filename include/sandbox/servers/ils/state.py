@@ -40,6 +40,7 @@ class Patron:
     email: str = ""
     enrolled: date | None = None
     uuid: str = ""
+    userid: str = ""
 
 
 @dataclass
@@ -100,6 +101,7 @@ class Payment:
     note: str
     at: datetime
     debts: tuple[int, ...] = ()
+    left: Decimal = Decimal(0)
 
 
 @dataclass
@@ -252,6 +254,6 @@ class Library:
             if paid:
                 debt.left, left = debt.left - paid, left - paid
                 touched.append(debt.id)
-        payment = Payment(self.next_id(), patron, amount, note, self.now(), tuple(touched))
+        payment = Payment(self.next_id(), patron, amount, note, self.now(), tuple(touched), left)
         self.payments.append(payment)
         return payment

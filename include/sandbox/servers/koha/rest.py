@@ -87,10 +87,12 @@ class Koha:
 
     async def password(self, request: Request) -> Response:
         body = await request.json()
-        found = self.library.patron(body.get("identifier", ""))
-        if found is None or not found.pin or found.pin != body.get("password"):
+        wanted = body.get("identifier", "")
+        named = next((one for one in self.library.patrons.values() if one.userid == wanted), None)  # C4::Auth::checkpw: a user name first
+        found = next((one for one in (named, self.library.patron(wanted)) if one and one.pin and one.pin == body.get("password")), None)
+        if found is None:
             return _error(400, "Validation failed")
-        return JSONResponse({"cardnumber": found.card, "patron_id": found.id, "userid": found.card}, 201)
+        return JSONResponse({"cardnumber": found.card, "patron_id": found.id, "userid": found.userid or found.card}, 201)
 
     async def items(self, request: Request) -> Response:
         biblio = "biblio" in request.headers.get("x-koha-embed", "")

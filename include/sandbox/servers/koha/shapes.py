@@ -15,7 +15,7 @@ def patron(found: Patron) -> Json:
     first, _, last = found.name.rpartition(" ")
     return {
         "patron_id": found.id, "cardnumber": found.card, "surname": last, "firstname": first or None, "library_id": found.library,
-        "category_id": found.category, "date_of_birth": found.born and found.born.isoformat(), "userid": found.card,
+        "category_id": found.category, "date_of_birth": found.born and found.born.isoformat(), "userid": found.userid or found.card,
         "expiry_date": found.expires and found.expires.isoformat(), "patron_card_lost": found.card_lost, "restricted": found.restricted,
         "incorrect_address": False, "lang": "default", "email": found.email or None,
         "date_enrolled": found.enrolled and found.enrolled.isoformat(), "phone": None, "address": None, "postal_code": None, "city": None,
@@ -61,7 +61,7 @@ def debit(found: Debt) -> Json:
 
 def credit(library: Library, found: Payment) -> Json:
     return {
-        "account_line_id": found.id, "patron_id": found.patron.id, "amount": -float(found.amount), "amount_outstanding": 0.0,
+        "account_line_id": found.id, "patron_id": found.patron.id, "amount": -float(found.amount), "amount_outstanding": -float(found.left),
         "credit_type": "PAYMENT", "internal_note": found.note, "date": stamp(library, found.at),
     }  # fmt: skip
 

@@ -18,12 +18,14 @@ from include.sandbox.servers.ports import HOST
 
 
 class SipServer:
-    """The server; `accounts` are logins with password and branch. `drop` closes so many connections after the work is done, unanswered."""
+    """The server; `accounts` are logins with password and branch. `drop` closes so many connections after the work is done, unanswered;
+    `busy` answers so many returns with its status instead, and does nothing."""
 
     def __init__(self, library: Library, accounts: dict[str, tuple[str, str]] | None = None) -> None:
         self.library = library
         self.accounts = accounts or {"sidecar": ("secret", "main")}
         self.drop = 0
+        self.busy = 0
         self.asked: list[str] = []
         self._open: set[asyncio.StreamWriter] = set()
 
@@ -61,12 +63,13 @@ class SipServer:
                     answer = f"94{int(branch is not None)}"
                 elif branch is None:
                     return
-                elif line[:2] == "09":
+                elif line[:2] == "09" and not self.busy:
                     answer = self._checkin(_fields(line[39:]), branch)
                     if self.drop:
                         self.drop -= 1
                         return
                 else:
+                    self.busy -= self.busy > 0 and line[:2] == "09"
                     answer = f"98YYYYYY500005{self._stamp()}2.00AO{branch}|BXYYYYYYYYYYYYYYYY|"
                 writer.write(answer.encode() + b"\r")
                 await writer.drain()

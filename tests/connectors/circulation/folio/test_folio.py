@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
 import pytest
@@ -85,6 +85,13 @@ def test_what_the_patron_was_told_becomes_the_day_that_folio_has_where_the_setti
     assert site.do(asked, promised=True)[0].due == later
     found = site.run(lambda system: system.happened(asked, site.clock()))
     assert found is not None and (found.renewed, found.due) == (True, later)  # though what FOLIO did last was to change the day
+
+
+def test_days_are_compared_on_the_library_s_calendar(site: Site) -> None:
+    promised = datetime(2026, 12, 18, 22, 59, tzinfo=UTC)  # one minute to midnight in Copenhagen
+    site.library.due = lambda at, days: datetime(2026, 12, 18, 23, 30, tzinfo=UTC)  # type: ignore[method-assign]  # half past, the day after
+    alone = site.lend("b1", due=promised, no_block=True)
+    assert site.do(alone, promised=True)[0].due == promised == site.library.loans["b1"].due
 
 
 class TestFaults:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from datetime import timedelta
 
 import pytest
@@ -149,3 +150,65 @@ class TestFaults:
             with pytest.raises(Unsure):
                 site.do(site.lend("d1", "1234567890"), site.lend("d2"))
         assert "1234567890" not in caplog.text
+
+
+def test_a_password_of_somebody_whose_user_name_is_this_card_does_not_open_it(site: Site) -> None:
+    site.library.patrons[2].userid, site.library.patrons[2].pin = "c1", "9999"
+    assert [site.run(lambda system, pin=pin: system.patron(Credentials("c1", pin))).pin_right for pin in ("9999", "1234")] == [False, True]
+
+
+def test_an_encoding_that_there_is_not_is_told_when_the_settings_are_read(site: Site) -> None:
+    with pytest.raises(ValueError, match="no encoding"):
+        site.opened(checkin=site.defaults["checkin"] | {"encoding": "utf-9"})
+
+
+class _Mute:
+    """A SIP2 server that takes connections and says nothing; `open` are those that still stand."""
+
+    def __init__(self) -> None:
+        self.open = 0
+
+    async def __call__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self.open += 1
+        try:
+            await reader.read()
+        except OSError:
+            pass
+        finally:
+            self.open -= 1
+            writer.close()
+
+
+class TestReturnsOverSip2:
+    def test_an_answer_to_something_else_does_not_say_that_a_copy_came_back(self, site: Site) -> None:
+        assert site.sip is not None
+        site.do(site.lend())
+        site.sip.busy = 1
+        asked = Checkin("k", site.clock(), "main", item="b1")
+
+        async def work(system: System) -> Outcome | None:
+            with pytest.raises(Unsure):
+                await system.perform(asked)
+            assert await system.happened(asked, site.clock()) is None
+            return await system.perform(asked)
+
+        again = site.run(work)
+        assert again is not None and (again.ok, again.reason, site.library.loans) == (True, "", {})
+
+    def test_a_server_that_says_nothing_holds_up_nobody_longer_than_a_message_may_take_and_keeps_no_connection(self, site: Site) -> None:
+        mute = _Mute()
+
+        async def work() -> None:
+            listening = await asyncio.start_server(lambda reader, writer: mute(reader, writer), "127.0.0.1", 0)
+            there = {"by": "sip", "host": "127.0.0.1", "port": listening.sockets[0].getsockname()[1], "accounts": {"main": "main"}}
+            system = site.opened(checkin=there, message_seconds=1)
+            returns = [system.perform(Checkin("k", site.clock(), "main", item=item)) for item in ("b1", "b2", "d1", "d2")]
+            async with asyncio.timeout(20):  # one after the other, each with a time-out of its own, they would take half a minute
+                found = await asyncio.gather(*returns, return_exceptions=True)
+                assert [type(one) for one in found] == [Away] * 4  # nothing was sent
+                while mute.open:
+                    await asyncio.sleep(0.01)
+            await system.close()
+            listening.close()
+
+        asyncio.run(work())

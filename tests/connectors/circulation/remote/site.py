@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from decimal import Decimal
 from typing import Any, TypeVar
 
 from connectors.circulation import folio, koha
@@ -16,6 +17,7 @@ from include.sandbox.servers import koha as koha_stand_in
 from include.sandbox.servers.asgi import serving
 from include.sandbox.servers.folio.shapes import service_point
 from include.sandbox.servers.ils import Faults, Library
+from include.sandbox.servers.ils.state import Debt
 from tests.connectors.circulation.conftest import Clock
 from tests.connectors.circulation.remote.library import LIMITS, OneLogin, small_library
 
@@ -64,6 +66,11 @@ class Site:
     def lend(self, item: str = "b1", card: str = "c1", **more: Any) -> Checkout:
         """A kiosk's loan at this moment."""
         return Checkout("k", self.clock(), "main", patron=Credentials(card), item=item, **more)
+
+    def owed(self, amount: str) -> Decimal:
+        """The first patron owes that much."""
+        self.library.debts[9] = Debt(9, self.library.patrons[1], Decimal(amount), Decimal(amount))
+        return Decimal(amount)
 
     def calls(self) -> list[str]:
         """What was asked since the last look, logins left out."""

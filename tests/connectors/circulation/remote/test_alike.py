@@ -9,6 +9,7 @@ import pytest
 
 from connectors.circulation.backend import Away, Unsure
 from connectors.circulation.domain import Checkin, Checkout, Credentials, Note, Outcome, Pay, Renew, Reserve
+from connectors.circulation.forwarding import Policy
 from connectors.circulation.remote.system import System
 from include.sandbox.servers.ils.state import Debt
 from tests.connectors.circulation.remote.site import ME, Site
@@ -159,3 +160,48 @@ def test_a_question_that_is_not_answered_is_away(site: Site) -> None:
 def test_a_library_system_that_is_not_there_is_away(site: Site) -> None:
     with pytest.raises(Away, match="no login"):
         site.run(lambda system: system.patron(ME), url="http://127.0.0.1:1")
+
+
+def test_a_hold_that_was_to_be_moved_is_not_taken_for_moved_because_it_is_there(site: Site) -> None:
+    site.do(Reserve("k", site.clock(), "main", patron=ME, item="b1", pickup="main"))
+    asked = Reserve("k", site.clock(), "main", patron=Credentials("c1"), change="alter", item="b1", pickup="north")
+
+    async def work(system: System) -> Outcome | None:
+        site.faults.set("change_lost")
+        with pytest.raises(Unsure):
+            await system.perform(asked)
+        return await system.happened(asked, site.clock())
+
+    assert site.run(work) is None
+    assert site.do(asked)[0].ok and [hold.pickup for hold in site.library.holds.values()] == ["north"]
+
+
+def test_more_than_was_owed_is_told_though_the_answer_was_lost(site: Site) -> None:
+    site.owed("50")
+    asked = Pay("k", site.clock(), "main", "key1", patron=ME, amount=Decimal(99), transaction="T1")
+
+    async def work(system: System) -> Outcome | None:
+        site.faults.set("change_error")
+        with pytest.raises(Unsure):
+            await system.perform(asked)
+        return await system.happened(asked, site.clock())
+
+    found = site.run(work)
+    assert found is not None and (found.ok, found.reason, found.fee, found.transaction) == (True, "PAID_TOO_MUCH", Decimal(49), "T1")
+
+
+def test_a_payment_is_not_taken_for_another_whose_key_begins_alike(site: Site) -> None:
+    site.owed("50")
+    ten, one = (Pay("k", site.clock(), "main", key, patron=ME, amount=Decimal(5)) for key in ("key10", "key1"))
+    assert site.do(ten)[0].ok
+    assert site.run(lambda system: system.happened(one, site.clock())) is None
+
+
+def test_a_time_zone_that_there_is_not_is_told_when_the_settings_are_read(site: Site) -> None:
+    with pytest.raises(ValueError, match="no IANA time zone"):
+        site.opened(timezone="Europe/Copenhagn")
+
+
+def test_a_pattern_of_cards_that_may_take_for_ever_is_told_when_the_settings_are_read() -> None:
+    with pytest.raises(ValueError, match="repetition of a repetition"):
+        Policy(cards="(a+)+b")
