@@ -26,11 +26,12 @@ _PATIENCE: dict[str, Any] = {
 class Postgres:
     """One schema of a database. Away when the database cannot be reached: what was not committed is in the journal.
 
-    Whatever breaks its transaction closes it, so that it stays away until `again`: nothing may be decided on rows that lack some.
+    Whatever breaks its transaction closes it, so that it stays away until `again`: nothing may be decided on rows that lack some. `at_once`:
+    no transaction stays open, for a store that is read alone.
     """
 
-    def __init__(self, dsn: str, schema: str, ddl: str, *, read_only: bool = False) -> None:
-        self._dsn, self.schema, self._ddl = dsn, schema, ddl
+    def __init__(self, dsn: str, schema: str, ddl: str, *, read_only: bool = False, at_once: bool = False) -> None:
+        self._dsn, self.schema, self._ddl, self._at_once = dsn, schema, ddl, at_once
         with _told():
             self._db = psycopg.connect(
                 **_PATIENCE | conninfo_to_dict(_plain(dsn)), row_factory=dict_row, prepare_threshold=2, client_encoding="UTF8"
@@ -47,6 +48,7 @@ class Postgres:
             self._db.commit()
             self._db.execute("SET synchronous_commit = off")  # a commit that is lost is in the journal
             self._db.commit()
+            self._db.autocommit = at_once
 
     def one(self, query: str, values: tuple[Any, ...] = ()) -> Row | None:
         """The first row of an answer."""
@@ -82,6 +84,7 @@ class Postgres:
         """Close without keeping what was not committed. What was is on the server's disk then, be it in the journal or not (a fill)."""
         try:
             self._db.rollback()
+            self._db.autocommit = False
             self._db.execute("SET LOCAL synchronous_commit = on")
             self._db.execute("UPDATE state SET value = value")  # a commit waits for what was written before it
             self._db.commit()
@@ -112,7 +115,7 @@ class Postgres:
     def again(self) -> Postgres:
         """The same store, opened once more."""
         self.close()
-        return Postgres(self._dsn, self.schema, self._ddl)
+        return Postgres(self._dsn, self.schema, self._ddl, at_once=self._at_once)
 
 
 class _told:

@@ -226,11 +226,12 @@ class Store:
                 self._memory.forget_rows()
 
 
-def store_of(folder: Path) -> Store:
-    """The store of a sidecar's folder: a file in it, or (BINDERY_CIRCULATION_STORE, a PostgreSQL address) a schema of the folder's name."""
+def store_of(folder: Path, *, at_once: bool = False) -> Store:
+    """The store of a sidecar's folder: a file in it, or (BINDERY_CIRCULATION_STORE, a PostgreSQL address) a schema of the folder's name.
+    `at_once`: see Postgres."""
     address = os.environ.get(ADDRESS, "")
     if not address:
         return Store(folder / "store.db")
     from connectors.circulation.embedded.postgres import Postgres
 
-    return Store(Postgres(address, re.sub(r"\W", "_", folder.name.casefold()), SCHEMA))
+    return Store(Postgres(address, re.sub(r"\W", "_", folder.name.casefold()), SCHEMA, at_once=at_once))

@@ -33,7 +33,7 @@ class Copy:
     def at(cls, folder: Path, rules: Rules) -> Copy:
         """The copy of a sidecar's folder; empty where nobody has filled it."""
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-        return cls(rules, store_of(folder))
+        return cls(rules, store_of(folder, at_once=True))
 
     @property
     def store(self) -> Store:
@@ -68,7 +68,9 @@ class Copy:
             return None
 
     async def keep_pin(self, who: str, pin: str) -> bool:
-        """See pinfile.py: it serves while the library system, which knows better, is away."""
+        """See pinfile.py: it serves while the library system, which knows better, is away. Away while a fill is made: it would not be in it."""
+        if self.tap is not None:
+            raise Away("a new store is being made")
         row = self.store.patron_of(who) or self.store.get("patron", who)
         if row is not None and row["pin"] != pin:
             self.store.amend("patron", row["patron"], {"pin": pin})

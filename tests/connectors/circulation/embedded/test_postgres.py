@@ -173,6 +173,24 @@ def test_a_copy_whose_store_is_away_knows_nobody_until_it_is_back(server: Server
     asyncio.run(over_an_outage())
 
 
+def test_a_copy_leaves_no_transaction_open(server: Server, library: Embedded, tmp_path: Path) -> None:
+    library.commit()  # its own is open while it serves; here it is at rest
+    copy = Copy.at(tmp_path / "copy", library.rules)
+    copy.store.fill("card", [{"card": "c9", "patron": "p9"}])
+
+    def open_ones() -> int:
+        with psycopg.connect(server.url, autocommit=True) as own:
+            query = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND state LIKE 'idle in transaction%'"
+            return int(own.execute(query).fetchall()[0][0])
+
+    assert open_ones() == 0
+    assert asyncio.run(copy.patron(Credentials("c9"))) is None and copy.item("b1") is None
+    assert open_ones() == 0
+    copy.store.open_again()
+    assert copy.store.count("card") == 1 and open_ones() == 0
+    copy.close()
+
+
 def test_kiosks_go_on_over_cut_connections_and_a_server_that_is_killed(
     server: Server, library: Embedded, clock: Clock, home: Path, keys: MemoryKeyStore
 ) -> None:
