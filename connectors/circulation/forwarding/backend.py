@@ -25,7 +25,7 @@ from connectors.circulation.forwarding.breaker import Breaker
 from connectors.circulation.forwarding.copy import Copy
 from connectors.circulation.forwarding.lake import changes_of
 from connectors.circulation.forwarding.policy import Policy
-from connectors.circulation.forwarding.replay import drain, is_there, sure
+from connectors.circulation.forwarding.replay import clear, drain, followed, is_there, sure
 from connectors.circulation.forwarding.report import live_report
 from connectors.circulation.forwarding.resume import checkpointed, resumed
 from connectors.circulation.forwarding.state import KEPT, Conflict, Json, State
@@ -74,8 +74,8 @@ class Forwarding:
             try:
                 found: Patron | None = await sure(self.remote.patron(who, whole=whole))
                 self.breaker.answered()
-            except Away:
-                self.breaker.failed()
+            except Away as error:
+                self.breaker.failed(error)
             else:
                 if found is not None and found.pin_right and who.pin:
                     self._pins.keep(who.card, who.pin)
@@ -91,8 +91,8 @@ class Forwarding:
             try:
                 found: Item | None = await sure(self.remote.item(item))
                 self.breaker.answered()
-            except Away:
-                self.breaker.failed()
+            except Away as error:
+                self.breaker.failed(error)
             else:
                 return found
         return self._away.item(item)
@@ -130,16 +130,16 @@ class Forwarding:
         card = request.patron.card if hasattr(request, "patron") else ""
         # What waits for this patron or item must not be overtaken; a service that is never accepted does not wait.
         behind = kind_of(request) in self.policy.services and self.state.touches(card, getattr(request, "item", ""))
-        if behind or self.breaker.state != "closed":
-            return await self._offline(request)
         tried = self.state.asking.get(request.key) or ""
+        if behind or self.breaker.state != "closed":
+            return await self._offline(request, tried)
         try:
             outcome, tried = await self._live(request, tried)
         except Unsure as error:
-            self.breaker.failed()
+            self.breaker.failed(error)
             return await self._unsure(request, tried or self._now().isoformat(), error)
-        except Away:
-            self.breaker.failed()
+        except Away as error:
+            self.breaker.failed(error)
             return await self._offline(request, tried)
         self.breaker.answered()
         return outcome
@@ -152,18 +152,22 @@ class Forwarding:
                 return await self._finished(request, found), tried
         elif request.key:
             await self._journaled({"kind": "asking", "key": request.key})
-        asked = self.remote.admit(request) if isinstance(request, Accept | Discard | Enrol) else self.remote.perform(request)
-        return await self._finished(request, await sure(asked)), tried
+        if isinstance(request, Accept | Discard | Enrol):
+            return await self._finished(request, await sure(self.remote.admit(request))), tried
+        asked = followed(self.remote, self.state, request, self._now)
+        return await self._finished(request, await sure(self.remote.perform(asked))), tried
 
     async def _unsure(self, request: Request | Admission, since: str, error: Unsure) -> Outcome:
         """It may be done. The library system's state tells; when that cannot be read or says no, it waits, and is looked up again then."""
         log.warning("%s of terminal %s: %s", kind_of(request), request.terminal, error.what)
         try:
             found = await sure(self.remote.happened(request, datetime.fromisoformat(since)))
-        except Away:
-            self.breaker.failed()
+        except Away as away:
+            self.breaker.failed(away)
             found = None
-        return await self._finished(request, found) if found is not None else await self._offline(request, since)
+        if found is not None:
+            return await self._finished(request, found)
+        return await self._offline(request, since)
 
     async def _finished(self, request: Request | Admission, outcome: Outcome) -> Outcome:
         """Write down what came of it. A refusal changes nothing, so nobody waits for the disk."""
@@ -173,7 +177,7 @@ class Forwarding:
         }  # fmt: skip
         if request.key:
             entry["key"] = request.key
-        if report := live_report(request, outcome):
+        if report := live_report(request, outcome, self.rules.zone):
             entry["report"] = report
         durable = self._append(entry)
         if outcome.ok or report:
@@ -181,12 +185,18 @@ class Forwarding:
         return outcome
 
     async def _offline(self, request: Request | Admission, tried: str = "") -> Outcome:
-        """What the policy makes of it while the library system is away, or while something before it still waits."""
+        """What the policy makes of it while the library system is away, or while something before it still waits.
+
+        `tried`: since when it may have been done; what is refused then is looked up once the library system is there (replay.clear).
+        """
         known: Any = request
         if hasattr(request, "patron") and request.patron.pin and self._pins.known(request.patron.card, request.patron.pin):
             known = replace(known, patron=Credentials(request.patron.card))  # it was right when it could still be asked
         outcome = await self._away.decide(known, self._now(), self.breaker.away_since)
         if not outcome.ok:
+            if tried and not isinstance(request, Accept | Discard | Enrol):  # whoever asks for these asks again
+                doubt: Json = {"kind": "doubted", "of": kind_of(request), "asked": plain(request), "said": said(outcome), "tried": tried}
+                await self._journaled(doubt)
             if outcome.reason == "AWAY":
                 raise Away("the library system is away, and the policy does not accept this meanwhile")
             return outcome
@@ -209,7 +219,11 @@ class Forwarding:
                     return 0
                 log.warning("the library system is back; %d transactions wait for it", len(self.state.waiting))
                 self.breaker.answered()
-            told = await drain(self.remote, self.state, self.breaker, self._journaled, self._changes, self.policy, self._now)
+            told = await drain(
+                self.remote, self.state, self.breaker, self._journaled, self._changes, self.policy, self._now, self.rules.zone
+            )
+            if self.breaker.state == "closed":
+                await clear(self.remote, self.state, self.breaker, self._journaled, self._changes, self.policy, self._now)
             self.state.forget(self._now() - KEPT)
             await self._checkpoint_now_and_then()
             return told

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Literal
 
+from connectors.circulation.backend import Away, Unread
 from connectors.circulation.forwarding.policy import Breaker as Settings
 
 
@@ -29,8 +30,10 @@ class Breaker:
             return "closed"
         return "half open" if self._now() >= self._probe_at else "open"
 
-    def failed(self) -> None:
-        """It was asked and did not answer."""
+    def failed(self, error: Away | None = None) -> None:
+        """It was asked and did not answer. That of one patron something is odd says nothing about the others."""
+        if isinstance(error, Unread):
+            return
         self._failures += 1
         if self._probe_at is not None or self._failures >= self._settings.failures:
             self.trip()

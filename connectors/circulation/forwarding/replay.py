@@ -11,14 +11,16 @@ from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any, TypeVar
+from zoneinfo import ZoneInfo
 
-from connectors.circulation.backend import Away, Remote, Unsure
+from connectors.circulation.backend import Away, Odd, Remote, Unread, Unsure
 from connectors.circulation.domain import Checkin, Outcome, Request
 from connectors.circulation.forwarding.breaker import Breaker
 from connectors.circulation.forwarding.policy import Policy
-from connectors.circulation.forwarding.report import FAILS, report_of
+from connectors.circulation.forwarding.report import AFTER_ALL, FAILS, report_of
 from connectors.circulation.forwarding.state import Json, State, Waiting
 from connectors.circulation.plain import request_of, said
+from connectors.circulation.remote.system import SKEW
 from include.engine.errors import BinderyError
 from include.engine.failpoints import point
 
@@ -30,33 +32,72 @@ Changes = Callable[[Request, Outcome], Json]
 
 
 async def drain(
-    remote: Remote, state: State, breaker: Breaker, journaled: Journaled, changes: Changes, policy: Policy, now: Callable[[], datetime]
+    remote: Remote,
+    state: State,
+    breaker: Breaker,
+    journaled: Journaled,
+    changes: Changes,
+    policy: Policy,
+    now: Callable[[], datetime],
+    zone: ZoneInfo,
 ) -> int:
     """Replay what waits until nothing does, or the library system goes away again. Returns how many were told."""
     count = 0
     while state.waiting:
         waiting = next(iter(state.waiting.values()))
-        if waiting.last and now() - datetime.fromisoformat(waiting.last) < timedelta(seconds=policy.settle_seconds):
+        if not _settled_down(waiting, policy, now):
             return count
         try:
-            outcome = await _told(remote, waiting, _late(remote, state, waiting, now), journaled)
-        except Away:
-            waiting.tries += 1
-            breaker.failed()
-            # Fails by itself though the system answers: staff get it, so that it does not hold up the others.
-            if waiting.tries < policy.tries or not await is_there(remote):
+            outcome = await _told(remote, waiting, followed(remote, state, late(waiting), now), journaled)
+        except Away as error:
+            breaker.failed(error)
+            # What fails by itself though the system answers goes to staff, so that it does not hold up the others. What was not reached has
+            # not failed: a part of the system may be away for an hour (Koha's SIP2 server) while the rest is there.
+            waiting.tries += isinstance(error, Unsure | Odd)
+            if waiting.tries < policy.tries or not isinstance(error, Unsure | Odd) or not await is_there(remote):
                 return count
             outcome = Outcome(False, FAILS)
         breaker.answered()
-        await _settled(waiting, outcome, journaled, changes)
+        await _settled(waiting, outcome, journaled, changes, zone)
         count += 1
     return count
 
 
-def _late(remote: Remote, state: State, waiting: Waiting, now: Callable[[], datetime]) -> Request:
-    """As `late`; where the library system lets a loan begin when it is told, what followed it at the machine follows it there too."""
-    request = late(waiting)
-    if remote.backdates or waiting.asked.get("item") not in state.told:
+async def clear(
+    remote: Remote, state: State, breaker: Breaker, journaled: Journaled, changes: Changes, policy: Policy, now: Callable[[], datetime]
+) -> None:
+    """Look up what machines were told "no" to though it may have been done. Where it was, staff get both sides."""
+    for one in list(state.doubts.values()):
+        if not _settled_down(one, policy, now):
+            continue
+        request = request_of(one.kind, one.asked)
+        try:
+            found = await sure(remote.happened(request, datetime.fromisoformat(one.tried)))
+        except Away as error:
+            breaker.failed(error)
+            return
+        breaker.answered()
+        if one.number in state.doubts:  # the machine may have asked again meanwhile
+            entry: Json = {"kind": one.kind, "asked": one.asked, "ok": False, "reason": "", "said": one.said, "cleared": one.number}
+            if found is not None:
+                entry |= changes(request, found)
+                entry["report"] = {"reason": AFTER_ALL if found.ok else found.reason, "said": one.said, "found": said(found)}
+                log.warning("transaction %d was done though its machine was told no", one.number)
+            await journaled(entry)
+
+
+def _settled_down(waiting: Waiting, policy: Policy, now: Callable[[], datetime]) -> bool:
+    """Whether the last try is so long ago that the library system is not still at it."""
+    return not waiting.last or now() - datetime.fromisoformat(waiting.last) >= timedelta(seconds=policy.settle_seconds)
+
+
+def followed(remote: Remote, state: State, request: Request, now: Callable[[], datetime]) -> Request:
+    """Where the library system lets a loan begin when it is told, what followed it at the machine follows it there too."""
+    happened, told = state.told.get(getattr(request, "item", ""), ("", ""))
+    if remote.backdates or not request.no_block or not told:
+        return request
+    when = getattr(request, "returned", None) or request.at
+    if not datetime.fromisoformat(happened) <= when <= datetime.fromisoformat(told) + SKEW:
         return request
     at = now()
     return replace(request, at=at, returned=at) if isinstance(request, Checkin) else replace(request, at=at)
@@ -74,12 +115,12 @@ async def _told(remote: Remote, waiting: Waiting, request: Request, journaled: J
     return outcome
 
 
-async def _settled(waiting: Waiting, outcome: Outcome, journaled: Journaled, changes: Changes) -> None:
+async def _settled(waiting: Waiting, outcome: Outcome, journaled: Journaled, changes: Changes, zone: ZoneInfo) -> None:
     entry: Json = {
         "kind": waiting.kind, "asked": waiting.asked, "ok": outcome.ok, "reason": outcome.reason, "said": said(outcome),
         "replayed": waiting.number, **changes(late(waiting), outcome),
     }  # fmt: skip
-    if report := report_of(waiting, outcome):
+    if report := report_of(waiting, outcome, zone):
         entry["report"] = report
         log.warning("transaction %d did not fit what the library system has: %s", waiting.number, report["reason"])
     await journaled(entry)
@@ -113,4 +154,4 @@ async def sure(asked: Awaitable[T]) -> T:
         raise
     except Exception as error:
         log.exception("an answer of the library system could not be read")
-        raise Unsure(f"the library system's answer could not be read ({type(error).__name__})") from error
+        raise Unread(f"the library system's answer could not be read ({type(error).__name__})") from error

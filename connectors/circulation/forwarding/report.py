@@ -6,7 +6,6 @@ import csv
 import io
 from collections.abc import Iterable, Iterator
 from datetime import datetime
-from typing import Any
 from zoneinfo import ZoneInfo
 
 from connectors.circulation.admission import Admission
@@ -17,38 +16,47 @@ from connectors.circulation.words import Language, words
 
 DUE = "DUE_DIFFERS"
 FAILS = "ILS_FAILS"
+AFTER_ALL = "DONE_AFTER_ALL"
+KEPT = "CARD_BLOCKED_BY_TERMINAL"
 QUIET = {"", "NOT_LENT", "AWAY_ACCEPTED"}
 """Reasons beside an ok that staff need not hear of."""
 COLUMNS = ("number", "at", "terminal", "branch", "what", "card", "item", "title", "machine", "system", "reason", "explained")
 
 
-def report_of(waiting: Waiting, outcome: Outcome) -> Json | None:
+def report_of(waiting: Waiting, outcome: Outcome, zone: ZoneInfo) -> Json | None:
     """The conflict of a transaction that was told late, or None when both sides agree."""
+    due = waiting.said.get("due")
     if not outcome.ok or outcome.reason not in QUIET:
         reason = outcome.reason
-    elif waiting.said.get("due") and outcome.due and _day(waiting.said["due"]) != outcome.due.date():
+    elif due and outcome.due and not same_day(datetime.fromisoformat(due), outcome.due, zone):
         reason = DUE
+    elif waiting.kind == "block" and waiting.asked.get("blocked"):
+        reason = KEPT
     else:
         return None
     return {"reason": reason, "said": waiting.said, "found": said(outcome)}
 
 
-def live_report(asked: Request | Admission, outcome: Outcome) -> Json | None:
+def live_report(asked: Request | Admission, outcome: Outcome, zone: ZoneInfo) -> Json | None:
     """The conflict of a transaction that was told at once: a machine that was alone had done it already, or took money that fits nothing."""
+    reason = outcome.reason
+    due = getattr(asked, "due", None) if asked.no_block else None
     told = asked.no_block and (
-        not outcome.ok or outcome.reason not in QUIET | ({"HOLD_WAITING", "OTHER_BRANCH"} if isinstance(asked, Checkin) else set())
+        not outcome.ok or reason not in QUIET | ({"HOLD_WAITING", "OTHER_BRANCH"} if isinstance(asked, Checkin) else set())
     )
-    money = (
-        isinstance(asked, Pay) and asked.amount > 0 and outcome.reason in ("PAID_TOO_MUCH", "PAID_PERHAPS", "CARD_UNKNOWN", "ILS_REFUSED")
-    )
-    kept = isinstance(asked, Block) and asked.blocked
-    if not (told or money or kept):
-        return None
-    return {"reason": outcome.reason or "CARD_BLOCKED_BY_TERMINAL", "said": {"ok": True}, "found": said(outcome)}
+    money = isinstance(asked, Pay) and asked.amount > 0 and (not outcome.ok or reason == "PAID_TOO_MUCH")
+    if isinstance(asked, Block) and asked.blocked:
+        reason = reason or KEPT
+    elif not (told or money):
+        if due is None or outcome.due is None or same_day(due, outcome.due, zone):
+            return None
+        reason = DUE
+    return {"reason": reason, "said": {"ok": True} | ({"due": due.isoformat()} if due else {}), "found": said(outcome)}
 
 
-def _day(text: str) -> Any:
-    return datetime.fromisoformat(text).date()
+def same_day(one: datetime, other: datetime, zone: ZoneInfo) -> bool:
+    """Whether both are on one day of the library: that is what a patron was told."""
+    return one.astimezone(zone).date() == other.astimezone(zone).date()
 
 
 def rows(conflicts: Iterable[Conflict], language: Language, zone: ZoneInfo, *, masked: bool = True) -> Iterator[dict[str, str]]:

@@ -48,7 +48,8 @@ class Conflict:
 class State:
     """`done` is the outcome of a request by its key, with its time; `asking` are requests on their way, by key, since when.
 
-    `told` are items whose loan was told late while others still waited.
+    `doubts` are requests that a machine was told "no" to though the library system may have done them. `told` is, of items whose
+    loan was told after it had happened, when it had happened and when it was told.
     """
 
     applied: int = 0
@@ -56,7 +57,8 @@ class State:
     conflicts: dict[int, Conflict] = field(default_factory=dict)
     done: dict[str, tuple[str, Json]] = field(default_factory=dict)
     asking: dict[str, str] = field(default_factory=dict)
-    told: set[str] = field(default_factory=set)
+    doubts: dict[int, Waiting] = field(default_factory=dict)
+    told: dict[str, list[str]] = field(default_factory=dict)
 
     def apply(self, number: int, entry: Mapping[str, Any]) -> None:
         """Make an entry's difference."""
@@ -72,38 +74,51 @@ class State:
                     number, entry["of"], entry["asked"], entry["said"], at, entry.get("tried", ""), at if entry.get("tried") else ""
                 )
                 self._finished(key, at, entry["said"])
+            case "doubted":
+                self._cleared(entry["asked"].get("key", ""))
+                self.doubts[number] = Waiting(number, entry["of"], entry["asked"], entry["said"], at, entry["tried"], at)
             case "sending":
                 waiting = self.waiting[entry["number"]]
                 waiting.tried, waiting.last = waiting.tried or at, at
             case "closed":
                 self.conflicts.pop(entry["number"], None)
             case _ if "said" in entry:
-                if "replayed" in entry:
-                    self._replayed(self.waiting.pop(entry["replayed"]), ok=entry["ok"])
+                if "cleared" in entry:
+                    self.doubts.pop(entry["cleared"], None)
+                elif "replayed" in entry:
+                    self._told(entry, self.waiting.pop(entry["replayed"]).at)
                 else:
                     self._finished(key, at, entry["said"])
+                    self._told(entry)
                 if entry.get("report"):
                     self.conflicts[number] = reported(number, entry)
             case _ if entry.get("conflict"):
                 self.conflicts[number] = reported(number, entry)
 
-    def _replayed(self, waiting: Waiting, *, ok: bool) -> None:
-        if ok and waiting.kind == "checkout":
-            self.told.add(waiting.asked["item"])
-        if not self.waiting:
-            self.told.clear()
+    def _told(self, entry: Mapping[str, Any], accepted: str = "") -> None:
+        asked = entry["asked"]
+        happened = asked["at"] if asked.get("no_block") else accepted
+        if entry["kind"] == "checkout" and entry["ok"] and happened and not asked.get("undo"):
+            self.told[asked["item"]] = [happened, entry["at"]]
 
     def _finished(self, key: str, at: str, said: Json) -> None:
         if key:
             self.asking.pop(key, None)
+            self._cleared(key)
             if said.get("ok"):
                 self.done[key] = (at, said)
+
+    def _cleared(self, key: str) -> None:
+        """The machine has asked again: its first time is no doubt of its own any more."""
+        if key and self.doubts:
+            self.doubts = {number: one for number, one in self.doubts.items() if one.asked.get("key") != key}
 
     def forget(self, before: datetime) -> None:
         """Drop the memory of requests that nobody repeats any more."""
         limit = before.isoformat()
         self.done = {key: value for key, value in self.done.items() if value[0] >= limit}
         self.asking = {key: at for key, at in self.asking.items() if at >= limit}
+        self.told = {item: times for item, times in self.told.items() if times[1] >= limit}
 
     def snapshot(self) -> Json:
         """All of it, for the entry "forwarding"."""
@@ -112,7 +127,8 @@ class State:
             "conflicts": [asdict(one) for one in self.conflicts.values()],
             "done": [[key, at, said] for key, (at, said) in self.done.items()],
             "asking": self.asking,
-            "told": sorted(self.told),
+            "doubts": [asdict(one) for one in self.doubts.values()],
+            "told": self.told,
         }
 
     def restore(self, found: Mapping[str, Any]) -> None:
@@ -121,7 +137,8 @@ class State:
         self.conflicts = {one["number"]: Conflict(**one) for one in found["conflicts"]}
         self.done = {key: (at, said) for key, at, said in found["done"]}
         self.asking = dict(found["asking"])
-        self.told = set(found["told"])
+        self.doubts = {one["number"]: Waiting(**one) for one in found.get("doubts", ())}
+        self.told = found["told"] if isinstance(found["told"], dict) else {}  # a list of items until November 2026
 
     def touches(self, card: str, item: str) -> bool:
         """Whether something waits for this patron or this item: what comes after it must not overtake it."""

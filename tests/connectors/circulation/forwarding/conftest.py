@@ -64,7 +64,7 @@ class Place:
         url = f"http://127.0.0.1:{self.port}"
         base = {"url": url, "connection": "it", "limits": LIMITS, "call_seconds": 0.5} | self.more
         if self.kind == "koha":
-            return open_koha(KohaSettings.model_validate(base | {"checkin": {"by": "rest"}}), OneLogin(), now=self.clock)
+            return open_koha(KohaSettings.model_validate({"checkin": {"by": "rest"}} | base), OneLogin(), now=self.clock)
         points = {name: service_point(name) for name in ("main", "north")}
         return open_folio(FolioSettings.model_validate(base | {"tenant": "diku", "branches": points}), OneLogin(), now=self.clock)
 

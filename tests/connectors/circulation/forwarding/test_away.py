@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+import asyncio
+from datetime import date, timedelta
 from decimal import Decimal
 from pathlib import Path
 
@@ -54,6 +55,17 @@ def test_a_pin_that_was_right_serves_while_the_library_system_is_away(place: Pla
     place.run(work)
 
 
+def test_a_pin_that_comes_while_the_copy_is_filled_waits_until_it_is_there(tmp_path: Path) -> None:
+    copy = Copy.at(tmp_path / "copy", Rules())
+    copy.store.fill("patron", [{"patron": "p1", "name": "Reader One"}])
+    copy.tap = []  # as keeping.py has it from the reading of the old store to the changing over
+    with pytest.raises(Away):
+        asyncio.run(copy.keep_pin("p1", hashed("1234")))
+    copy.tap = None
+    assert asyncio.run(copy.keep_pin("p1", hashed("1234")))
+    copy.close()
+
+
 def test_a_copy_says_who_may_borrow_what_until_when(place: Place, tmp_path: Path) -> None:
     copy = Copy.at(tmp_path / "copy", Rules(defaults=Limits(loan_days=28, fees=Decimal(10)), rules=(Line(material="dvd", loan_days=7),)))
     copy.store.fill(
@@ -84,3 +96,23 @@ def test_a_copy_says_who_may_borrow_what_until_when(place: Place, tmp_path: Path
         assert (await forwarding.perform(wrong)).reason == "PIN_WRONG"
 
     place.run(work, copy)
+
+
+class _NoDay(date):
+    """A day as old databases have it."""
+
+    def isoformat(self) -> str:
+        return "0000-00-00"
+
+
+def test_one_patron_of_whom_something_is_odd_does_not_make_the_library_system_away(place: Place) -> None:
+    place.library.patrons[1].born = _NoDay(1980, 5, 1)
+
+    async def work(forwarding: Forwarding) -> None:
+        for _ in range(3):
+            assert await forwarding.patron(Credentials("c1")) is not None  # as far as the sidecar knows them by itself
+        assert forwarding.breaker.state == "closed"
+        other = await forwarding.patron(Credentials("c2"))
+        assert other is not None and other.name == "Reader Two"
+
+    place.run(work)

@@ -4,14 +4,20 @@ from __future__ import annotations
 
 import asyncio
 from decimal import Decimal
+from pathlib import Path
+from typing import Any
 
 import pytest
 
+from connectors.circulation.backend import Away
 from connectors.circulation.domain import Credentials, Pay
 from connectors.circulation.forwarding import Forwarding
+from include.engine.crypto.keys import MemoryKeyStore
 from include.sandbox.servers.ils.state import Copy as Book
 from include.sandbox.servers.ils.state import Debt, Loan, Patron
-from tests.connectors.circulation.forwarding.conftest import Place, reasons
+from include.sandbox.servers.koha import SipServer
+from tests.connectors.circulation.conftest import Clock
+from tests.connectors.circulation.forwarding.conftest import Place, place_of, reasons
 
 
 def test_an_hour_away_is_told_in_order_and_what_does_not_fit_is_listed(place: Place) -> None:
@@ -180,3 +186,177 @@ def test_what_was_not_answered_is_left_alone_for_a_moment(place: Place) -> None:
 
     place.run(work)
     assert place.library.lent == [("c1", "b1")]
+
+
+def test_what_may_have_been_done_before_is_looked_up_though_it_came_again_while_the_library_system_was_away(place: Place) -> None:
+    place.library.debts[9] = Debt(9, place.library.patrons[1], Decimal(50), Decimal(50))
+    pay = Pay("k1", place.clock(), "main", "cut", patron=Credentials("c1"), amount=Decimal(20), transaction="T1")
+
+    async def killed(forwarding: Forwarding) -> None:
+        await forwarding._journaled({"kind": "asking", "key": "cut"})
+        await forwarding.remote.perform(pay)  # and here the process ends
+
+    async def after(forwarding: Forwarding) -> None:
+        place.off()
+        await forwarding.perform(place.lend("b1", "c2"))
+        assert forwarding.breaker.state != "closed"
+        assert (await forwarding.perform(pay)).ok  # accepted without a question
+        place.on()
+        place.clock.on(minutes=1)
+        assert await forwarding.turn() == 2
+
+    place.run(killed)
+    place.run(after)
+    assert [one.amount for one in place.library.payments] == [20]
+
+
+def _goes_away_after_the_work(place: Place) -> None:
+    lend = place.library.lend
+
+    def lends(*asked: Any) -> Loan:
+        place.faults.set("maintenance", 9)
+        return lend(*asked)
+
+    place.library.lend = lends  # type: ignore[method-assign]
+    place.faults.set("change_error")
+
+
+def test_what_was_done_though_its_machine_was_told_no_is_told_to_staff_with_both_sides(place: Place) -> None:
+    place.policy = place.policy.model_copy(update={"services": frozenset()})
+
+    async def work(forwarding: Forwarding) -> None:
+        _goes_away_after_the_work(place)
+        with pytest.raises(Away):
+            await forwarding.perform(place.lend("b1"))
+        assert forwarding.conflicts() == [] and "b1" in place.library.loans
+        place.faults.left.clear()
+        place.clock.on(minutes=1)
+        await forwarding.checkpoint()
+
+    async def after(forwarding: Forwarding) -> None:
+        await forwarding.turn()
+        (conflict,) = forwarding.conflicts()
+        assert (conflict.kind, conflict.asked["item"], conflict.reason) == ("checkout", "b1", "DONE_AFTER_ALL")
+        assert (conflict.said.get("ok", False), conflict.said["reason"], conflict.found["ok"]) == (False, "AWAY", True)
+        asked = len(place.faults.asked)
+        place.clock.on(minutes=1)
+        await forwarding.turn()
+        assert len(place.faults.asked) == asked and len(forwarding.conflicts()) == 1  # once
+
+    place.run(work)
+    place.run(after)
+
+
+def test_a_machine_that_asks_again_gets_its_answer_and_staff_hear_nothing(place: Place) -> None:
+    place.policy = place.policy.model_copy(update={"services": frozenset()})
+
+    async def work(forwarding: Forwarding) -> None:
+        request = place.lend("b1")
+        _goes_away_after_the_work(place)
+        for _ in range(2):
+            with pytest.raises(Away):
+                await forwarding.perform(request)
+        assert len(forwarding.state.doubts) == 1
+        place.faults.left.clear()
+        forwarding.breaker.answered()
+        assert (await forwarding.perform(request)).ok
+        place.clock.on(minutes=1)
+        await forwarding.turn()
+        assert forwarding.conflicts() == [] and forwarding.state.doubts == {}
+
+    place.run(work)
+    assert place.library.lent == [("c1", "b1")]
+
+
+def test_what_was_refused_and_not_done_is_no_conflict(place: Place) -> None:
+    place.policy = place.policy.model_copy(update={"services": frozenset()})
+
+    async def work(forwarding: Forwarding) -> None:
+        place.faults.set("change_lost")
+        with pytest.raises(Away):
+            await forwarding.perform(place.lend("b1"))
+        place.clock.on(minutes=1)
+        await forwarding.turn()
+        assert forwarding.conflicts() == [] and forwarding.state.doubts == {}
+
+    place.run(work)
+
+
+def test_a_machine_that_was_alone_lends_and_takes_back_and_neither_is_forgotten(place: Place) -> None:
+    alone = (place.lend("b1", no_block=True), place.back("b1", no_block=True, returned=place.clock()))
+    place.clock.on(minutes=20)
+
+    async def work(forwarding: Forwarding) -> None:
+        for request in alone:  # both are told at once, when the machine has its line again
+            place.clock.on(seconds=1)
+            assert (await forwarding.perform(request)).ok
+        assert forwarding.conflicts() == []
+
+    place.run(work)
+    assert place.library.loans == {}
+
+
+@pytest.mark.parametrize("away", [False, True])
+def test_a_return_from_before_a_later_loan_does_not_end_that(place: Place, away: bool) -> None:
+    late = place.back("b1", no_block=True, returned=place.clock())
+    place.clock.on(hours=3)
+
+    async def work(forwarding: Forwarding) -> None:
+        if away:
+            place.off()
+        assert (await forwarding.perform(place.lend("b1", "c2"))).ok
+        place.clock.on(minutes=10)
+        if away:
+            place.on()
+            assert await forwarding.turn() == 1
+        assert (await forwarding.perform(late)).reason == "RETURNED_BEFORE"
+        assert reasons(forwarding) == [("b1", "RETURNED_BEFORE")]
+
+    place.run(work)
+    assert place.library.loans["b1"].patron.card == "c2"
+
+
+def test_a_page_for_people_hands_nothing_to_staff(place: Place) -> None:
+    place.policy = place.policy.model_copy(update={"tries": 2})
+
+    async def work(forwarding: Forwarding) -> None:
+        place.off()
+        await forwarding.perform(place.lend("b1"))
+        place.on()
+        place.faults.set("page", 99)
+        for _ in range(5):
+            place.clock.on(minutes=1)
+            assert await forwarding.turn() == 0
+        place.faults.left.clear()
+        place.clock.on(minutes=1)
+        assert await forwarding.turn() == 1 and forwarding.conflicts() == []
+
+    place.run(work)
+    assert place.library.lent == [("c1", "b1")]
+
+
+def test_while_koha_s_sip2_server_alone_is_away_returns_wait_for_it(home: Path, keys: MemoryKeyStore, clock: Clock) -> None:
+    with place_of("koha", home, keys, clock) as place:
+        sip = SipServer(place.library, {"bindery": ("secret", "main")})
+        with sip.serving() as port:
+            place.more = {"checkin": {"by": "sip", "host": "127.0.0.1", "port": port, "accounts": {"main": "sip"}}}
+        place.policy = place.policy.model_copy(update={"tries": 2})
+
+        async def work(forwarding: Forwarding) -> None:
+            assert (await forwarding.perform(place.lend("b1"))).reason == ""
+            assert (await forwarding.perform(place.back("b1"))).reason == "AWAY_ACCEPTED"
+            for _ in range(5):
+                place.clock.on(minutes=1)
+                assert await forwarding.turn() == 0
+            assert forwarding.conflicts() == []
+            forwarding.breaker.answered()
+            assert (await forwarding.perform(place.lend("d1", "c1"))).reason == ""  # REST is there all the time
+
+        async def back(forwarding: Forwarding) -> None:
+            place.clock.on(minutes=1)
+            assert await forwarding.turn() == 1 and forwarding.conflicts() == []
+
+        place.run(work)
+        with sip.serving(port):
+            place.run(back)
+        assert list(place.library.loans) == ["d1"]
