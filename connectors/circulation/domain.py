@@ -142,7 +142,7 @@ class Loan(Struct, frozen=True, gc=False):
 
 
 class Hold(Struct, frozen=True, gc=False):
-    """A patron's place in a queue. `ready`: an item waits on the pickup shelf."""
+    """A patron's place in a queue. `ready`: an item waits on the pickup shelf. `title` is what is shown, `title_id` what is compared."""
 
     hold: str
     title: str
@@ -151,6 +151,7 @@ class Hold(Struct, frozen=True, gc=False):
     item: str = ""
     position: int = 0
     placed: datetime | None = None
+    title_id: str = ""
 
 
 class Fee(Struct, frozen=True, gc=False):

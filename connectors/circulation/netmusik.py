@@ -79,6 +79,8 @@ async def _status(house: House, doors: Doors, said: dict[str, str]) -> str:
         patron = await Guarded(house.backend, house.lockout, "netmusik").patron(Credentials(plain_card(card), pin), whole=False)
     except Away:
         return "service_unavailable"
+    if patron is not None and not patron.patron and not patron.pin_right:
+        return "service_unavailable"  # a card alone, while the library system is away
     if patron is None or not patron.pin_right:
         return "borrower_not_found"
     if not doors.netmusik.residents_only:

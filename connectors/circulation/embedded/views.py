@@ -32,7 +32,8 @@ def loan_view(row: Row) -> Loan:
 
 
 def hold_view(row: Row) -> Hold:
-    return Hold(row["hold"], row["title_id"], row["pickup"], bool(row["ready"]), row["item"], row.get("before", 0) + 1, when(row["placed"]))
+    return Hold(row["hold"], row["title_id"], row["pickup"], bool(row["ready"]), row["item"], row.get("before", 0) + 1, when(row["placed"]),
+                row["title_id"])  # fmt: skip
 
 
 def fee_view(row: Row) -> Fee:

@@ -104,6 +104,7 @@ def hold_view(settings: FolioSettings, request: Json) -> Hold:
         item=((request.get("item") or {}).get("barcode") or "") if ready else "",
         position=request.get("position") or 0,
         placed=moment(request["requestDate"]) if request.get("requestDate") else None,
+        title_id=request.get("instanceId") or "",
     )
 
 

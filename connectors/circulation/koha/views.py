@@ -83,6 +83,7 @@ def hold_view(settings: KohaSettings, hold: Json, items: Mapping[int, Json]) -> 
         item=(item or {}).get("external_id") or "",
         position=hold.get("priority") or 0,
         placed=_morning(settings, hold.get("hold_date")),
+        title_id=str(hold["biblio_id"]),
     )
 
 

@@ -12,7 +12,7 @@ from zoneinfo import ZoneInfo
 from connectors.circulation.backend import Backend
 from connectors.circulation.domain import Credentials, Patron
 from connectors.circulation.doors import Caller, Doors
-from connectors.circulation.ncip.problems import MISSING, Problem, because
+from connectors.circulation.ncip.problems import LATER, MISSING, Problem, because
 from connectors.circulation.ncip.reading import Message, Part
 from connectors.circulation.ncip.schemes import CURRENCY
 from connectors.circulation.ncip.writing import Node, node, value
@@ -76,6 +76,8 @@ class Asking:
         patron = await self.backend.patron(who)
         if patron is None:
             raise because(self.message.service, "CARD_UNKNOWN")
+        if not patron.patron and not patron.pin_right and self.message.service in ("AuthenticateUser", "LookupUser"):
+            raise Problem(LATER, "", "AWAY")  # a card alone, while the library system is away: nobody knows whether there is such a patron
         self.let_in(who, patron)
         return patron
 

@@ -129,7 +129,7 @@ async def cancel(asking: Asking) -> Nodes:
         patron=who,
         change="delete",
         item=(hold.item if hold else "") or item,
-        title=(hold.title if hold else "") or title,
+        title=(hold.title_id if hold else "") or title,
         hold=number or (hold.hold if hold else ""),
     )
 

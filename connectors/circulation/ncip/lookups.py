@@ -89,7 +89,7 @@ async def request(asking: Asking) -> list[Node | None]:
 
 
 async def own_hold(asking: Asking, patron: Patron) -> Hold | None:
-    """The patron's hold that a message is about: by its number, its item, or its title."""
+    """The patron's hold that a message is about: by its number, its item, or its title (control number: two works may be called the same)."""
     if number := asking.request():
         return next((hold for hold in patron.holds if hold.hold == number), None)
     barcode, titles = asking.item(), {asking.title()}
@@ -98,8 +98,8 @@ async def own_hold(asking: Asking, patron: Patron) -> Hold | None:
         if waiting is not None:
             return waiting
         copy = await asking.backend.item(barcode)
-        titles |= {copy.title_id, copy.title} if copy else set()
-    return next((hold for hold in patron.holds if hold.title and hold.title in titles), None)
+        titles |= {copy.title_id} if copy else set()
+    return next((hold for hold in patron.holds if hold.title_id and hold.title_id in titles), None)
 
 
 async def version(asking: Asking) -> list[Node | None]:

@@ -15,6 +15,9 @@ from lxml import etree
 
 LARGEST = 256 * 1024
 """Bytes of a message."""
+_MOST = {"<": 5_000, "=": 2_000, "<!": 100}
+"""Tags, attributes and declarations: real messages have some hundreds at most. What holds each attribute against every other takes seconds for
+those that 256 KB have room for, and everybody would wait."""
 _PARSER = etree.XMLParser(resolve_entities=False, no_network=True, load_dtd=False, huge_tree=False, remove_comments=True, remove_pis=True)
 _DECLARED = re.compile(rb"""^\s*<\?xml[^>]{0,200}?encoding\s*=\s*["']([A-Za-z][\w.:-]{0,40})["']""")
 _DECLARATION = re.compile(r"^<\?xml[^>]{0,400}\?>\s*")
@@ -22,6 +25,8 @@ _DOCTYPE = re.compile(r"<!DOCTYPE([^>\[]{0,1000})(\[|>)", re.IGNORECASE)
 _OLD_PREFIX = re.compile(r"^(unique|visible)(?=(user|item|request|agency|bibliographic)id)")
 _OLD_NAMES = {"visibleuseridentifier": "useridentifiervalue", "visibleitemidentifier": "itemidentifiervalue",
               "visibleuseridentifiertype": "useridentifiertype", "visibleitemidentifiertype": "itemidentifiertype"}  # fmt: skip
+_OF_PYTHON = ("idna", "punycode", "raw-unicode-escape", "undefined", "unicode-escape")
+"""Codecs that are no character set; a quarter of a megabyte of punycode takes seconds."""
 _DEEPEST = 5
 """How many elements may stand around a service: NCIPMessage, and a SOAP envelope with its body."""
 
@@ -74,7 +79,10 @@ def read(body: bytes, services: frozenset[str], charset: str | None = None) -> M
     """The message in a body. `services` are the names to look for, as the standard spells them; `charset` is what HTTP said."""
     if len(body) > LARGEST:
         raise Unreadable("it is too long")
-    text, doctype = _without_doctype(_text(body, charset))
+    text = _text(body, charset)
+    if any(text.count(sign) > most for sign, most in _MOST.items()):
+        raise Unreadable("it has more elements than a message")
+    text, doctype = _without_doctype(text)
     try:
         root = etree.fromstring(text.encode("utf-8", "replace"), _PARSER)
     except etree.XMLSyntaxError as error:
@@ -106,7 +114,7 @@ def _text(body: bytes, charset: str | None) -> str:
 def _decoded(body: bytes, name: str) -> str:
     try:
         found = codecs.lookup(name)
-        if found._is_text_encoding:
+        if found._is_text_encoding and found.name not in _OF_PYTHON:
             return body.decode(name)
     except (LookupError, UnicodeError):
         pass

@@ -86,7 +86,10 @@ def test_while_it_is_away_a_loan_is_accepted_once_and_told_once(place: Place) ->
         for _ in range(3):
             assert "DateDue" in _lend(asker)[-1]
         assert "Temporary Processing Failure" in _request(asker)[0]  # which the policy does not accept
-        assert asker.ask(f"<LookupUser>{user('c1')}<LoanedItemsDesired/></LookupUser>")[1].endswith("ItemIdentifierValue b1")
+        for card in ("c1", "nobody"):  # who is a patron here, nobody knows meanwhile
+            assert "Temporary Processing Failure" in asker.ask(f"<LookupUser>{user(card)}<LoanedItemsDesired/></LookupUser>")[0]
+            music = asker.http.get("/netmusik/1", params={"userId": card, "userPincode": "1234"})
+            assert music.json()["status"] == "service_unavailable"
         place.on()
         place.clock.on(minutes=1)
         deadline = time.monotonic() + 20
@@ -96,6 +99,17 @@ def test_while_it_is_away_a_loan_is_accepted_once_and_told_once(place: Place) ->
             place.clock.on(seconds=10)
         assert "DateDue" in _lend(asker)[-1]
         assert place.library.lent == [("c1", "b1")]
+
+
+def test_another_title_of_the_same_name_is_another_title(place: Place) -> None:
+    for barcode in ("d1", "d2"):
+        place.library.copies[barcode].title = "One book"
+    with asking(place) as asker:
+        assert "Problem" not in _request(asker, named=item("d1"))[0]
+        assert "Unknown Request" in asker.ask(f"<LookupRequest>{user('c1')}{item('d2')}</LookupRequest>")[0]
+        assert "Unknown Request" in _cancel(asker, item("d2"))[0]
+        assert [hold.title_id for hold in place.library.holds.values()] == [2]
+        assert "Problem" not in _cancel(asker, item("d1"))[0] and place.library.holds == {}
 
 
 def test_a_card_is_blocked_where_the_system_can_and_else_staff_are_told(place: Place) -> None:

@@ -91,6 +91,10 @@ HOSTILE = {
     "another document": b"<html><body>404</body></html>",
     "too long": b"<a>" + b"x" * LARGEST + b"</a>",
     "too deep": b"<a>" * 20_000,
+    "attributes without number": b"<LookupUser " + b" ".join(b"a%d=''" % number for number in range(25_000)) + b"/>",
+    "elements without number": b"<LookupUser>" + b"<a/>" * 60_000 + b"</LookupUser>",
+    "document types without number": b"<!DOCTYPE" * 25_000,
+    "in what is no character set": b'<?xml version="1.0" encoding="punycode"?>a-' + b"a" * 250_000,
     "an attribute twice": b'<NCIPMessage version="1" version="2"><LookupUser/></NCIPMessage>',
 }
 
