@@ -6,6 +6,7 @@ service's page names the fields, but no schema is published; the names of the tw
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import dataclass, field
 from types import TracebackType
 from typing import Literal, Self, get_args
@@ -56,7 +57,7 @@ class Client:
     """One service. `requester` is the name that DBC knows the asking service by; `attempts` are for each question, with growing pauses."""
 
     def __init__(self, url: str, requester: str, *, seconds: float = 10.0, attempts: int = 3, verify: bool | str = True) -> None:
-        self._url, self._requester, self._attempts = url, requester, attempts
+        self._url, self._requester, self._attempts, self._seconds = url, requester, attempts, seconds
         self._http = httpx.AsyncClient(timeout=seconds, verify=verify, follow_redirects=False)
 
     async def __aenter__(self) -> Self:
@@ -78,12 +79,14 @@ class Client:
 
     async def _ask(self, operation: str, library: str, user: str, pin: str | None) -> Checked:
         body = _request(f"{operation}Request", self._requester, library, user, pin)
-        retry = stamina.retry_context(on=(httpx.TransportError, _Busy), attempts=self._attempts, wait_initial=0.1, wait_max=2, timeout=60)
+        retry = stamina.retry_context(
+            on=(httpx.TransportError, TimeoutError, _Busy), attempts=self._attempts, wait_initial=0.1, wait_max=2, timeout=60
+        )
         try:
             async for attempt in retry:
                 with attempt:
                     return _answer(await self._post(operation, body), f"{operation}Response", user)
-        except (httpx.HTTPError, _Busy, _Unreadable) as error:
+        except (httpx.HTTPError, TimeoutError, _Busy, _Unreadable) as error:
             what = str(error) if isinstance(error, (_Busy, _Unreadable)) else type(error).__name__
             raise Unreachable(
                 f"the borrower check did not answer as it should: {what}.", where=httpx.URL(self._url).host, do="Ask again later."
@@ -93,7 +96,7 @@ class Client:
     async def _post(self, operation: str, body: bytes) -> bytes:
         headers = {"Content-Type": "text/xml; charset=utf-8", "SOAPAction": f'"{operation}"'}
         content = bytearray()
-        async with self._http.stream("POST", self._url, content=body, headers=headers) as answer:
+        async with asyncio.timeout(self._seconds), self._http.stream("POST", self._url, content=body, headers=headers) as answer:
             async for part in answer.aiter_bytes():
                 content += part
                 if len(content) > LARGEST:
