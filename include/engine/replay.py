@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
+
+import sqlalchemy as sa
 
 from include.engine import clock
 from include.engine.approval import approved_as
@@ -23,16 +26,18 @@ def replay(
     member: str = "",
     who: str,
     approved: bool = False,
+    still: Callable[[sa.Connection], None] | None = None,
 ) -> Delivery:
     """Enter a new delivery, linked to `origin_id`, that dispatch starts at its next look: with today's settings and contract.
 
     Only part of a delivery is always a delta, also where the whole was a full export: it must not delete what it does not name. Asked for
-    again while it has not ended, it is the same one: a form that is sent twice makes one delivery.
+    again while it has not ended, it is the same one: a form that is sent twice makes one delivery. `still` is called in the transaction
+    that enters it, and may raise.
     Raises WrongState when nothing was kept or nothing fits, KeyDestroyed when its bytes were erased or have passed their retention.
     """
     origin = deliveries.get(engine.ledger, origin_id)
     if is_outbound(origin):
-        return send_again(engine, origin, {"reason": reason, "record": record, "member": member}, who=who, approved=approved)
+        return send_again(engine, origin, {"reason": reason, "record": record, "member": member}, who=who, approved=approved, still=still)
     if "landed" not in origin.facts:
         raise WrongState("nothing of this delivery was kept.", where=origin.id, do="Ask the partner to deliver it again.")
     if origin.state in {State.SEEN, State.CLAIMED, State.STAGED, State.GATED}:
@@ -67,6 +72,8 @@ def replay(
     with engine.ledger.begin() as tx:
         if (before := under_way(engine, new, tx)) is not None:
             return before
+        if still is not None:
+            still(tx)
         made = deliveries.see(engine.ledger, new, tx=tx)
         audit.record(engine.ledger, who, "approve" if approved else "replay", origin.id, {"delivery": made.id, **asked}, tx=tx)
     return made

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -12,6 +14,7 @@ from include.engine.delivery import Delivery, State
 from include.engine.errors import Refused, WrongState
 from include.engine.ledger import audit, deliveries, quarantined
 from include.engine.ledger.quarantined import Fate, Quarantined
+from include.engine.quarantine import decide
 from include.engine.quarantine import mend as mending
 from include.engine.quarantine.decide import discard, note_of, replay_one, replay_reason, reveal
 from include.engine.quarantine.look import head, look
@@ -126,6 +129,23 @@ def test_one_record_is_replayed_once_however_often_it_is_asked_for(library: Hous
     assert len(made) == 1
     assert len(deliveries.find(library.engine.ledger, origin=delivery.id)) == 1
     assert actions(library).count(("ida", "replay")) == 1
+
+
+@pytest.mark.parametrize("again", [replay_one, replay_reason])
+def test_what_was_decided_while_the_page_was_looked_at_is_not_replayed(
+    library: House, monkeypatch: pytest.MonkeyPatch, again: Callable[..., Delivery]
+) -> None:
+    row = aside(library, delivered(library), "ROW_RAGGED")[0]
+    plain = decide.replay
+
+    def meanwhile(*args: Any, **more: Any) -> Delivery:  # between its look at the record and its own transaction
+        discard(library.engine, row.id, who="bo", note="never ours")
+        return plain(*args, **more)
+
+    monkeypatch.setattr(decide, "replay", meanwhile)
+    with pytest.raises(WrongState, match="RECORD_DECIDED"):
+        again(library.engine, row.id, who="ida")
+    assert deliveries.find(library.engine.ledger, origin=row.delivery_id) == []
 
 
 def test_all_of_a_reason_are_replayed_but_for_those_that_a_person_left_out(library: House) -> None:

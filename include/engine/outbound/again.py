@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import sqlalchemy as sa
@@ -22,11 +22,19 @@ def is_outbound(delivery: Delivery) -> bool:
     return "pins" in delivery.facts
 
 
-def send_again(engine: Engine, origin: Delivery, asked: Mapping[str, Any], *, who: str, approved: bool = False) -> Delivery:
+def send_again(
+    engine: Engine,
+    origin: Delivery,
+    asked: Mapping[str, Any],
+    *,
+    who: str,
+    approved: bool = False,
+    still: Callable[[sa.Connection], None] | None = None,
+) -> Delivery:
     """Enter a new delivery, linked to `origin`, that dispatch starts at its next look. It sends the same records, as the lake has them now;
     of an origin that never left, whatever is due. `asked` (reason, record, member) leaves only those that were set aside for it, by our
-    contract or by the receiver: a record's number is that on the receipt, `member` its name. WrongState while the origin is at work, and when
-    nothing fits."""
+    contract or by the receiver: a record's number is that on the receipt, `member` its name. `still`: see replay.
+    WrongState while the origin is at work, and when nothing fits."""
     if origin.state in _AT_WORK:
         raise WrongState(f"this delivery is still {origin.state}.", where=origin.id, do="Wait until it has ended.")
     asked = {name: value for name, value in asked.items() if value not in {None, ""}}
@@ -52,6 +60,8 @@ def send_again(engine: Engine, origin: Delivery, asked: Mapping[str, Any], *, wh
     with engine.ledger.begin() as tx:
         if (before := under_way(engine, new, tx)) is not None:
             return before
+        if still is not None:
+            still(tx)
         made = deliveries.see(engine.ledger, new, tx=tx)
         audit.record(engine.ledger, who, "approve" if approved else "send again", origin.id, {"delivery": made.id, **asked}, tx=tx)
     return made

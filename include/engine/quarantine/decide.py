@@ -5,6 +5,10 @@ Each may be asked for twice (a double click, a form sent again) and happens once
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
+import sqlalchemy as sa
+
 from include.engine.delivery import IN_FLIGHT, Delivery, State
 from include.engine.engine import Engine
 from include.engine.errors import WrongState
@@ -56,14 +60,19 @@ def replay_one(engine: Engine, id: int, *, who: str) -> Delivery:
     """The record again, from its delivery's kept bytes, with today's settings and contract."""
     row = quarantined.get(engine.ledger, id)
     undecided(row)
-    return replay(engine, row.delivery_id, record=row.record, member=row.member, who=who)
+    return replay(engine, row.delivery_id, record=row.record, member=row.member, who=who, still=_still(engine, id))
 
 
 def replay_reason(engine: Engine, id: int, *, who: str) -> Delivery:
     """Every record of the same delivery that was set aside for the same reason."""
     row = quarantined.get(engine.ledger, id)
     undecided(row)
-    return replay(engine, row.delivery_id, reason=row.reason, who=who)
+    return replay(engine, row.delivery_id, reason=row.reason, who=who, still=_still(engine, id))
+
+
+def _still(engine: Engine, id: int) -> Callable[[sa.Connection], None]:
+    """Looks once more where nobody can decide meanwhile: somebody may have, or it may have been taken in, since the page was made."""
+    return lambda tx: undecided(quarantined.get(engine.ledger, id, tx=tx))
 
 
 def concerns(made: Delivery, row: Quarantined) -> bool:
