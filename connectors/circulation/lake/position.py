@@ -6,6 +6,7 @@ blocked or failed leaves no gap: the next begins where it began. A retracted one
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import datetime
 from typing import NamedTuple
 
@@ -16,7 +17,8 @@ from include.engine.ledger.database import Ledger
 FLOW = "circulation_journal"
 _HELD = (State.PUBLISHED, State.ACKNOWLEDGED, State.RETRACTED)
 _LOOK = 100
-"""Deliveries looked at: they begin one after the other, so that the furthest is among the newest."""
+"""Deliveries looked at: they begin one after the other, so that the furthest is among the newest. Further back only where the newest are
+replays, rehearsals or another journal's alone."""
 
 
 class Position(NamedTuple):
@@ -28,8 +30,7 @@ class Position(NamedTuple):
 
 def position(ledger: Ledger, partner: str, journal: str, status: str = "live") -> Position:
     """How far the journal of that id is in the lake; `status` is that of its deliveries (a rehearsal covers nothing)."""
-    found = deliveries.find(ledger, partner=partner, flow=FLOW, states=_HELD, limit=_LOOK)
-    ends = [(one.state, until) for one in found if one.status == status and (until := _until(one, journal)) is not None]
+    ends = _ends(ledger, partner, journal, lambda one: one.status == status)
     return Position(
         max((until for _, until in ends), default=0), max((until for state, until in ends if state != State.PUBLISHED), default=0)
     )
@@ -37,9 +38,17 @@ def position(ledger: Ledger, partner: str, journal: str, status: str = "live") -
 
 def as_of(ledger: Ledger, partner: str, journal: str, loans: int | None, at: datetime) -> int:
     """How far the journal is in version `loans` of the lake's loans (None: there are none), which was read at or after `at`."""
-    found = deliveries.find(ledger, partner=partner, flow=FLOW, states=_HELD, limit=_LOOK)
-    ends = [until for one in found if one.status == "live" and _in(one, loans, at) and (until := _until(one, journal)) is not None]
-    return max(ends, default=0)
+    return max((until for _, until in _ends(ledger, partner, journal, lambda one: one.status == "live" and _in(one, loans, at))), default=0)
+
+
+def _ends(ledger: Ledger, partner: str, journal: str, counts: Callable[[Delivery], bool]) -> list[tuple[State, int]]:
+    """How far the newest deliveries that count reach, each with its state."""
+    for limit in (_LOOK, 100 * _LOOK, 1_000_000_000):
+        found = deliveries.find(ledger, partner=partner, flow=FLOW, states=_HELD, limit=limit)
+        ends = [(one.state, until) for one in found if counts(one) and (until := _until(one, journal)) is not None]
+        if ends or len(found) < limit:
+            return ends
+    return []
 
 
 def _in(delivery: Delivery, loans: int | None, at: datetime) -> bool:

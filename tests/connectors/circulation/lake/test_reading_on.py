@@ -101,6 +101,21 @@ def test_what_was_rehearsed_is_read_again_once_it_counts(house: House) -> None:
     assert len(house.rows("loan")) == 1
 
 
+def test_many_rehearsals_and_replays_do_not_make_it_begin_anew(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("connectors.circulation.lake.position._LOOK", 2)
+    house.borrow(1)
+    done = house.read()
+    house.settle(status="test")
+    for number in (2, 3):
+        house.borrow(number)
+        house.read()
+    house.settle()
+    again = replay(house.engine, done.id, who="kirsten")
+    assert [one.id for one in house.claimed()] == [again.id]
+    house.run(again.id)
+    assert _range(house.read()) == (1, 3)
+
+
 def test_an_entry_is_read_once_it_is_old_enough(house: House) -> None:
     house.settle(wait="10 min")
     house.borrow(1)
