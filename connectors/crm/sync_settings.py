@@ -27,6 +27,8 @@ KINDS: tuple[Kind, ...] = ("account", "contact", "lead", "task", "case", "campai
 """In the order in which they are sent: what is named comes before what names it."""
 OWN = frozenset({"kind", "external_id", "change", "protected", "minor"})
 """Columns of the contract that are for the gate and the connector, not for the CRM."""
+REFERS = frozenset({"guardian", "about"})
+"""Columns that name another record."""
 _DOINGS = frozenset({"about", "subject", "happened_on", "status", "campaign", "branch", "patron_id", "card_number", "consent"})
 _PROSPECT = frozenset({"first_name", "last_name", "name", "email", "phone", "company", "company_number", "consent"})
 _PERSON = frozenset(
@@ -81,6 +83,10 @@ class ObjectMap(Shape):
         for field, column in self.fields.items():
             if not _FIELD.fullmatch(field):
                 raise ValueError(f"{field!r} is no field: a name, Lookup__r.Key__c, or lookup@odata.bind")
+            if field.endswith("@odata.bind") and column not in REFERS:
+                raise ValueError(f"{column} names no other record: {field} is bound to {' or '.join(sorted(REFERS))}")
+            if len({type(theirs) for theirs in self.values.get(field, {}).values()}) > 1:
+                raise ValueError(f"the values of {field} are of several sorts: all are texts, all numbers, or all true or false")
             if column not in allowed:
                 raise ValueError(f"{column} is not a column that may leave for a CRM (contract {CONTRACT}): one of {', '.join(allowed)}")
         if unknown := (set(self.values) - set(self.fields)) | (set(self.always) & set(self.fields)) | ({self.key} & set(self.fields)):
@@ -127,7 +133,7 @@ class CrmSync(OutboundFlow):
     def _what_is_referred_to_is_sent(self) -> Self:
         contacts = self.objects.get("contact")
         for kind, found in self.objects.items():
-            named = set(found.fields.values()) & {"about", "guardian"}
+            named = set(found.fields.values()) & REFERS
             if found.sent and named and (contacts is None or not contacts.sent):
                 raise ValueError(f"{kind} names contacts ({', '.join(sorted(named))}), and no contacts are sent")
         return self

@@ -47,6 +47,8 @@ def test_the_contract_says_that_it_carries_identities() -> None:
         ({"objects": {"contact": {**CONTACT, "values": {"Category__c": {"a": "b"}}}}}, "mapped fields"),
         ({"objects": {"task": TASK}}, "no contacts are sent"),
         ({"objects": {"loan": CONTACT}}, "objects"),
+        ({"objects": {"contact": {**CONTACT, "fields": {"a": "category"}, "values": {"a": {"adult": 1, "*": "other"}}}}}, "several sorts"),
+        ({"objects": {"contact": {**CONTACT, "fields": {"a@odata.bind": "category"}}}}, "names no other record"),
         ({"objects": {"contact": {**CONTACT, "fields": {"Title": "subject"}}}}, "a contact has none"),
         ({"objects": {"lead": {"object": "Lead", "key": "K__c", "fields": {"Link__c": "deep_link"}}}}, "patron_id: a lead has none"),
         ({"objects": {"contact": {**CONTACT, "sent": False}, "task": TASK}}, "no contacts are sent"),
