@@ -25,7 +25,7 @@ _IDENTIFIER_XSD = "http://www.openarchives.org/OAI/2.0/oai-identifier"
 
 @dataclass(frozen=True)
 class Answer:
-    """The parts of what stands inside the verb's element, when it was read (seconds), and a tag of all that is not time."""
+    """The parts of what stands inside the verb's element, when it was read (seconds), and a tag of them: whether and how a list goes on included."""
 
     parts: list[bytes]
     dated: int
@@ -36,21 +36,23 @@ Shelves = Callable[[int], Shelf]
 
 
 def answer(repository: Repository, connection: sqlite3.Connection, shelves: Shelves, asked: Asked) -> Answer:
-    """Raises OaiError; sqlite3.DatabaseError when the index cannot be read."""
+    """Raises OaiError, dated as an answer is; sqlite3.DatabaseError when the index cannot be read."""
     with lists.view(connection) as dated:
-        match asked.verb:
-            case "Identify":
-                parts = [_identify(repository, connection)]
-            case "ListMetadataFormats":
-                parts = _formats(repository, connection, shelves, asked)
-            case "ListSets":
-                parts, tag = _sets(repository, connection, asked)
-                return Answer(parts, dated, tag)
-            case "GetRecord":
-                parts = _record(repository, connection, shelves, asked)
-            case _:
-                parts, tag = _list(repository, connection, shelves, asked, dated)
-                return Answer(parts, dated, tag)
+        try:
+            match asked.verb:
+                case "Identify":
+                    parts = [_identify(repository, connection)]
+                case "ListMetadataFormats":
+                    parts = _formats(repository, connection, shelves, asked)
+                case "ListSets":
+                    parts = _sets(repository, connection, asked)
+                case "GetRecord":
+                    parts = _record(repository, connection, shelves, asked)
+                case _:
+                    parts = _list(repository, connection, shelves, asked, dated)
+        except OaiError as error:
+            error.dated = dated  # who is told that nothing is new asks from this moment on the next time
+            raise
         return Answer(parts, dated, _tag(parts))
 
 
@@ -111,7 +113,7 @@ def _format(asked: Asked) -> Format:
     return found
 
 
-def _sets(repository: Repository, connection: sqlite3.Connection, asked: Asked) -> tuple[list[bytes], str]:
+def _sets(repository: Repository, connection: sqlite3.Connection, asked: Asked) -> list[bytes]:
     token = _token(repository, connection, asked)
     count = token.size if token else lists.count_sets(connection)
     found = lists.sets(connection, token.set if token else "", repository.page + 1)
@@ -119,16 +121,15 @@ def _sets(repository: Repository, connection: sqlite3.Connection, asked: Asked) 
         raise OaiError("noSetHierarchy", "There are no sets here.", asked.arguments)
     shown, more = found[: repository.page], len(found) > repository.page
     parts = [f"<set><setSpec>{spec}</setSpec><setName>{escape(name)}</setName></set>".encode() for spec, name in shown]
-    tag = _tag(parts)
     if more or token:
         cursor = token.cursor if token else 0
         here = Token("", "", "", shown[-1][0], 0, 0, cursor + len(shown), count, 0)
         next_ = _goes_on(repository, connection, asked, here) if more else None
         parts.append(_resume(repository, next_, cursor, count))
-    return parts, tag
+    return parts
 
 
-def _list(repository: Repository, connection: sqlite3.Connection, shelves: Shelves, asked: Asked, dated: int) -> tuple[list[bytes], str]:
+def _list(repository: Repository, connection: sqlite3.Connection, shelves: Shelves, asked: Asked, dated: int) -> list[bytes]:
     token = _token(repository, connection, asked)
     format = FORMATS[token.prefix] if token else _format(asked)
     spec = token.set if token else asked.get("set") or ""
@@ -145,13 +146,12 @@ def _list(repository: Repository, connection: sqlite3.Connection, shelves: Shelv
             raise OaiError("noSetHierarchy", "There are no sets here.", asked.arguments)
         raise OaiError("noRecordsMatch", "No record matches.", asked.arguments)
     parts = record_writer(repository.domain, shelves, format if stored else None)(rows)
-    tag = _tag(parts)
     if more or token:
         cursor = token.cursor if token else 0
         here = Token("", "", format.prefix, spec, rows[-1].place, bound, cursor + len(rows), count, 0)
         next_ = _goes_on(repository, connection, asked, here) if more else None
         parts.append(_resume(repository, next_, cursor, count))
-    return parts, tag
+    return parts
 
 
 def _token(repository: Repository, connection: sqlite3.Connection, asked: Asked) -> Token | None:

@@ -10,6 +10,7 @@ import zlib
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from connectors.oai_pmh.provider import index, lists, requests
 from connectors.oai_pmh.provider.answers import answer
@@ -50,7 +51,8 @@ class Desk:
                 verb = asked.verb
                 found = answer(self.repository, connection, shelves, asked)
             except OaiError as error:
-                return _reply(refusal(url, int(time.time()), verb, error), gzip, [])
+                dated = int(time.time()) if error.dated is None else error.dated
+                return _reply(refusal(url, dated, verb, error), gzip, [])
             etag = f'W/"{found.tag}"'
             headers = [("etag", etag), ("cache-control", "no-cache"), ("vary", "accept-encoding")]
             if etag in (part.strip() for part in none_match.split(",")):
@@ -84,6 +86,9 @@ class Desk:
 
     def _connected(self) -> tuple[sqlite3.Connection, Callable[[int], Shelf]]:
         """This thread's connection, and the shelves that it has seen; Unreachable until the index is whole for the first time."""
+        inode = _inode(self.repository.index)
+        if hasattr(self._own, "found") and self._own.inode != inode:  # made anew: this thread must not go on with the one that was removed
+            self._forget()
         if not hasattr(self._own, "found"):
             connection = index.connect(self.repository.index)
             if "looked" not in index.meta(connection):
@@ -96,7 +101,7 @@ class Desk:
                     seen[id] = lists.shelf(connection, id)
                 return seen[id]
 
-            self._own.found = connection, shelves
+            self._own.found, self._own.inode = (connection, shelves), inode
         found: tuple[sqlite3.Connection, Callable[[int], Shelf]] = self._own.found
         return found
 
@@ -106,6 +111,14 @@ class Desk:
             with suppress(sqlite3.Error):
                 self._own.found[0].close()
             del self._own.found
+
+
+def _inode(file: Path) -> int:
+    """Which file lies there now; 0 for none. One that is open somewhere keeps its number to itself."""
+    try:
+        return file.stat().st_ino
+    except OSError:
+        return 0
 
 
 def _reply(body: bytes, gzip: bool, headers: list[tuple[str, str]]) -> Reply:

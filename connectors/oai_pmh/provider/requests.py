@@ -39,7 +39,10 @@ _SECOND = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ")
 
 
 class OaiError(Exception):
-    """One of the protocol's errors, with words for the harvester's owner. `arguments` are echoed where the protocol says so."""
+    """One of the protocol's errors, with words for the harvester's owner. `arguments` are echoed where the protocol says so; `dated` is when the
+    index was read (seconds), None for a request that was refused unseen."""
+
+    dated: int | None = None
 
     def __init__(self, code: Code, words: str, arguments: dict[str, str] | None = None) -> None:
         super().__init__(words)

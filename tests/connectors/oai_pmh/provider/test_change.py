@@ -5,13 +5,16 @@ from __future__ import annotations
 import tempfile
 from pathlib import Path
 
+import pytest
 import time_machine
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from connectors.oai_pmh.provider import index
-from connectors.oai_pmh.provider.horizon import promise
+from connectors.oai_pmh.provider.horizon import next_datestamp, promise
 from connectors.oai_pmh.provider.index import file_in, writing
+from connectors.oai_pmh.provider.xml import stamp
+from include.engine.errors import Unreachable
 from tests.connectors.oai_pmh.provider.conftest import START
 from tests.connectors.oai_pmh.provider.house import Page, Row, Shelf, ask, pages, row
 
@@ -185,3 +188,60 @@ def test_while_somebody_writes_answers_carry_the_last_promised_date(shelf: Shelf
     assert promise(writer) == START + 17
     assert ask(shelf.desk(), LIST).dated > before
     writer.close()
+
+
+def test_that_nothing_is_new_is_dated_as_a_list_is(shelf: Shelf, now: time_machine.Traveller) -> None:
+    """Who is told so asks from that date on the next time: a batch that is being written then must not lie before it."""
+    shelf.put("lindeby", {"a": [row(1)]})
+    shelf.look()
+    now.shift(10)
+    before = ask(shelf.desk(), LIST).dated
+    writer = index.connect(file_in(shelf.folder))
+    with writing(writer):
+        coming = stamp(next_datestamp(writer))
+        now.shift(7)
+        nothing = ask(shelf.desk(), f"{LIST}&from={before}")
+        assert (nothing.error, nothing.dated) == ("noRecordsMatch", before)
+        assert nothing.dated < coming
+    writer.close()
+
+
+def test_a_page_that_now_goes_on_is_another_page_to_who_asks_whether_it_changed(shelf: Shelf, now: time_machine.Traveller) -> None:
+    shelf.put("lindeby", {"a": [row(n) for n in range(3)]})
+    shelf.look()
+    now.shift(10)
+    first = shelf.desk().harvest(LIST.encode(), False, "")
+    etag = dict(first.headers)["etag"]
+    assert shelf.desk().harvest(LIST.encode(), False, etag).status == 304
+    shelf.put("lindeby", {"a": [row(n) for n in range(3)], "b": [row(3)]})
+    shelf.look()
+    now.shift(10)
+    again = shelf.desk().harvest(LIST.encode(), False, etag)
+    assert (again.status, b"<resumptionToken" in again.body) == (200, True)
+
+
+def test_a_page_whose_token_has_expired_is_sent_again(shelf: Shelf, now: time_machine.Traveller) -> None:
+    shelf.put("lindeby", {"a": [row(n) for n in range(5)]})
+    shelf.look()
+    now.shift(10)
+    etag = dict(shelf.desk().harvest(LIST.encode(), False, "").headers)["etag"]
+    now.shift(48 * 3600)
+    assert shelf.desk().harvest(LIST.encode(), False, etag).status == 200
+
+
+def test_an_index_that_was_removed_is_served_no_more_and_the_new_one_is(shelf: Shelf, now: time_machine.Traveller) -> None:
+    """Whoever has it open must not go on with it: of two threads one would refuse the tokens of the other."""
+    shelf.put("lindeby", {"a": [row(1)]})
+    shelf.look()
+    now.shift(10)
+    desk = shelf.desk()
+    assert ask(desk, LIST).ids == ["1"]
+    for file in shelf.folder.glob("provider-*"):
+        file.unlink()
+    with pytest.raises(Unreachable) as refused:
+        desk.harvest(LIST.encode(), False, "")
+    assert refused.value.code == "OAI_INDEX_MISSING"
+    shelf.put("lindeby", {"b": [row(2)]})
+    shelf.look()
+    now.shift(10)
+    assert ask(desk, LIST).ids == ["2"]
