@@ -62,7 +62,7 @@ class Place:
 
     def remote(self) -> Remote:
         url = f"http://127.0.0.1:{self.port}"
-        base = {"url": url, "connection": "it", "limits": LIMITS, "call_seconds": 0.5} | self.more
+        base = {"url": url, "connection": "it", "limits": LIMITS} | self.more
         if self.kind == "koha":
             return open_koha(KohaSettings.model_validate({"checkin": {"by": "rest"}} | base), OneLogin(), now=self.clock)
         points = {name: service_point(name) for name in ("main", "north")}
