@@ -8,7 +8,8 @@ from pathlib import Path
 
 from connectors.bi.manifest import Manifest, read_manifest
 from include.engine import snapshots as engine
-from include.engine.snapshots import appear, making, write_whole
+from include.engine.durable import write_whole
+from include.engine.snapshots import appear, making
 
 __all__ = ["appear", "latest", "making", "only_one", "prune", "snapshots", "write_whole"]
 

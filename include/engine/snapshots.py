@@ -22,6 +22,7 @@ from typing import Any, Protocol, TypeVar
 
 import pyarrow.parquet as pq
 
+from include.engine.durable import sync_folder, write_whole
 from include.engine.errors import Unreachable
 
 _MAKING = ".making-"
@@ -111,25 +112,14 @@ def appear(root: Path, folder: Path, manifest: Described) -> Path:
     """Put the made folder in its place and point `latest.json` at it. Every file but the manifest is on disk already (`files_in`)."""
     write_whole(folder / "manifest.json", manifest.to_json())
     for path in sorted((path for path in folder.rglob("*") if path.is_dir()), reverse=True):
-        _sync_folder(path)
-    _sync_folder(folder)
+        sync_folder(path)
+    sync_folder(folder)
     place = root / manifest.path
     place.parent.mkdir(exist_ok=True)
     folder.rename(place)
-    _sync_folder(place.parent)
+    sync_folder(place.parent)
     write_whole(root / "latest.json", manifest.to_json())
     return place
-
-
-def write_whole(file: Path, content: bytes) -> None:
-    """Replace `file` by `content` in one step: a reader sees the old bytes or the new, never a mixture."""
-    part = file.with_name(f".{file.name}.{os.getpid()}.part")
-    with part.open("wb") as stream:
-        stream.write(content)
-        stream.flush()
-        os.fsync(stream.fileno())
-    part.replace(file)
-    _sync_folder(file.parent)
 
 
 def latest(root: Path, read: Reader[Manifest]) -> Manifest | None:
@@ -188,11 +178,3 @@ def _file(folder: Path, path: Path) -> File:
 def _digest(path: Path) -> str:
     with path.open("rb") as stream:
         return hashlib.file_digest(stream, "sha256").hexdigest()
-
-
-def _sync_folder(folder: Path) -> None:
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)

@@ -13,6 +13,7 @@ import pyarrow as pa
 from include.engine.ahead import Behind
 from include.engine.crypto.keys import DataKey
 from include.engine.crypto.seal import SealedReader, SealedWriter
+from include.engine.durable import sync_folder
 from include.engine.failpoints import point
 from include.engine.memory import give_back
 
@@ -85,6 +86,7 @@ class SpoolWriter:
         self._raw.close()
         point("spool.synced")
         self._part.replace(self._path)
+        sync_folder(self._path.parent)
 
 
 def _parts(batch: pa.RecordBatch) -> Iterator[pa.RecordBatch]:

@@ -11,6 +11,8 @@ from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
+from include.engine.durable import write_whole
+
 FOLDER = "certificates"
 
 
@@ -66,13 +68,11 @@ def uri_of(partner: str, number: str) -> str:
 
 
 def write(home: Path, certificate: Certificate) -> None:
-    """Write both forms, each whole or not at all."""
+    """Write both forms, each whole or not at all, and durable: the request that they answer is forgotten next."""
     folder = home / FOLDER / certificate.partner
     folder.mkdir(parents=True, exist_ok=True)
     for suffix, body in (("html", certificate.as_html()), ("json", certificate.as_json())):
-        part = folder / f".{certificate.number}.{suffix}.part"
-        part.write_text(body, encoding="utf-8")
-        part.replace(folder / f"{certificate.number}.{suffix}")
+        write_whole(folder / f"{certificate.number}.{suffix}", body.encode())
 
 
 def read(home: Path, partner: str, number: str) -> Certificate | None:

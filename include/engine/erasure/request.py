@@ -7,14 +7,15 @@ numbers themselves lie in a sealed file, whose key is destroyed when the erasure
 from __future__ import annotations
 
 import json
-import os
 import secrets
 from dataclasses import asdict, dataclass, field
+from io import BytesIO
 from pathlib import Path
 
 from include.engine import clock
 from include.engine.crypto.keys import KeyStore
 from include.engine.crypto.seal import SealedWriter, open_sealed
+from include.engine.durable import write_whole
 from include.engine.erasure.certificate import Place
 from include.engine.erasure.needles import Needles
 from include.engine.privacy.pseudonym import Pseudonyms
@@ -60,14 +61,10 @@ def keep(home: Path, keys: KeyStore, request: Request) -> None:
     known = {name: sorted(getattr(request, name)) for name in _PERSON} | {
         f"needle_{name}": sorted(getattr(request.needles, name)) for name in _NEEDLES
     }
-    part = path.with_suffix(".part")
-    with part.open("wb") as raw:
-        key = keys.ensure(PURPOSE, _subject(request.partner, request.reference))
-        with SealedWriter(raw, key, context=f"{FOLDER}/{request.reference}") as sealed:
-            sealed.write(json.dumps({"number": request.number, "places": [asdict(one) for one in request.places], **known}).encode())
-        raw.flush()
-        os.fsync(raw.fileno())
-    part.replace(path)
+    raw, key = BytesIO(), keys.ensure(PURPOSE, _subject(request.partner, request.reference))
+    with SealedWriter(raw, key, context=f"{FOLDER}/{request.reference}") as sealed:
+        sealed.write(json.dumps({"number": request.number, "places": [asdict(one) for one in request.places], **known}).encode())
+    write_whole(path, raw.getvalue())
 
 
 def find(home: Path, keys: KeyStore, partner: str, reference: str) -> Request | None:

@@ -22,6 +22,7 @@ from include.engine.ahead import ahead
 from include.engine.contract.model import Contract
 from include.engine.crypto.keys import DataKey
 from include.engine.delivery import Counts, Delivery, State
+from include.engine.durable import write_whole
 from include.engine.engine import Engine
 from include.engine.errors import Refused
 from include.engine.failpoints import point
@@ -173,7 +174,7 @@ class _Run:
             self.late[table] = positions.tolist()
             self.tables[table] -= len(positions)
         self.folder.mkdir(parents=True, exist_ok=True)  # nothing was written yet where nothing was accepted
-        (self.folder / LATE).write_text(json.dumps(self.late))
+        write_whole(self.folder / LATE, json.dumps(self.late).encode())
         self.spared.bind()
 
     def _gathered(self, guarded: Iterator[_Guarded], gated: Spools) -> Iterator[tuple[str, str, pa.RecordBatch]]:

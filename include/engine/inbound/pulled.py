@@ -22,6 +22,7 @@ import pyarrow as pa
 from include.engine.crypto.keys import DataKey
 from include.engine.crypto.seal import SealedWriter, open_sealed
 from include.engine.delivery import Delivery, Token
+from include.engine.durable import sync_folder
 from include.engine.engine import Engine
 from include.engine.errors import SettingsError, Unreachable
 from include.engine.failpoints import point
@@ -94,7 +95,7 @@ class Pages:
             ) from None
         finally:
             temporary.unlink(missing_ok=True)
-        _sync(self._folder)
+        sync_folder(self._folder)
         self._parts += 1
         point("pull.part")
 
@@ -154,11 +155,3 @@ def _numbered(folder: Path) -> int:
     while (folder / PART.format(number + 1)).exists():
         number += 1
     return number
-
-
-def _sync(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

@@ -6,6 +6,7 @@ import json
 from collections import Counter
 
 from include.engine.delivery import Counts, Delivery, State, Token
+from include.engine.durable import write_whole
 from include.engine.engine import Engine
 from include.engine.erasure.replays import REASON as ERASED
 from include.engine.erasure.replays import Erased
@@ -67,8 +68,8 @@ def stage(engine: Engine, delivery: Delivery, token: Token, connector: Inbound) 
                     known.write(read.table, read.known)
                 point("stage.batch")
         aside.seal()
-        (folder / MANIFEST).parent.mkdir(parents=True, exist_ok=True)
-        (folder / MANIFEST).write_text(json.dumps(dict(tally.rows)))
+        folder.mkdir(parents=True, exist_ok=True)
+        write_whole(folder / MANIFEST, json.dumps(dict(tally.rows)).encode())
         point("stage.written")
         counts = tally.counts()
         _in_range(work.spec.records, counts, delivery)

@@ -15,6 +15,7 @@ import sqlalchemy as sa
 
 from include.engine.contract.model import Contract
 from include.engine.delivery import Counts, Delivery, State, Token
+from include.engine.durable import write_whole
 from include.engine.engine import Engine
 from include.engine.errors import Held, Refused
 from include.engine.failpoints import point
@@ -163,7 +164,7 @@ class _Run:
             self.verdict = gate.verdict(set_aside_before=kept_back)
             late = self.verdict.late_positions.tolist()
             self.aside.add(self.verdict.late)
-        (self.folder / LATE).write_text(json.dumps(late))
+        write_whole(self.folder / LATE, json.dumps(late).encode())
         for result in self.verdict.results:
             if result.severity == "warn" and result.failed:
                 self.warnings[result.reason] += result.failed

@@ -17,6 +17,7 @@ import pyarrow.compute as pc
 from include.engine.crypto.keys import DataKey, KeyStore
 from include.engine.crypto.seal import SealedWriter, open_sealed
 from include.engine.delivery import Delivery
+from include.engine.durable import sync_folder
 from include.engine.errors import Unreachable
 from include.engine.failpoints import point
 from include.engine.quarantine.schema import SET_ASIDE, conform
@@ -109,7 +110,7 @@ def _write(home: Path, uri: str, tables: Iterable[pa.Table], key: DataKey) -> No
             os.fsync(raw.fileno())
         point("quarantine.synced")
         part.replace(path)
-        _sync(path.parent)
+        sync_folder(path.parent)
     finally:
         part.unlink(missing_ok=True)
 
@@ -122,11 +123,3 @@ def _open(home: Path, uri: str, keys: KeyStore) -> Iterator[pa.ipc.RecordBatchFi
         raise Unreachable("these records are no longer kept.", where=uri, do="Ask for them to be delivered again.") from None
     with raw, open_sealed(raw, keys, context=uri, where=uri) as sealed:
         yield pa.ipc.open_file(sealed)
-
-
-def _sync(folder: Path) -> None:
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
