@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -11,6 +12,8 @@ from pydantic import BaseModel, ValidationError
 
 from include.engine import mistakes, yamls
 from include.engine.partner.settings import FlowSettings, Partner
+
+log = logging.getLogger("bindery")
 
 FlowModels = Mapping[str, type[FlowSettings]]
 
@@ -51,6 +54,14 @@ def load_partners(folder: Path, flows: FlowModels) -> Partners:
 
 def load_partner(file: Path, flows: FlowModels) -> Partner | list[Mistake]:
     """The partner of one file, or every mistake in it."""
+    try:
+        return _read(file, flows)
+    except Exception as error:  # a fault of ours in the check of some setting: it puts out this partner, and no other
+        log.exception("%s could not be checked", file.name)
+        return [Mistake(file.stem, file.name, 1, f"it could not be checked ({type(error).__name__}); the log of dispatch has more")]
+
+
+def _read(file: Path, flows: FlowModels) -> Partner | list[Mistake]:
     name = file.stem
     try:
         node, content = yamls.read(file.read_text(encoding="utf-8"))

@@ -14,7 +14,17 @@ from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal, Self
 from zoneinfo import available_timezones
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, SerializeAsAny, WithJsonSchema, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    SerializeAsAny,
+    WithJsonSchema,
+    field_validator,
+    model_validator,
+)
 
 from include.engine.partner.retention import Retention
 from include.engine.partner.size import Size
@@ -168,6 +178,18 @@ class Partner(Shape):
     staff: tuple[str, ...] = Field((), description="user names of the library's own staff: on the board they see this partner and no other")
     retention: Retention = Retention()
     flows: dict[str, SerializeAsAny[FlowSettings]] = Field(default_factory=dict)
+
+    @field_validator("flows")
+    @classmethod
+    def _an_inbox_each(cls, flows: dict[str, FlowSettings]) -> dict[str, FlowSettings]:
+        """What one flow waits for would be a stray file to the other, which refuses it and puts it away."""
+        watched: dict[str, str] = {}
+        for name, flow in flows.items():
+            if isinstance(flow, InboxFlow) and flow.enabled:
+                other = watched.setdefault(flow.inbox.rstrip("/"), name)
+                if other != name:
+                    raise ValueError(f"{other} and {name} watch the same inbox, {flow.inbox}: give each flow a folder of its own")
+        return flows
 
     def where(self) -> str:
         """How errors and logs name this partner."""

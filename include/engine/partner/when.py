@@ -17,6 +17,8 @@ from pydantic import BeforeValidator, PlainSerializer, WithJsonSchema
 
 _UNITS = {"s": 1, "sec": 1, "min": 60, "h": 3600, "hour": 3600, "hours": 3600, "day": 86400, "days": 86400}
 _DURATION = re.compile(r"(\d+)\s*(s|sec|min|hours?|h|days?)")
+LONGEST = timedelta(days=36_500)
+"""A hundred years: what is longer cannot be taken off today's date, and was not meant."""
 _DAYS = ("sunday", "monday", "tuesday", "wednesday", "thursday", "friday", "saturday")
 _SCHEDULE = re.compile(
     rf"(?:(?P<every>daily|weekdays|monthly\s+(?P<day>\d{{1,2}})|{'|'.join(_DAYS)})\s+)(?P<hour>\d{{1,2}}):(?P<minute>\d{{2}})"
@@ -30,7 +32,10 @@ def parse_duration(value: Any) -> timedelta:
     match = _DURATION.fullmatch(str(value).strip())
     if not match:
         raise ValueError(f"{value!r} is no length of time: write a number and s, min, h or days, such as '30s', '5 min' or '7 days'")
-    return timedelta(seconds=int(match[1]) * _UNITS[match[2]])
+    seconds = int(match[1]) * _UNITS[match[2]]
+    if seconds > LONGEST.total_seconds():
+        raise ValueError(f"{value!r} is too long: at most {spell_duration(LONGEST)}")
+    return timedelta(seconds=seconds)
 
 
 def spell_duration(length: timedelta) -> str:

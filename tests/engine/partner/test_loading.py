@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 
 import pytest
+from pydantic import model_validator
 
 from connectors import flow_models
 from include.engine.partner.loading import load_partner, load_partners, schema
@@ -102,6 +103,35 @@ def test_nothing_that_stands_in_a_file_stops_the_other_partners(tmp_path: Path, 
     found = load_partners(tmp_path, flow_models())
     assert list(found.partners) == ["good"]
     assert [(mistake.partner, mistake.line) for mistake in found.mistakes] == [("bad", 2), ("gone", 1)]
+
+
+def test_a_period_beyond_any_calendar_is_a_mistake_like_any_other(written) -> None:
+    [mistake] = written(GOOD + "retention: {landed: 99999999999 days}\n")
+    assert (mistake.line, "at most 36500 days" in mistake.message) == (13, True)
+
+
+def test_a_check_that_breaks_puts_out_that_partner_alone(tmp_path: Path) -> None:
+    class Broken(InboxFlow):
+        @model_validator(mode="after")
+        def _breaks(self) -> Broken:
+            raise KeyError("a fault of ours")
+
+    (tmp_path / "good.yaml").write_text(GOOD)
+    (tmp_path / "bad.yaml").write_text(
+        GOOD.replace("ils_import", "broken").replace("    profile: cicero\n", "").replace("loans: events, ", "")
+    )
+    found = load_partners(tmp_path, {**flow_models(), "broken": Broken})
+    assert list(found.partners) == ["good"]
+    assert [(mistake.partner, "KeyError" in mistake.message) for mistake in found.mistakes] == [("bad", True)]
+
+
+def test_two_flows_that_watch_one_inbox_are_told_of_unless_one_is_switched_off(written) -> None:
+    lists = 'crm_activities: {inbox: file:inbox/lindeby/, enabled: true, deliveries: [{table: crm_activity, files: "visits_*"}]}'
+    [mistake] = written(f"{GOOD}  {lists}\n")
+    assert (mistake.line, mistake.file) == (5, "lindeby.yaml")
+    assert "ils_import and crm_activities watch the same inbox" in mistake.message
+    assert isinstance(written(f"{GOOD}  {lists}\n".replace("enabled: true", "enabled: false")), Partner)
+    assert isinstance(written(f"{GOOD}  {lists}\n".replace("inbox/lindeby/,", "inbox/lindeby/lists,")), Partner)
 
 
 def test_a_longer_patron_link_needs_a_legal_basis_in_words(written) -> None:

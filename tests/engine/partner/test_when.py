@@ -40,6 +40,12 @@ def test_a_length_of_time_reads_back_as_it_was_spelled(seconds: int) -> None:
     assert parse_duration(spell_duration(length)) == length
 
 
+@pytest.mark.parametrize("words", ["36501 days", "9999999 days", "99999999999 days"])
+def test_a_length_of_time_that_no_calendar_reaches_is_refused(words: str) -> None:
+    with pytest.raises(ValueError, match="at most 36500 days"):
+        parse_duration(words)
+
+
 def test_a_time_that_spring_jumps_over_is_due_right_after_the_jump() -> None:
     due = last_due("30 2 * * *", ZONE, datetime(2026, 3, 29, 12, tzinfo=UTC))
     assert due.astimezone(UTC) == datetime(2026, 3, 29, 1, tzinfo=UTC)
