@@ -54,7 +54,7 @@ def _due(engine: Engine, inbox: Inbox, spec: DeliverySpec, name: str, due: datet
 def _word(inbox: Inbox, spec: DeliverySpec, due: datetime, now: datetime) -> NewDelivery:
     at = due.astimezone(ZoneInfo(inbox.partner.timezone))
     return NewDelivery(
-        id=delivery_id(inbox.partner.id, "overdue", due, spec.files, 0, 0, salt=CODE),
+        id=delivery_id(inbox.partner.id, "overdue", due, spec.files, 0, 0, salt=f"{CODE} {inbox.name}"),
         partner=inbox.partner.id,
         flow=inbox.name,
         table="overdue",

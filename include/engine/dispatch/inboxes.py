@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 
 from include.engine.delivery import NewDelivery, delivery_id
 from include.engine.engine import Engine
-from include.engine.errors import BinderyError
+from include.engine.errors import BinderyError, WrongState
 from include.engine.failpoints import point
 from include.engine.ledger import deliveries, inbox
 from include.engine.ledger.inbox import InboxFile, InboxLook
@@ -96,8 +96,12 @@ def enter_all(engine: Engine, inboxes: Iterable[Inbox], now: datetime, patience:
         if isinstance(listing, BinderyError):
             log.warning("%s could not be looked into: %s", name, listing)
             inbox.look_failed(engine.ledger, one.partner.id, one.name, one.flow.inbox, str(listing), now, code=listing.code)
-        else:
+            continue
+        try:
             seen += _enter(engine, one, listing, now)
+        except WrongState as error:  # two files that got one id, or the like: the next round gives others
+            log.error("%s: its files could not be entered: %s", name, error)
+            inbox.look_failed(engine.ledger, one.partner.id, one.name, one.flow.inbox, str(error), now, code=error.code)
     return seen
 
 
@@ -153,7 +157,7 @@ def _is_marker(flow: InboxFlow, path: str) -> bool:
 def _delivery(one: Inbox, file: InboxFile, spec: DeliverySpec | None, refused: str | None, *, at: datetime) -> NewDelivery:
     table = spec.table if spec else "undeclared"
     return NewDelivery(
-        id=delivery_id(one.partner.id, table, at, file.path, file.size, file.mtime_ns, salt=file.first_seen_at.isoformat()),
+        id=delivery_id(one.partner.id, table, at, file.path, file.size, file.mtime_ns, salt=f"{one.name} {file.first_seen_at.isoformat()}"),
         partner=one.partner.id,
         flow=one.name,
         table=table,
@@ -180,7 +184,7 @@ def _overdue(one: Inbox, wait: Waiting[InboxFile], now: datetime) -> NewDelivery
     """
     file = wait.file
     return NewDelivery(
-        id=delivery_id(one.partner.id, "overdue", file.first_seen_at, file.path, file.size, file.mtime_ns, salt=wait.code),
+        id=delivery_id(one.partner.id, "overdue", file.first_seen_at, file.path, file.size, file.mtime_ns, salt=f"{one.name} {wait.code}"),
         partner=one.partner.id,
         flow=one.name,
         table="overdue",

@@ -24,6 +24,7 @@ LOST_AFTER = timedelta(minutes=5)
 """A claim whose run has not begun by then was lost on the way, and is started again."""
 SILENT_AFTER = timedelta(hours=2)
 """Of a delivery in flight to which nothing has happened for so long, a notice stands."""
+_AT_ONCE = 100
 MOST = 1000
 """Runs started in one round (Airflow's max_map_length is 1,024)."""
 
@@ -61,8 +62,13 @@ def _round(engine: Engine, patience: float) -> list[Delivery]:
 
 def claim_next(engine: Engine, enabled: set[tuple[str, str]]) -> list[Delivery]:
     """Claim the oldest delivery of each line that nothing stands in the way of; those of a disabled partner or flow stay where they are."""
-    heads = [one.id for one in queue.next_in_line(engine.ledger, limit=MOST) if (one.partner, one.flow) in enabled]
-    return claims.claim_all(engine.ledger, heads)
+    heads = [one.id for one in queue.next_in_line(engine.ledger) if (one.partner, one.flow) in enabled]
+    claimed: list[Delivery] = []
+    while heads and (room := MOST - len(claimed)):  # a head that has to wait takes no other's place among the MOST
+        some = min(room, _AT_ONCE)
+        claimed += claims.claim_all(engine.ledger, heads[:some])
+        heads = heads[some:]
+    return claimed
 
 
 def _silent(engine: Engine) -> list[Notice]:

@@ -16,20 +16,25 @@ NAME = "schedule"
 
 def start_due(engine: Engine, partners: Iterable[Partner], now: datetime) -> int:
     """Enter a delivery for each scheduled flow that has become due; returns how many. A schedule seen for the first time waits for its next moment."""
+    known = {(one.partner, one.flow, one.name): one.last_due_at for one in schedules.find(engine.ledger)}
     started = 0
     for partner in partners:
         for name, flow in partner.flows.items():
             if not isinstance(flow, ScheduledFlow) or not flow.enabled:
                 continue
-            started += sum(_start(engine, partner, name, flow, moment, cron, now) for moment, cron in flow.moments().items())
+            for moment, cron in flow.moments().items():
+                due, before = last_due(cron, partner.timezone, now), known.get((partner.id, name, moment))
+                if before is None or before < due:
+                    started += _start(engine, partner, name, flow, moment, due, now, first=before is None)
     return started
 
 
-def _start(engine: Engine, partner: Partner, name: str, flow: ScheduledFlow, moment: str, cron: str, now: datetime) -> bool:
-    due = last_due(cron, partner.timezone, now)
-    known = schedules.get(engine.ledger, partner.id, name, moment)
+def _start(
+    engine: Engine, partner: Partner, name: str, flow: ScheduledFlow, moment: str, due: datetime, now: datetime, *, first: bool
+) -> bool:
+    """Act on the moment `due`, once."""
     with engine.ledger.begin() as tx:
-        if not schedules.mark(engine.ledger, partner.id, name, moment, due, tx=tx) or known is None:
+        if not schedules.mark(engine.ledger, partner.id, name, moment, due, tx=tx) or first:
             return False
         if flow.idle(engine.home):
             return False

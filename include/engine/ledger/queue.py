@@ -45,7 +45,7 @@ def waits_for(ledger: Ledger, id: str, *, tx: sa.Connection | None = None) -> st
         return in_the_way(tx, row) if row.state == State.SEEN else None
 
 
-def next_in_line(ledger: Ledger, *, limit: int = 1000, tx: sa.Connection | None = None) -> list[Delivery]:
+def next_in_line(ledger: Ledger, *, limit: int | None = None, tx: sa.Connection | None = None) -> list[Delivery]:
     """The first `seen` delivery of each (partner, table) that has none in flight, in order of arrival: what is worth a `claim`."""
     rank = sa.func.row_number().over(partition_by=(c.partner, c.lane), order_by=(c.origin.is_(None), c.arrival))
     seen = sa.select(c.id, c.partner, c.lane, rank.label("rank")).where(c.state == State.SEEN).subquery()

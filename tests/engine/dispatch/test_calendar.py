@@ -55,6 +55,18 @@ def test_of_several_moments_that_were_missed_only_the_last_is_told_of(desk: Desk
     assert told(desk) == [("items_*", "2026-11-23 06:00")]
 
 
+def test_two_flows_that_expect_files_of_the_same_name_are_each_told_of(desk: Desk) -> None:
+    expecting(desk)
+    desk.engine.flows["post"] = desk.engine.flows["drop"]  # type: ignore[index]
+    file = desk.engine.partners_folder / "lindeby.yaml"
+    drop = file.read_text().partition("flows:\n")[2]
+    file.write_text(file.read_text() + drop.replace("drop:", "post:").replace("inbox/lindeby", "inbox/lists"))
+    (desk.engine.home / "inbox" / "lists").mkdir()
+    desk.look(SIX - DAY + 20 * MINUTE)
+    desk.look(SIX + 16 * MINUTE)
+    assert [one.flow for one in deliveries.find(desk.engine.ledger, table="overdue")] == ["post", "drop"]
+
+
 def test_a_flow_that_is_switched_off_expects_nothing(desk: Desk) -> None:
     expecting(desk)
     desk.look(SIX - DAY)

@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import os
+import sys
 import time
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import pytest
+
 from include.engine.alerts.standing import unreachable
 from include.engine.delivery import State
+from include.engine.dispatch import inboxes
 from include.engine.ledger import claims, deliveries, inbox
 from include.sandbox.servers.sftp import sftp_server
 
+looking = sys.modules["include.engine.dispatch.look"]  # by its name, the function that is called as it hides it
 NOW = datetime(2026, 6, 1, 12, 0, tzinfo=UTC)
 MINUTE = timedelta(minutes=1)
 
@@ -136,6 +141,32 @@ def test_a_marker_is_no_stray_file_and_a_stray_file_is_refused_once(desk) -> Non
     assert desk.look(NOW + 2 * MINUTE) == []
 
 
+def test_the_same_stray_file_in_the_inboxes_of_two_flows_is_refused_in_each(desk) -> None:
+    folder = desk.partner("lindeby")
+    desk.engine.flows["post"] = desk.engine.flows["drop"]
+    file = desk.engine.partners_folder / "lindeby.yaml"
+    drop = file.read_text().partition("flows:\n")[2]
+    file.write_text(file.read_text() + drop.replace("drop:", "post:").replace("inbox/lindeby", "inbox/lists"))
+    (desk.engine.home / "inbox" / "lists").mkdir()
+    for place in (folder, desk.engine.home / "inbox" / "lists"):
+        (place / "readme.txt").write_bytes(b"x")
+        os.utime(place / "readme.txt", (1_700_000_000, 1_700_000_000))
+    desk.look(NOW)
+    desk.look(NOW + MINUTE)
+    assert sorted(one.flow for one in deliveries.find(desk.engine.ledger, table="undeclared")) == ["drop", "post"]
+
+
+def test_an_inbox_whose_files_the_ledger_refuses_delays_no_other(desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("items_a", "items_b"):
+        (desk.partner("bad") / name).write_bytes(b"x")
+    (desk.partner("good") / "items_a").write_bytes(b"x")
+    monkeypatch.setattr(inboxes, "delivery_id", lambda partner, *_, **__: f"{partner}__item__20260601T1200__00000000")
+    assert [one.partner for one in desk.look(NOW)] == ["good"]
+    assert {one.partner: one.failures for one in inbox.looks(desk.engine.ledger)} == {"bad": 1, "good": 0}
+    monkeypatch.undo()
+    assert [one.partner for one in desk.look(NOW + MINUTE)] == ["bad"]
+
+
 def test_a_claim_whose_run_never_began_is_started_again_and_one_that_began_is_not(desk) -> None:
     folder = desk.partner("lindeby")
     (folder / "items_a").write_bytes(b"x")
@@ -158,3 +189,16 @@ def test_deliveries_of_a_flow_that_is_switched_off_stay_where_they_are(desk) -> 
     assert desk.look(NOW + MINUTE) == []
     desk.partner("lindeby")
     assert len(desk.look(NOW + 2 * MINUTE)) == 1
+
+
+def test_what_has_to_wait_takes_no_place_of_what_could_start(desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    for partner in ("bi", "lindeby"):
+        folder = desk.partner(partner)
+        (folder / "items_a").write_bytes(b"x")
+        os.utime(folder / "items_a", (1_700_000_000, 1_700_000_000))
+    monkeypatch.setattr(looking, "claim_next", lambda *_: [])
+    desk.look(NOW)
+    monkeypatch.undo()
+    monkeypatch.setattr(looking, "MOST", 1)
+    desk.partner("bi", enabled="false")
+    assert [one.partner for one in desk.look(NOW + MINUTE)] == ["lindeby"]

@@ -30,6 +30,18 @@ def test_each_moment_is_acted_on_once(desk) -> None:
     assert desk.look(NOON + timedelta(minutes=30)) == [], "also when the clock is put back"
 
 
+def test_the_ledger_is_not_asked_to_write_for_a_schedule_that_is_not_due(desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    desk.scheduled("lindeby", "daily 06:00")
+    desk.look(NOON)
+    asked: list[str] = []
+    real = schedules.mark
+    monkeypatch.setattr(
+        schedules, "mark", lambda ledger, partner, *rest, **more: (asked.append(partner), real(ledger, partner, *rest, **more))[1]
+    )
+    assert desk.look(NOON + timedelta(hours=1)) == [] and asked == []
+    assert len(desk.look(NOON + timedelta(hours=16))) == 1 and asked == ["lindeby"]
+
+
 def test_of_several_missed_moments_only_the_last_is_made_up_for(desk) -> None:
     desk.scheduled("lindeby", "daily 06:00")
     desk.look(NOON)
