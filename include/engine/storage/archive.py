@@ -6,7 +6,9 @@ out of all proportion. Nothing is ever unpacked to disk.
 
 from __future__ import annotations
 
+import errno
 import io
+import lzma
 import re
 import stat
 import struct
@@ -117,7 +119,13 @@ def _unzip(name: str, stream: BinaryIO, limits: Limits) -> Iterator[Member]:
     size = stream.seek(0, io.SEEK_END)
     try:
         archive = zipfile.ZipFile(stream)
-    except (zipfile.BadZipFile, struct.error, EOFError):  # no directory at its end
+    except UnicodeDecodeError:
+        raise damaged("a name in its directory is not the UTF-8 that it says it is") from None
+    except (zipfile.BadZipFile, struct.error, EOFError, ValueError):  # no directory at its end, or one that leads elsewhere
+        raise truncated() from None
+    except OSError as error:
+        if error.errno != errno.EINVAL:  # a place before the file's beginning
+            raise
         raise truncated() from None
     except NotImplementedError as error:
         raise _unknown(str(error), "ZIP") from None
@@ -191,7 +199,9 @@ def _extract(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> Iterator[bytes]
                 yield block
     except EOFError:
         raise truncated() from None
-    except (zipfile.BadZipFile, zlib.error, OSError, ValueError) as error:
+    except NotImplementedError as error:
+        raise _unknown(str(error), "ZIP") from None
+    except (zipfile.BadZipFile, zlib.error, lzma.LZMAError, struct.error, OSError, ValueError) as error:
         raise damaged(str(error)) from None
 
 

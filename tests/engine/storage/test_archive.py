@@ -11,6 +11,7 @@ import tracemalloc
 import zipfile
 import zlib
 from collections.abc import Callable
+from contextlib import suppress
 from typing import BinaryIO
 
 import pyarrow as pa
@@ -145,6 +146,22 @@ def test_damage_inside_a_zip_is_told() -> None:
     data = bytearray(zipped({"x.csv": CSV}))
     data[data.rindex(b"PK\x01\x02") : data.rindex(b"PK\x01\x02") + 4] = b"PK\0\0"
     assert code_of(bytes(data)) == "ARCHIVE_TRUNCATED"
+
+
+def test_a_name_that_is_not_the_utf8_that_the_archive_says_is_damage() -> None:
+    data = zipped({"lån.csv": CSV})
+    assert code_of(data.replace("å".encode(), b"\x86 ")) == "ARCHIVE_BAD_CRC"
+
+
+@pytest.mark.parametrize("method", [zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA])
+@given(at=st.integers(0), value=st.integers(0, 255), seconds=st.integers(0))
+@settings(max_examples=150)
+def test_whatever_byte_of_a_zip_is_another_it_is_read_or_refused(method: int, at: int, value: int, seconds: int) -> None:
+    data = bytearray(zipped({"lån.csv": CSV[:400], "b.csv": b"1"}, method))
+    data[at % len(data)] = value
+    data[seconds % len(data)] ^= 1
+    with suppress(Refused):
+        unpacked(bytes(data))
 
 
 @pytest.mark.parametrize("pack", [gzip.compress, zstd, lambda data: zipped({"x.csv": data})])
