@@ -1,25 +1,30 @@
 """FTP, FTPS and S3, through fsspec's file systems.
 
-FTP connection: host, port (21), login, password, `extra.tls` (true: explicit FTPS, TLS 1.2 or newer).
+FTP connection: host, port (21), login, password, `extra.tls` (true: explicit FTPS, TLS 1.2 or newer; the server has to show a certificate in
+its name, by an authority that this machine trusts or, alone, by the one in `extra.ca`, PEM; `extra.no_certificate_check`: any will do).
 S3 connection: login and password are the access key and its secret (none: those of the machine's own role), `extra.endpoint_url` for
 another provider, `extra.region_name`. S3 has no rename: a write appears whole by itself, and a rename is a copy and a removal.
 """
 
 from __future__ import annotations
 
+import re
+import ssl
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
-from datetime import datetime
-from ftplib import all_errors, error_perm
+from contextlib import contextmanager, suppress
+from datetime import UTC, datetime, timedelta
+from ftplib import FTP_TLS, all_errors, error_perm
 from typing import Any, BinaryIO, TypeVar, cast
 
+from include.engine import clock
 from include.engine.credentials import Connection
-from include.engine.errors import Unreachable
+from include.engine.errors import SettingsError, Unreachable
 from include.engine.storage.bounded import Blocks, Bounded
 from include.engine.storage.drive import BLOCK, Timeouts
 from include.engine.storage.seen import Entry
 
 T = TypeVar("T")
+_MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 
 
 class FsspecDrive:
@@ -120,21 +125,45 @@ class FsspecDrive:
 def ftp_drive(connection: Connection, root: str, timeouts: Timeouts) -> FsspecDrive:
     """The folder `root` on an FTP server."""
 
+    context = _trusted(connection) if connection.flag("tls") else None  # settings are judged at once, not at the first look
+
     def make() -> Any:
         from fsspec.implementations.ftp import FTPFileSystem
 
-        return FTPFileSystem(
+        class Verified(FTPFileSystem):  # type: ignore[misc]
+            """fsspec's own takes any certificate."""
+
+            def _connect(self) -> None:
+                self.ftp = FTP_TLS(timeout=self.timeout, encoding=self.encoding, context=context)  # noqa: S321  what the partner has
+                self.ftp.connect(self.host, self.port)
+                self.ftp.login(*self.cred)
+
+        return (FTPFileSystem if context is None else Verified)(
             connection.host,
             port=connection.port or 21,
             username=connection.login or None,
             password=connection.password or None,
             timeout=timeouts.answer,
-            tls=connection.flag("tls"),
+            tls=context is not None,
             skip_instance_cache=True,
             use_listings_cache=False,
         )
 
     return FsspecDrive(f"ftp-{connection.id}", make, root, timeouts, renames=True)
+
+
+def _trusted(connection: Connection) -> ssl.SSLContext:
+    """What the server has to prove before it is told a login."""
+    try:
+        context = ssl.create_default_context(cadata=connection.text("ca") or None)
+    except (ssl.SSLError, ValueError):
+        raise SettingsError(
+            f"the ca of the connection {connection.id} cannot be read", do='Write it as "-----BEGIN CERTIFICATE-----...".'
+        ) from None
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    if connection.flag("no_certificate_check"):
+        context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+    return context
 
 
 def s3_drive(connection: Connection, root: str, timeouts: Timeouts) -> FsspecDrive:
@@ -158,11 +187,30 @@ def s3_drive(connection: Connection, root: str, timeouts: Timeouts) -> FsspecDri
 
 def _entry(info: dict[str, Any]) -> Entry:
     when = info.get("LastModified") or info.get("modify") or info.get("mtime") or 0
-    if isinstance(when, str):  # MLSD (RFC 3659, 7.5.3): YYYYMMDDHHMMSS, in UTC
-        when = datetime.strptime(f"{when[:14]}+0000", "%Y%m%d%H%M%S%z")
+    if isinstance(when, str):
+        when = _moment(when)
     seconds = when.timestamp() if isinstance(when, datetime) else float(when)
-    kind = "folder" if info.get("type") == "directory" else "link" if info.get("type") == "link" else "file"
+    link = info.get("type") == "link" or str(info.get("unix.mode", "")).startswith("l")
+    kind = "link" if link else "folder" if info.get("type") == "directory" else "file"
     return Entry(info["name"].rstrip("/").rpartition("/")[2], kind, int(info.get("size") or 0), round(seconds * 1_000_000) * 1000)  # type: ignore[arg-type]
+
+
+def _moment(text: str) -> datetime | int:
+    """MLSD's time (RFC 3659, 7.5.3): YYYYMMDDHHMMSS, in UTC. A server that has no MLSD lists as `ls -l` does, in a zone of its own: "Nov 21
+    10:12" of the last months, or "Nov 21 2024". It is read as UTC, for what counts is that it stays the same; 0 for what is neither."""
+    if re.fullmatch(r"\d{14}(\.\d+)?", text):
+        return datetime.strptime(f"{text[:14]}+0000", "%Y%m%d%H%M%S%z")
+    found = re.fullmatch(r"(?P<month>[A-Za-z]{3}) +(?P<day>\d{1,2}) +(?:(?P<hour>\d{1,2}):(?P<minute>\d\d)|(?P<year>\d{4}))", text)
+    if found is None or found["month"].title() not in _MONTHS:
+        return 0
+    month, day, now = _MONTHS.index(found["month"].title()) + 1, int(found["day"]), clock.now()
+    years = [int(found["year"])] if found["year"] else range(now.year + 1, now.year - 8, -1)
+    for year in years:  # the last one in which it is not yet to come; a 29 February is not in every year
+        with suppress(ValueError):
+            at = datetime(year, month, day, int(found["hour"] or 0), int(found["minute"] or 0), tzinfo=UTC)
+            if at <= now + timedelta(days=1):
+                return at
+    return 0
 
 
 @contextmanager
@@ -179,6 +227,12 @@ def _as_os_errors() -> Iterator[None]:
         if words.startswith("552"):
             raise OSError(28, words) from error
         raise ConnectionError(words) from error
+    except ssl.SSLCertVerificationError as error:
+        raise Unreachable(
+            f"the server's certificate is refused: {error.verify_message}",
+            do="Put the certificate of the authority that signed it into the connection's extra ca.",
+            code="STORE_HOST_KEY_CHANGED",
+        ) from error
     except OSError:
         raise
     except UnicodeDecodeError as error:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import queue
 import threading
 import time
@@ -10,6 +11,8 @@ from collections.abc import Mapping
 from include.engine.errors import BinderyError, Unreachable
 from include.engine.storage.filesystem import Store
 from include.engine.storage.seen import Seen
+
+log = logging.getLogger("bindery.dispatch")
 
 Look = list[Seen] | BinderyError
 
@@ -52,6 +55,11 @@ def _look(store: Store) -> Look:
             return store.list()
     except BinderyError as error:
         return error
+    except Exception as error:  # a fault of ours, or of a library under a drive: it must not keep the others waiting for this thread
+        log.exception("%s could not be listed", store.location)
+        return Unreachable(
+            f"its listing could not be read ({type(error).__name__})", where=str(store.location), do="The log of dispatch has more."
+        )
 
 
 def _late(store: Store, seconds: float) -> Unreachable:
