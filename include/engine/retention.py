@@ -5,18 +5,20 @@ Each step looks at what is there and may be done again; a night that is missed i
 
 from __future__ import annotations
 
+import logging
 import shutil
-from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, fields
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 
 from include.engine import clock
+from include.engine.contract.loading import SUFFIX
 from include.engine.delivery import FINISHED, IN_FLIGHT, Delivery, State
 from include.engine.engine import Engine
 from include.engine.erasure import kept
-from include.engine.errors import UnknownDelivery
+from include.engine.errors import BinderyError, UnknownDelivery
 from include.engine.inbound import archive
 from include.engine.lake import maintenance
 from include.engine.lake.query import tables as lake_tables
@@ -35,7 +37,8 @@ from include.engine.quarantine import store
 from include.engine.receipts.send import FOLDER as RECEIPTS
 from include.engine.spool import STAGING
 
-_ALL = 10_000_000
+log = logging.getLogger("bindery")
+
 _LEFT_OVER = timedelta(days=1)  # staged bytes go at acknowledge: what is older is what a crash left
 
 
@@ -67,18 +70,66 @@ class Enforced:
 
 
 def enforce(engine: Engine) -> Enforced:
-    """Apply every partner's periods, as of now; a partner whose YAML cannot be read is kept to the house's own."""
+    """Apply every partner's periods, as of now; a partner whose YAML cannot be read is kept to the house's own.
+
+    What cannot be done (a damaged file, a table that is busy) keeps nothing else from going: the first such error is raised at the end.
+    """
     known = engine.partners().partners
-    periods = {partner: _periods(known.get(partner)) for partner in sorted({*known, *_partners(engine.home)})}
-    done, sealed = Enforced(), _sealed(engine)
-    for partner, retention in periods.items():
-        done += _landed(engine, partner, retention, sealed[partner]) + _staged(engine, partner) + _quarantine(engine, partner, retention)
-        done += _receipts(engine, partner, retention) + _loans(engine, partner, retention) + _rows(engine, partner, retention)
-        if partner in known:
-            flows = {name: flow.looks_back for name, flow in known[partner].flows.items() if isinstance(flow, OutboundFlow)}
-            done += Enforced(settled=sum(settled.forget(engine, partner, name, back) for name, back in flows.items() if back))
-            done += Enforced(archived=archive.clear(engine, known[partner], retention.archive))
-    return done + _lake(engine, min((one.lake_history for one in periods.values()), default=Retention().lake_history))
+    sealed = key_rows.of_deliveries(engine.ledger, kept.DELIVERY_KEY)
+    periods = {partner: _periods(known.get(partner)) for partner in sorted({*known, *sealed, *_partners(engine.home)})}
+    done, troubles = Enforced(), _Troubles()
+    with engine.keys.together():
+        for partner, retention in periods.items():
+            for step in _steps(engine, partner, retention, known.get(partner), sealed.get(partner, ()), troubles):
+                done += troubles.around(partner, step)
+        history = min((one.lake_history for one in periods.values()), default=Retention().lake_history)
+        done += troubles.around("the lake", lambda: _lake(engine, history))
+    if troubles.found:
+        log.info("%s", done)
+        raise troubles.found[0]
+    return done
+
+
+class _Troubles:
+    """What could not be done, so that the rest is."""
+
+    def __init__(self) -> None:
+        self.found: list[BinderyError] = []
+
+    def around(self, whose: str, work: Callable[[], Enforced]) -> Enforced:
+        """What `work` did; nothing, where it met an error of ours."""
+        try:
+            return work()
+        except BinderyError as trouble:
+            log.error("retention of %s: %s", whose, trouble)
+            self.found.append(trouble)
+            return Enforced()
+
+
+def _steps(
+    engine: Engine, partner: str, retention: Retention, known: Partner | None, sealed: Iterable[str], troubles: _Troubles
+) -> list[Callable[[], Enforced]]:
+    """What there is to do for a partner; `known` is None where the YAML is gone or has a mistake."""
+    steps: list[Callable[[], Enforced]] = [
+        lambda: _landed(engine, retention, sealed, troubles),
+        lambda: _staged(engine, partner),
+        lambda: _quarantine(engine, partner, retention),
+        lambda: _receipts(engine, partner, retention),
+        lambda: _loans(engine, partner, retention),
+        lambda: _rows(engine, partner, retention),
+    ]
+    if known is not None:
+        steps += [partial(_settled, engine, known), partial(_archived, engine, known, retention)]
+    return steps
+
+
+def _settled(engine: Engine, partner: Partner) -> Enforced:
+    flows = {name: flow.looks_back for name, flow in partner.flows.items() if isinstance(flow, OutboundFlow)}
+    return Enforced(settled=sum(settled.forget(engine, partner.id, name, back) for name, back in flows.items() if back))
+
+
+def _archived(engine: Engine, partner: Partner, retention: Retention) -> Enforced:
+    return Enforced(archived=archive.clear(engine, partner, retention.archive))
 
 
 def _periods(partner: Partner | None) -> Retention:
@@ -90,23 +141,19 @@ def _partners(home: Path) -> set[str]:
     return {folder.name for area in ("landing", STAGING, store.FOLDER, RECEIPTS) for folder in (home / area).glob("*") if folder.is_dir()}
 
 
-def _landed(engine: Engine, partner: str, retention: Retention, ids: Iterable[str]) -> Enforced:
+def _landed(engine: Engine, retention: Retention, ids: Iterable[str], troubles: _Troubles) -> Enforced:
     """Landed bytes: the delivery's key is destroyed, so that copies in backups are gone too; its quarantine stays under a key of its own."""
     why = f"retention: {retention.landed.days} days after receipt"
-    gone = 0
+
+    def close(delivery: Delivery) -> Enforced:
+        return Enforced(landed=bool(kept.close(engine.home, engine.ledger, engine.keys, delivery, why)))
+
+    done = Enforced()
     for id in ids:
-        delivery = _delivery(engine, id)
-        if delivery is not None and delivery.partner == partner and _older(delivery, retention.landed) and not _in_use(engine, delivery):
-            gone += bool(kept.close(engine.home, engine.ledger, engine.keys, delivery, why))
-    return Enforced(landed=gone)
-
-
-def _sealed(engine: Engine) -> dict[str, list[str]]:
-    """Ids of the deliveries whose key is alive, by partner: an id begins with its partner's."""
-    found: dict[str, list[str]] = defaultdict(list)
-    for row in key_rows.find(engine.ledger, purpose=kept.DELIVERY_KEY):
-        found[row.subject.partition("__")[0]].append(row.subject)
-    return found
+        delivery = deliveries.get(engine.ledger, id)
+        if _older(delivery, retention.landed) and not _in_use(engine, delivery):
+            done += troubles.around(id, partial(close, delivery))
+    return done
 
 
 def _staged(engine: Engine, partner: str) -> Enforced:
@@ -141,8 +188,7 @@ def _quarantine(engine: Engine, partner: str, retention: Retention) -> Enforced:
         for uri in store.blobs(engine.home, partner, delivery.id):
             store.discard(engine.home, uri)
         engine.keys.destroy_all(engine.keys.find(kept.QUARANTINE_KEY, delivery.id), why="retention: quarantine")
-        still = quarantined.find(engine.ledger, delivery_id=delivery.id, state=Fate.OPEN, limit=_ALL)
-        quarantined.set_state(engine.ledger, [one.id for one in still], Fate.DISCARDED, note="retention")
+        quarantined.end(engine.ledger, delivery.id, Fate.DISCARDED, note="retention")
         shutil.rmtree(folder, ignore_errors=True)
         gone += 1
     return Enforced(quarantine=gone)
@@ -169,11 +215,13 @@ def _loans(engine: Engine, partner: str, retention: Retention) -> Enforced:
 def _rows(engine: Engine, partner: str, retention: Retention) -> Enforced:
     """Rows of the tables whose contract says for how long."""
     gone, now = 0, clock.now()
-    arrived = {one.id: one.seen_at.date() for one in deliveries.find(engine.ledger, partner=partner, limit=_ALL)}
     for table in lake_tables(engine.lake):
+        if not (engine.contracts_folder / f"{table}{SUFFIX}").exists():  # a table that was given up
+            continue
         contract = engine.contract(table)
         if contract.keep_by is None or contract.keep_days is None:
             continue
+        arrived = deliveries.days(engine.ledger, partner)
         period = retention.tables.get(table, timedelta(days=contract.keep_days))
         done = forget(engine.lake, table, partner, contract.keep_by, (now - period).date(), arrived)
         if done is not None and done.rows:

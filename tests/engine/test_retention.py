@@ -12,10 +12,11 @@ import time_machine
 from pydantic import ValidationError
 
 from include.engine import clock
-from include.engine.delivery import State
+from include.engine.delivery import NewDelivery, State, delivery_id
 from include.engine.dispatch.look import look
-from include.engine.errors import KeyDestroyed, Unreachable
+from include.engine.errors import KeyDestroyed, Tampered, Unreachable
 from include.engine.ledger import deliveries, quarantined
+from include.engine.ledger import keys as key_rows
 from include.engine.ledger.quarantined import Fate
 from include.engine.partner.retention import Retention
 from include.engine.privacy.loans import over, unlink, without_old_links
@@ -96,6 +97,41 @@ def test_landed_bytes_stay_while_a_replay_of_them_waits(house: House) -> None:
     [patrons] = deliveries.find(house.engine.ledger, table="patron")
     replay(house.engine, patrons.id, who="operator")
     assert after(31, house).landed == 1
+
+
+def test_landed_bytes_of_a_partner_whose_name_has_two_underscores_go_too(house: House) -> None:
+    now = clock.now()
+    new = NewDelivery(delivery_id("kb__dk", "loan", now, "loans", 1, 1), "kb__dk", "people_import", "loan", now)
+    deliveries.see(house.engine.ledger, new)
+    house.engine.keys.ensure("delivery", new.id)
+    with house.engine.ledger.begin() as tx:
+        tx.exec_driver_sql("UPDATE delivery SET state = 'acknowledged' WHERE id = ?", (new.id,))
+    assert after(31, house).landed == 3
+    assert house.engine.keys.find("delivery", new.id) == []
+
+
+def test_one_damaged_file_keeps_nothing_else_from_going_and_is_told_of(house: House) -> None:
+    loans, patrons = deliveries.find(house.engine.ledger)
+    [blob] = files(house, "quarantine")
+    blob.write_bytes(blob.read_bytes()[:-1])
+    with pytest.raises(Tampered, match=blob.name):
+        after(31, house)
+    assert house.engine.keys.find("delivery", loans.id) == []
+    assert house.engine.keys.find("delivery", patrons.id) != []
+    assert all(row["patron"] is None for row in house.rows("loan") if row["loan_id"] == "L2"), "what comes behind is done too"
+
+
+def test_a_table_of_the_lake_whose_contract_was_given_up_stops_nothing(house: House) -> None:
+    (house.engine.home / "lake" / "given_up" / "_delta_log").mkdir(parents=True)
+    assert after(31, house).landed == 2
+
+
+def test_the_files_behind_the_keys_are_seen_to_once_for_all_that_go_in_a_night(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    scrubbed: list[int] = []
+    real = key_rows.scrub
+    monkeypatch.setattr(key_rows, "scrub", lambda ledger: (scrubbed.append(1), real(ledger)))
+    assert after(31, house).landed == 2
+    assert scrubbed == [1]
 
 
 def test_quarantine_goes_after_ninety_days(house: House) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Iterable
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from threading import Lock
 from typing import Protocol
@@ -49,6 +50,10 @@ class KeyStore(Protocol):
 
     def destroy_all(self, key_ids: Iterable[str], *, why: str) -> None:
         """`destroy` for many: all of them or, by an error, none."""
+        ...
+
+    def together(self) -> AbstractContextManager[None]:
+        """Keys that are destroyed in the block are gone at once, and what is left of them in files is seen to once, at its end: for many."""
         ...
 
     def find(self, purpose: str, subject: str) -> list[str]:
@@ -118,6 +123,9 @@ class MemoryKeyStore:
         for held in map(self._keys.__getitem__, wanted):
             if held.secret is not None:
                 held.secret, held.why = None, why
+
+    def together(self) -> AbstractContextManager[None]:
+        return nullcontext()
 
     def find(self, purpose: str, subject: str) -> list[str]:
         return [

@@ -68,7 +68,7 @@ def erase(home: Path, ledger: Ledger, keys: KeyStore, partner: str, needles: Nee
 
 def _in_all(ledger: Ledger, kept: Kept, why: str) -> Kept:
     """What all tries of this erasure have done, as the ledger has it."""
-    gone = [row for row in key_rows.find(ledger, alive=False) if row.why == why and row.purpose in {DELIVERY_KEY, QUARANTINE_KEY}]
+    gone = [row for row in key_rows.find(ledger, alive=False, why=why) if row.purpose in {DELIVERY_KEY, QUARANTINE_KEY}]
     records: Counter[str] = Counter()
     for delivery_id in {row.subject for row in gone}:
         found = quarantined.find(ledger, delivery_id=delivery_id, state=Fate.ERASED, limit=_ALL)

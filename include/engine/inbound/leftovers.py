@@ -24,8 +24,7 @@ def sweep(engine: Engine, delivery: Delivery) -> None:
         _clear(folder, {parse(delivery.facts["landed"]["uri"]).local(engine.home)})
     else:
         _clear(folder, set(folder.glob("part-*.sealed")) if delivery.state == State.FAILED else set())
-    found = quarantined.find(engine.ledger, delivery_id=delivery.id, limit=10_000_000)
-    named = {parse(uri).local(engine.home) for uri in {one.blob_uri for one in found}}
+    named = {parse(uri).local(engine.home) for uri in quarantined.blobs(engine.ledger, delivery.id)}
     _clear(engine.home / FOLDER / delivery.partner / delivery.id, named)
 
 

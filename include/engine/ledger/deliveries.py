@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any
 
 import sqlalchemy as sa
@@ -102,6 +102,13 @@ def find(
         query = query.where(delivery.c.finished_at < finished_before)
     with ledger.reading(tx) as tx:
         return [from_row(row) for row in tx.execute(query.order_by(delivery.c.arrival.desc()).limit(limit))]
+
+
+def days(ledger: Ledger, partner: str, *, tx: sa.Connection | None = None) -> dict[str, date]:
+    """The day (UTC) on which each of a partner's deliveries was seen, by id."""
+    with ledger.reading(tx) as tx:
+        rows = tx.execute(sa.select(delivery.c.id, delivery.c.seen_at).where(delivery.c.partner == partner))
+        return {row.id: row.seen_at.date() for row in rows}
 
 
 def duplicate_of(ledger: Ledger, one: Delivery, content_hash: str, *, tx: sa.Connection | None = None) -> Delivery | None:

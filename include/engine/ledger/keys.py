@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from dataclasses import dataclass
 from datetime import datetime
 from time import monotonic, sleep
@@ -11,7 +12,7 @@ import sqlalchemy as sa
 from include.engine import clock
 from include.engine.errors import Unreachable
 from include.engine.ledger.database import Ledger
-from include.engine.ledger.schema import key
+from include.engine.ledger.schema import delivery, key
 
 _CHECKPOINT_SECONDS = 5.0
 """How long another connection's checkpoint is waited for; a reader that stands in the way is waited for longer, by SQLite itself."""
@@ -55,17 +56,28 @@ def find(
     subject: str | None = None,
     alive: bool | None = True,
     created_before: datetime | None = None,
+    why: str | None = None,
     tx: sa.Connection | None = None,
 ) -> list[KeyRow]:
-    """Keys that fit all that is asked, oldest first; `alive=None` for destroyed ones too."""
-    k = key.c
-    query = sa.select(key).where(*(k[name] == value for name, value in (("purpose", purpose), ("subject", subject)) if value is not None))
+    """Keys that fit all that is asked, oldest first; `alive=None` for destroyed ones too. `why` is the word they were destroyed with."""
+    k, asked = key.c, {"purpose": purpose, "subject": subject, "why": why}
+    query = sa.select(key).where(*(k[name] == value for name, value in asked.items() if value is not None))
     if alive is not None:
         query = query.where(k.destroyed_at.is_(None) if alive else k.destroyed_at.is_not(None))
     if created_before is not None:
         query = query.where(k.created_at < created_before)
     with ledger.reading(tx) as tx:
         return [KeyRow(**row._mapping) for row in tx.execute(query.order_by(k.created_at, k.key_id))]
+
+
+def of_deliveries(ledger: Ledger, purpose: str, *, tx: sa.Connection | None = None) -> dict[str, list[str]]:
+    """Ids of the deliveries that have a key of this purpose alive, by partner, in the order of arrival."""
+    d, found = delivery.c, defaultdict[str, list[str]](list)
+    query = sa.select(d.partner, d.id).join(key, key.c.subject == d.id).where(key.c.purpose == purpose, key.c.destroyed_at.is_(None))
+    with ledger.reading(tx) as tx:
+        for row in tx.execute(query.order_by(d.arrival)):
+            found[row.partner].append(row.id)
+    return dict(found)
 
 
 def after(ledger: Ledger, key_id: str, limit: int, *, tx: sa.Connection | None = None) -> list[KeyRow]:

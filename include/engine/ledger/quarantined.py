@@ -135,6 +135,20 @@ def counts(ledger: Ledger, delivery_id: str, *, tx: sa.Connection | None = None)
         return {(row.reason, row.column): row.number for row in tx.execute(query.order_by(number.desc(), q.reason, q.column))}
 
 
+def blobs(ledger: Ledger, delivery_id: str, *, tx: sa.Connection | None = None) -> set[str]:
+    """URIs of the sealed files in which a delivery's records lie: a few, also where the records are millions."""
+    with ledger.reading(tx) as tx:
+        return set(tx.execute(sa.select(quarantined.c.blob_uri).where(quarantined.c.delivery_id == delivery_id).distinct()).scalars())
+
+
+def end(ledger: Ledger, delivery_id: str, state: Fate, *, note: str, tx: sa.Connection | None = None) -> int:
+    """Say of all open records of a delivery what became of them. Returns how many these are."""
+    q = quarantined.c
+    with ledger.writing(tx) as tx:
+        query = sa.update(quarantined).where(q.delivery_id == delivery_id, q.state == Fate.OPEN)
+        return tx.execute(query.values(state=state, note=note)).rowcount
+
+
 def set_state(ledger: Ledger, ids: Iterable[int], state: Fate, *, note: str | None = None, tx: sa.Connection | None = None) -> int:
     """Say what became of the records `ids`, with a note that holds no personal value. Returns how many there are."""
     wanted, changed = list(ids), 0

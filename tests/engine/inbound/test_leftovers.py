@@ -12,6 +12,7 @@ from include.engine.inbound import publish as publish_step
 from include.engine.inbound.acknowledge import acknowledge
 from include.engine.inbound.ending import ending
 from include.engine.inbound.gate import gate
+from include.engine.inbound.leftovers import sweep
 from include.engine.inbound.publish import publish
 from include.engine.inbound.receive import receive
 from include.engine.ledger import claims, manifests, quarantined
@@ -33,6 +34,16 @@ def test_what_tries_left_that_died_goes_with_the_acknowledgement(house) -> None:
     acknowledge(house.engine, claimed.id, paper)
     assert {name: sorted(path.name for path in folders[name].iterdir()) for name in kept} == kept
     assert not folders["staging"].exists()
+
+
+def test_a_million_records_set_aside_are_not_read_to_know_the_few_files_that_they_lie_in(house, monkeypatch) -> None:
+    done = house.deliver("hold_1.txt", GOOD + "bad\n")
+    folder = house.engine.home / "quarantine" / "lindeby" / done.id
+    kept = sorted(folder.iterdir())
+    (folder / "000009-gate-0.sealed").write_bytes(b"left")
+    monkeypatch.setattr(quarantined, "find", lambda *_, **__: pytest.fail("each of them was read"))
+    sweep(house.engine, done)
+    assert sorted(folder.iterdir()) == kept != []
 
 
 def test_a_try_that_was_overtaken_takes_its_own_files_away_and_no_others(house) -> None:

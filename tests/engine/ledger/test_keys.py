@@ -26,6 +26,8 @@ def test_a_key_is_found_by_what_it_is_for_until_it_is_destroyed(ledger: Ledger) 
     [dead] = keys.find(ledger, alive=False)
     assert (dead.wrapped, dead.why, dead.destroyed_at is not None) == (None, "retention: 30 days", True)
     assert len(keys.find(ledger, alive=None)) == 2
+    assert keys.find(ledger, alive=False, why="erasure E1") == []
+    assert [row.key_id for row in keys.find(ledger, alive=False, why="retention: 30 days")] == ["k1"]
 
 
 def test_a_key_is_destroyed_once_and_the_first_reason_stays(ledger: Ledger) -> None:
