@@ -6,6 +6,10 @@ import gzip
 import io
 import json
 import shutil
+import socket
+import sys
+import threading
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
@@ -18,6 +22,7 @@ from connectors.bi.house import house_of
 from connectors.bi.manifest import differences
 from connectors.bi.snapshot import latest, snapshots
 from include.engine import clock
+from include.engine.credentials import EnvironmentCredentials
 from include.engine.delivery import State
 from include.engine.dispatch.look import look
 from include.engine.erasure import Certificate, ask, erase
@@ -31,6 +36,7 @@ from include.engine.ledger.quarantined import Fate
 from include.engine.privacy.pseudonym import Pseudonyms
 from include.engine.quarantine import store
 from include.engine.replay import replay
+from include.sandbox.servers.ports import HOST
 from tests.engine import people
 from tests.engine.lived_in import ANNE, CHILD, OTHER, TRACES, House, live_in, opened_at
 from tests.house import MASTER
@@ -151,6 +157,32 @@ def test_a_receipt_that_shows_the_person_is_overwritten_there_and_an_unreachable
     assert lived_in.traces(TRACES) == []
 
 
+def test_a_server_that_is_away_is_asked_once_and_not_for_each_of_its_receipts(lived_in: House) -> None:
+    asked: list[int] = []
+    with socket.create_server((HOST, 0)) as away:
+
+        def hang_up() -> None:
+            while True:
+                try:
+                    line, _ = away.accept()
+                except OSError:  # closed at the end of the test
+                    return
+                asked.append(1)
+                line.close()
+
+        threading.Thread(target=hang_up, daemon=True).start()
+        uri = f"sftp://u:p@{HOST}:{away.getsockname()[1]}/?no_host_key_check=true"
+        engine = replace(lived_in.engine, credentials=EnvironmentCredentials(MASTER | {"AIRFLOW_CONN_AWAY": uri}))
+        [delivery, *_] = deliveries.find(engine.ledger, table="patron")
+        named = [f"sftp://away/receipts/{number}.txt" for number in range(5)]
+        for one in named:
+            receipts.add(engine.ledger, delivery.id, "partner txt", one, "da", sent_at=clock.now())
+        certificate = erased(House(engine))
+        away.shutdown(socket.SHUT_RDWR)
+    assert set(named) <= set(certificate.outside)
+    assert asked == [1]
+
+
 def test_bytes_that_cannot_be_unpacked_cannot_be_cleared_of_the_person_and_go_too(lived_in: House) -> None:
     whole = gzip.compress(b"L8;6002;;2026-10-08;\r\n" * 500)
     (lived_in.engine.home / "inbox" / "lindeby" / "loans_8.csv.gz").write_bytes(whole[:-20])
@@ -198,6 +230,26 @@ def test_an_erasure_waits_for_a_delivery_at_work(lived_in: House) -> None:
         erase(lived_in.engine, "lindeby", reference, who="officer")
     lived_in.run(claimed.id)
     erase(lived_in.engine, "lindeby", reference, who="officer")
+    assert lived_in.traces(TRACES) == []
+
+
+def test_a_delivery_that_begins_while_the_person_is_looked_up_is_waited_for_too(lived_in: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    erasing = sys.modules["include.engine.erasure.erase"]
+    real, begun = erasing._everything, []
+
+    def meanwhile(*given):
+        (lived_in.engine.home / "inbox" / "lindeby" / "loans_7.csv").write_bytes(b"L7;N4711-QX;;2026-10-07;\r\n")
+        [claimed] = look(lived_in.engine, patience=10)
+        receive(lived_in.engine, claimed.id, people)
+        begun.append(claimed.id)
+        return real(*given)
+
+    monkeypatch.setattr(erasing, "_everything", meanwhile)
+    with pytest.raises(Unreachable, match="ERASURE_WAITS"):
+        erased(lived_in)
+    monkeypatch.undo()
+    assert lived_in.run(begun[0]).state == State.ACKNOWLEDGED
+    erased(lived_in)
     assert lived_in.traces(TRACES) == []
 
 

@@ -73,7 +73,9 @@ def _erase(engine: Engine, asked: Request, person: Subject, name: str, who: str,
     # First of all: from now on nothing that arrived before can bring the person back (replays.py).
     for reference in sorted(_references(engine, asked)):
         erased.add(ledger, asked.partner, reference, uri)
-    bytes_ = kept.erase(home, ledger, keys, asked.partner, person.needles, number)
+    _quiet(engine, asked.partner)  # what began to be read before that is not read without them
+    with keys.together():
+        bytes_ = kept.erase(home, ledger, keys, asked.partner, person.needles, number)
     asked = _noted(engine, asked, map(_lake_place, lake.erase(engine.lake, ledger, person, number)))
     # After the lake: a feed that began before holds its lock until its snapshot is there to be cleaned too.
     asked = _noted(engine, asked, map(_feed_place, snapshots.erase(home, keys, person)))

@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
+from types import TracebackType
 
 from include.engine.delivery import Delivery
 from include.engine.engine import Engine
 from include.engine.erasure.needles import Needles
-from include.engine.errors import BinderyError
+from include.engine.errors import BinderyError, Unreachable
 from include.engine.ledger import copies, deliveries, receipts
+from include.engine.storage.filesystem import Store
 from include.engine.storage.uri import parse
 
 _ALL = 10_000_000
 _DAY = timedelta(days=1)
+_SILENT = frozenset({Unreachable.code, "STORE_TIMEOUT", "STORE_LOGIN_REFUSED", "STORE_HOST_KEY_CHANGED"})
+"""What is wrong with a whole server, and not with one file of it."""
 
 
 @dataclass
@@ -31,22 +37,54 @@ class Texts:
 def erase(engine: Engine, partner: str, needles: Needles, named: set[str]) -> Texts:
     """Go through everything of the partner's deliveries; `named` are the ids of those whose bytes hold the person."""
     texts = Texts()
-    for delivery in deliveries.find(engine.ledger, partner=partner, limit=_ALL):
-        for receipt in receipts.of(engine.ledger, delivery.id):
-            _receipt(engine, receipt.uri, needles.all(), texts)
-        if delivery.id in named and delivery.origin is None:
-            _source(engine, delivery, texts)
-        for copy in copies.find(engine.ledger, delivery_id=delivery.id):
-            _copy(engine, copy, needles, texts)
+    with _Folders(engine) as folders:
+        for delivery in deliveries.find(engine.ledger, partner=partner, limit=_ALL):
+            for receipt in receipts.of(engine.ledger, delivery.id):
+                _receipt(folders, receipt.uri, needles.all(), texts)
+            if delivery.id in named and delivery.origin is None:
+                _source(folders, delivery, texts)
+            for copy in copies.find(engine.ledger, delivery_id=delivery.id):
+                _copy(engine, copy, needles, texts)
     return texts
 
 
-def _receipt(engine: Engine, uri: str, needles: Needles, texts: Texts) -> None:
+class _Folders:
+    """Each folder is opened once, and one that does not answer is not asked again: a server that is away would be waited for at each of
+    thousands of receipts."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+        self._open: dict[str, Store] = {}
+        self._away: dict[str, Unreachable] = {}
+
+    @contextmanager
+    def at(self, uri: str) -> Iterator[Store]:
+        """The folder, for one file. Errors are those of any store."""
+        if uri in self._away:
+            raise self._away[uri]
+        if uri not in self._open:
+            self._open[uri] = self._engine.store(uri)
+        try:
+            yield self._open[uri]
+        except Unreachable as error:
+            if error.code in _SILENT:
+                self._away[uri] = error
+            raise
+
+    def __enter__(self) -> _Folders:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        for store in self._open.values():
+            store.close()
+
+
+def _receipt(folders: _Folders, uri: str, needles: Needles, texts: Texts) -> None:
     if uri.startswith("mailto:"):
         return  # a mail shows reasons and record numbers, never a person's values: include/engine/receipts
     folder, name = parse(uri).parent()
     try:
-        with engine.store(str(folder)) as store:
+        with folders.at(str(folder)) as store:
             if not store.exists(name):
                 return
             with store.open_read(name) as stream:
@@ -60,7 +98,7 @@ def _receipt(engine: Engine, uri: str, needles: Needles, texts: Texts) -> None:
         texts.outside.append(uri)
 
 
-def _source(engine: Engine, delivery: Delivery, texts: Texts) -> None:
+def _source(folders: _Folders, delivery: Delivery, texts: Texts) -> None:
     """The file that the delivery came in: removed from our archive folder; one that we left where it was is the partner's own."""
     if delivery.source_uri is None or delivery.path is None:
         return
@@ -68,7 +106,7 @@ def _source(engine: Engine, delivery: Delivery, texts: Texts) -> None:
     ended = delivery.finished_at or delivery.touched_at
     months = sorted({f"{at:%Y/%m}" for at in (delivery.seen_at, ended, ended + _DAY)})
     try:
-        with engine.store(delivery.source_uri) as store:
+        with folders.at(delivery.source_uri) as store:
             for path in (f"archive/{month}/{delivery.id[-8:]}_{name}" for month in months):
                 if store.exists(path):
                     store.delete(path)
