@@ -86,6 +86,7 @@ def transact(
                     if not _same_ground(old, handle, partner):
                         raise
                     time.sleep(random.uniform(0.0, 0.05))  # noqa: S311  (spreads tries in time; no secret)
+            writer.discard()  # none of our commits got in: what an erasure did not sweep away may hold whom it took out
         except BaseException as error:
             # Nobody has seen what this try wrote, unless a commit names it: the other try's, or ours behind an answer that was lost.
             if not _may_be_in(lake, table, store, transaction, since, writer.paths):

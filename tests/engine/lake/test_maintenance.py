@@ -12,6 +12,7 @@ import pyarrow as pa
 import pyarrow.dataset as ds
 import pytest
 
+from include.engine.lake import files as lake_files
 from include.engine.lake import maintenance
 from include.engine.lake.maintenance import compact, history_without, vacuum
 from include.engine.lake.publish import publish
@@ -137,6 +138,25 @@ def test_a_publish_that_an_erasure_overtakes_starts_again_and_names_no_file_that
     assert state(lake) == {"i2": ("available", 0), "i3": ("available", 0)}
     assert holds(lake, "Zaphodsen") == []
     assert {Path(uri).name for uri in open_table(lake, "item").file_uris()} == {file.name for file in files(lake)}
+
+
+def test_a_publish_that_an_erasure_overtakes_leaves_nothing_of_what_it_wrote_before(lake: Lake, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(lake_files, "FILE_ROWS", 2)
+    deliver(lake, "d1", [item(1, "Zaphodsen"), item(2)])
+    late = Path(lake.root) / "late.parquet"
+
+    def erase_between_two_files() -> None:
+        """Of what a try has written until then an erasure sweeps away all; its last file comes after."""
+        [*_, last] = sorted(set(files(lake)) - before, key=lambda path: path.name)
+        last.rename(late)
+        history_without(lake, "item", "lindeby", ds.field("status") == "nobody's")
+        late.rename(last)
+
+    before = set(files(lake))
+    checks = iter([lambda: None, erase_between_two_files])
+    publish(lake, ITEM, "lindeby", "d2", rows_of([item(n, "Zaphodsen") for n in range(1, 5)]), "delta", lambda: next(checks, keep_going)())
+    assert len(state(lake)) == 4
+    assert {Path(uri).name for uri in open_table(lake, "item").file_uris()} == {file.name for file in set(files(lake)) - before}
 
 
 CRASHING = """
