@@ -68,6 +68,8 @@ def reopen(ledger: Ledger, id: str, *, tx: sa.Connection | None = None) -> Deliv
             raise WrongState(what, where=id, do="Replay it if that is meant.")
         at = clock.now()
         values = {"state": State.CLAIMED, "claimed_at": at, "finished_at": None, "reason": None, "message": None, "gated_uri": None}
+        # Whoever said that it is not coming was overruled: if it stops, it stands anew.
+        values |= {"dismissed_at": None, "dismissed_by": None}
         return _change(tx, row, "reopened", values, at=at)
 
 

@@ -200,6 +200,13 @@ def test_only_what_was_stopped_can_be_dismissed(ledger: Ledger, id: str) -> None
     assert claims.dismiss(ledger, id, "anne").dismissed_by == "anne"
 
 
+def test_what_is_opened_again_is_not_dismissed_any_more(ledger: Ledger, id: str) -> None:
+    walk.end(ledger, id, State.FAILED)
+    claims.dismiss(ledger, id, "anne")
+    opened = claims.reopen(ledger, id)
+    assert opened is not None and (opened.dismissed_at, opened.dismissed_by) == (None, None)
+
+
 def test_a_claim_of_which_no_task_has_begun_is_found(ledger: Ledger, new: MakeDelivery) -> None:
     lost, running = (deliveries.see(ledger, new(table=table)).id for table in ("loan", "item"))
     for id in (lost, running):

@@ -88,3 +88,6 @@ def test_a_delivery_that_stopped_after_it_may_have_left_is_in_doubt_until_somebo
     assert parts.in_doubt(ledger, "aarhus", "letters", deliveries.get(ledger, id).arrival) is None, "only what came before"
     claims.dismiss(ledger, id, "kirsten")
     assert doubt() is None
+    assert claims.reopen(ledger, id) is not None
+    claims.advance(ledger, claims.take(ledger, id, "send"), State.FAILED, counts=Counts())
+    assert doubt() == id, "it was tried once more after that"
