@@ -23,13 +23,18 @@ from include.engine.storage.readiness import marker as marker_of
 
 log = logging.getLogger("bindery")
 
+_ENDED = frozenset({State.ACKNOWLEDGED, State.RETRACTED})
+
 
 def acknowledge(engine: Engine, delivery_id: str, _connector: Inbound) -> Outcome:
     """Finish a delivery. One whose steps gave up (no try left) ends as `failed`; its source stays where it is, and its bytes are kept."""
     delivery = deliveries.get(engine.ledger, delivery_id)
-    if delivery.state in {State.SEEN, State.ACKNOWLEDGED, State.RETRACTED}:
+    if delivery.state in {State.SEEN, *_ENDED}:
         return Outcome(delivery.id, delivery.state, "nothing to acknowledge")
     token = claims.take(engine.ledger, delivery.id, "acknowledge")
+    delivery = deliveries.get(engine.ledger, delivery.id)  # the try before this one may have got through just now
+    if delivery.state in _ENDED:
+        return Outcome(delivery.id, delivery.state, "nothing to acknowledge")
     point("acknowledge.before")
     partner, flow = _settings(engine, delivery)
     rehearsed = delivery.state == State.GATED and delivery.status == "test" and "would" in delivery.facts

@@ -32,6 +32,9 @@ def publish(engine: Engine, delivery_id: str, connector: Inbound) -> Outcome:
     if delivery.state != State.GATED:
         return nothing_to_do(delivery)
     token = claims.take(engine.ledger, delivery.id, "publish")
+    delivery = deliveries.get(engine.ledger, delivery.id)  # the try before this one may have got through just now
+    if delivery.state != State.GATED:
+        return nothing_to_do(delivery)
     point("publish.before")
     with ending(engine, token, lambda: delivery.counts):
         if delivery.status == "test":

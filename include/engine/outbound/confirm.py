@@ -28,14 +28,19 @@ from include.engine.receipts.send import send as send_receipt
 
 log = logging.getLogger("bindery")
 
+_ENDED = frozenset({State.ACKNOWLEDGED, State.RETRACTED})
+
 
 def confirm(engine: Engine, delivery_id: str, connector: Outbound) -> Outcome:
     """Finish a delivery. One whose steps gave up ends as `failed`: if part of it may have left, its sealed parts are kept, so that clearing
     its run sends them as they are. One that the receiver says it took nothing of ends as `retracted`: what was in it is due again."""
     delivery = deliveries.get(engine.ledger, delivery_id)
-    if delivery.state in {State.SEEN, State.ACKNOWLEDGED, State.RETRACTED}:
+    if delivery.state in {State.SEEN, *_ENDED}:
         return Outcome(delivery.id, delivery.state, "nothing to confirm")
     token = claims.take(engine.ledger, delivery.id, "confirm")
+    delivery = deliveries.get(engine.ledger, delivery.id)  # the try before this one may have got through just now
+    if delivery.state in _ENDED:
+        return Outcome(delivery.id, delivery.state, "nothing to confirm")
     point("confirm.before")
     rehearsed = delivery.state == State.GATED and delivery.status == "test" and "would_send" in delivery.facts
     if delivery.state in UNFINISHED and not rehearsed:

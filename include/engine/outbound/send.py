@@ -32,6 +32,9 @@ def send(engine: Engine, delivery_id: str, connector: Outbound) -> Outcome:
     if delivery.state != State.GATED:
         return nothing_to_do(delivery)
     token = claims.take(engine.ledger, delivery.id, "send")
+    delivery = deliveries.get(engine.ledger, delivery.id)  # the try before this one may have got through just now
+    if delivery.state != State.GATED:
+        return nothing_to_do(delivery)
     point("send.before")
     made = parts.of(engine.ledger, delivery.id)
     if delivery.status == "test":
