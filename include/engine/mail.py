@@ -28,7 +28,7 @@ def post(engine: Engine, to: str, subject: str, text: str, id: str, *, seconds: 
         log.warning("%s: no mail was sent: %s", id, missing)
         return False
     message = EmailMessage()
-    message["Subject"] = subject
+    message["Subject"] = " ".join(subject.split())
     message["From"] = server.text("from_email") or f"bindery@{server.host}"
     message["To"] = to
     message["Message-ID"] = f"<{id}@bindery>"
@@ -38,6 +38,9 @@ def post(engine: Engine, to: str, subject: str, text: str, id: str, *, seconds: 
             if server.login:
                 smtp.login(server.login, server.password)
             smtp.send_message(message)
+    except UnicodeError:
+        what, do = "the mail server's login or password holds a letter that is no ASCII: smtplib sends none.", "Give it another."
+        raise Unreachable(what, where=f"connection {SMTP}", do=do) from None  # the error holds the password
     except (OSError, smtplib.SMTPException) as error:
         raise Unreachable(f"the mail server did not take a mail: {type(error).__name__}.", where=f"connection {SMTP}") from error
     return True
