@@ -118,12 +118,25 @@ def _settings(standard: OpenDataContractStandard) -> dict[str, Any]:
         path = ("customProperties", position)
         if custom.property not in SETTINGS:
             raise _Wrong(f"{custom.property} is not a setting of a contract: one of {', '.join(SETTINGS)}", *path)
-        if custom.property in SHARES and not (isinstance(custom.value, int | float) and 0 <= custom.value <= 1):
+        if custom.property in SHARES and not _is_share(custom.value):
             raise _Wrong(f"{custom.property} is a share between 0 and 1, such as 0.05", *path)
+        if custom.property == "identity" and not isinstance(custom.value, bool):
+            raise _Wrong("identity is true or false, without quotes", *path)
+        if custom.property == "blockFrom" and not (_is_number(custom.value) and isinstance(custom.value, int) and custom.value >= 1):
+            raise _Wrong("blockFrom is a number of rows, such as 10", *path)
         found[SETTINGS[custom.property]] = custom.value
     if found.get("handoff") not in get_args(Handoff):
         raise _Wrong(f"customProperties must hold handoff: one of {', '.join(get_args(Handoff))}", "customProperties")
     return found
+
+
+def _is_share(value: Any) -> bool:
+    return _is_number(value) and 0 <= value <= 1
+
+
+def _is_number(value: Any) -> bool:
+    """Python takes a yes for a 1."""
+    return isinstance(value, int | float) and not isinstance(value, bool)
 
 
 def _kept(settings: dict[str, Any], columns: Mapping[str | None, str | None]) -> None:

@@ -143,6 +143,20 @@ def test_a_mistake_names_its_line_and_what_is_allowed(wrong: str, right: str, li
             "- {property: handoff, value: incoming}\n  - {property: blockAbove, value: 5}",
             "between 0 and 1",
         ),
+        *(
+            (
+                "- {property: handoff, value: incoming}",
+                f"- {{property: handoff, value: incoming}}\n  - {{property: {name}, value: {value}}}",
+                words,
+            )
+            for name, value, words in (
+                ("identity", "'false'", "without quotes"),  # any text is true to Python: identities would be let through
+                ("identity", "0", "without quotes"),
+                ("blockFrom", "ten", "number of rows"),
+                ("blockFrom", "0", "number of rows"),
+                ("deleteAbove", "true", "between 0 and 1"),
+            )
+        ),
         ("customProperties: [{property: reason, value: AMOUNT_NEGATIVE}]", "customProperties: []", "reason"),
         ("kwargs: {min_value: 0}", "kwargs: {column: weight, min_value: 0}", "no column weight"),
         ("arguments: {properties: [shelf_id]}", "unit: rows", "which columns"),
