@@ -9,10 +9,14 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+import sqlalchemy as sa
+
 from include.engine.delivery import Delivery, State
 from include.engine.engine import Engine
 from include.engine.errors import WrongState
 from include.engine.ledger import audit, deliveries
+from include.engine.ledger.schema import audit as audit_table
+from include.engine.ledger.schema import delivery as delivery_table
 from include.engine.reasons import advice, table, words
 
 ASKED = "ask"
@@ -41,18 +45,18 @@ def ask(engine: Engine, delivery_id: str, *, who: str) -> Question:
 
 def unasked(engine: Engine) -> list[Delivery]:
     """Held deliveries of which nobody has been asked since they were held, and that nobody has answered."""
-    held = deliveries.find(engine.ledger, states=[State.HELD])
-    return [one for one in held if one.dismissed_at is None and not _asked(engine, one) and approved_as(engine, one) is None]
+    c, a = delivery_table.c, audit_table.c
+    asked = sa.exists().where(a.subject == c.id, a.action == ASKED, a.at >= c.finished_at)
+    query = sa.select(delivery_table).where(c.state == State.HELD, c.dismissed_at.is_(None), sa.not_(asked)).order_by(c.arrival)
+    with engine.ledger.read() as tx:  # one question each minute, however many were ever held
+        held = [deliveries.from_row(row) for row in tx.execute(query)]
+    return [one for one in held if approved_as(engine, one) is None]
 
 
 def approved_as(engine: Engine, held: Delivery) -> Delivery | None:
     """The delivery that a yes to this one has made, unless that stopped before it did anything."""
     made = deliveries.find(engine.ledger, origin=held.id)
     return next((one for one in made if one.facts.get("approved") and one.state not in {State.BLOCKED, State.FAILED}), None)
-
-
-def _asked(engine: Engine, held: Delivery) -> bool:
-    return bool(audit.find(engine.ledger, action=ASKED, subject=held.id, since=held.finished_at, limit=1))
 
 
 def question(engine: Engine, delivery: Delivery) -> Question:
