@@ -32,7 +32,7 @@ class Measure:
 
 
 def read(ledger: Ledger) -> list[Measure]:
-    """Every measure now. Counters go down only where retention takes old deliveries out of the ledger."""
+    """Every measure now. Counters go down only where a delivery is done again, and then breaks fewer rules."""
     now = clock.now()
     with ledger.read() as tx:
         return [*_deliveries(tx, now), _records(tx), *_quarantine(tx, now), _rules(tx), _inboxes(tx), _mistakes(tx)]

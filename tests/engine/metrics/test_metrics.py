@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 from threading import Thread
+from types import SimpleNamespace
 
 import pytest
 from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import ExportMetricsServiceRequest
@@ -17,7 +18,8 @@ from prometheus_client.parser import text_string_to_metric_families
 from include.engine.delivery import State
 from include.engine.engine import ROOT
 from include.engine.ledger import Ledger
-from include.engine.metrics.read import read
+from include.engine.metrics import serve as serving
+from include.engine.metrics.read import Measure, read
 from include.engine.metrics.serve import push, serve
 from include.engine.partner.settings import InboxFlow
 from tests.engine.inbound import paper
@@ -128,3 +130,20 @@ def test_the_dashboard_and_the_docs_name_what_is_measured(ledger: Ledger) -> Non
     asked = set(re.findall(r"bindery_\w+", " ".join(target["expr"] for panel in dashboard["panels"] for target in panel["targets"])))
     assert len(asked) > 5 and asked <= known
     assert set(re.findall(r"`(bindery_\w+)`", (ROOT / "docs" / "metrics.md").read_text())) == known
+
+
+def test_figures_that_take_long_to_read_are_read_less_often(ledger: Ledger, monkeypatch: pytest.MonkeyPatch) -> None:
+    now, reads = [0.0], []
+
+    def slow(_: Ledger) -> list[Measure]:
+        reads.append(now[0])
+        now[0] += 10
+        return []
+
+    monkeypatch.setattr(serving, "read", slow)
+    monkeypatch.setattr(serving, "time", SimpleNamespace(monotonic=lambda: now[0]))
+    figures = serving.Figures(ledger)
+    for at in (0.0, 26.0, 200.0, 211.0):
+        now[0] = max(now[0], at)
+        figures.now()
+    assert reads == [0.0, 211.0]
