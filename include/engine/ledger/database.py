@@ -19,6 +19,9 @@ from include.engine.ledger.schema import HEAD
 
 BUSY_SECONDS = 60
 _WRITES = "bindery_writes"
+_SILENCE = {"keepalives_idle": 30, "keepalives_interval": 10, "keepalives_count": 3, "tcp_user_timeout": 60_000}
+"""When a PostgreSQL server that is not there any more is given up (libpq's parameters; seconds, and milliseconds for the last): after a minute,
+and not after the system's own two hours."""
 
 
 class Ledger:
@@ -35,7 +38,7 @@ class Ledger:
             self._engine = _sqlite_engine(parsed)
         else:
             options: dict[str, Any] = {"options": "-c timezone=UTC", "connect_timeout": 10}
-            self._engine = sa.create_engine(parsed, poolclass=NullPool, hide_parameters=True, connect_args=options)
+            self._engine = sa.create_engine(parsed, poolclass=NullPool, hide_parameters=True, connect_args=options | _SILENCE)
         self._writer = self._engine.execution_options(**{_WRITES: True})
         self._reader = (
             self._engine if self.sqlite else self._engine.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)

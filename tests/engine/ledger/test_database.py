@@ -46,6 +46,15 @@ def test_a_ledger_that_is_kept_open_commits_as_ever_and_its_log_is_closed_at_the
     assert len(audit.find(ledger)) == 1
 
 
+def test_a_server_that_is_not_there_any_more_is_given_up_after_a_minute(ledger: Ledger) -> None:
+    if ledger.sqlite:
+        pytest.skip("a file is there or not")
+    with ledger.read() as tx:
+        said = tx.connection.dbapi_connection.info.dsn_parameters
+    names = ("keepalives_idle", "keepalives_interval", "keepalives_count", "tcp_user_timeout")
+    assert [said[name] for name in names] == ["30", "10", "3", "60000"]
+
+
 def test_a_read_transaction_of_postgresql_cannot_write(ledger: Ledger) -> None:
     if ledger.sqlite:
         pytest.skip("SQLite has no read-only transactions")
