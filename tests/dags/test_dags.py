@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from copy import deepcopy
 from pathlib import Path
 
 import pytest
@@ -70,6 +71,10 @@ def test_operations_ask_for_what_they_need(dags) -> None:
         "erasure": {"partner", "subject", "who"},
         "start": {"partner", "flow", "who"},
     }
+    asked = deepcopy(dags["replay"].params)
+    with pytest.raises(Exception, match="the third"):
+        asked["record"] = "the third"
+        asked.validate()
 
 
 def test_dispatch_has_a_pool_of_its_own_and_never_overlaps_itself(dags) -> None:
