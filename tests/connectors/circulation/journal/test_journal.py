@@ -205,7 +205,7 @@ def test_a_connection_that_went_away_does_not_keep_its_entry_out(tmp_path: Path,
 @pytest.mark.crash
 @pytest.mark.parametrize("seed", range(4))
 def test_a_killed_writer_loses_nothing_that_it_said_was_durable(tmp_path: Path, seed: int) -> None:
-    secret = secrets.token_hex(32)
+    secret, chance = secrets.token_hex(32), random.Random(seed)
     said: list[list[int]] = []
     for _ in range(2):
         writer = subprocess.Popen(
@@ -213,8 +213,8 @@ def test_a_killed_writer_loses_nothing_that_it_said_was_durable(tmp_path: Path, 
             cwd=ROOT, stdout=subprocess.PIPE, text=True,
         )  # fmt: skip
         assert writer.stdout is not None
-        said.append([int(value) for value in writer.stdout.readline().split()])
-        time.sleep(random.Random(seed).uniform(0.0, 0.3))
+        for _ in range(chance.randrange(3, 300)):
+            said.append([int(value) for value in writer.stdout.readline().split()])
         writer.kill()
         said += [[int(value) for value in line.split()] for line in writer.stdout if line.endswith("\n")]
         writer.wait()
