@@ -80,7 +80,7 @@ def _do(library: Embedded, request: Request) -> Outcome:
     return asyncio.run(library.perform(request))
 
 
-def _until(true: Callable[[], bool], seconds: float = 30.0) -> None:
+def _until(true: Callable[[], bool], seconds: float = 120.0) -> None:
     deadline = time.monotonic() + seconds
     while not true():
         assert time.monotonic() < deadline
@@ -243,7 +243,7 @@ def test_kiosks_go_on_over_cut_connections_and_a_server_that_is_killed(
                 else:
                     server.cut()
             for one in threads:
-                one.join(60)
+                one.join(300)
             assert not any(one.is_alive() for one in threads)
         finally:
             stop.set()

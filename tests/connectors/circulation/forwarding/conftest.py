@@ -25,6 +25,7 @@ from include.sandbox.servers import folio, koha
 from include.sandbox.servers.asgi import serving
 from include.sandbox.servers.folio.shapes import service_point
 from include.sandbox.servers.ils import Faults, Library
+from include.sandbox.servers.ports import free_port
 from tests.connectors.circulation.conftest import Clock
 from tests.connectors.circulation.remote.library import LIMITS, OneLogin, small_library
 
@@ -46,13 +47,13 @@ class Place:
         self.own = kinds[kind](self.library, faults=self.faults)
         self._app: Any = self.own.application()
         self._running: ExitStack | None = None
-        self.port = 0
+        self.port = free_port()
         self.on()
 
     def on(self) -> None:
         """The library system is there."""
         self._running = ExitStack()
-        self.port = self._running.enter_context(serving(self._app, port=self.port, name=self.kind))
+        self._running.enter_context(serving(self._app, port=self.port, name=self.kind))
 
     def off(self) -> None:
         """Nobody listens at its port."""

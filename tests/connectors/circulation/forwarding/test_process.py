@@ -5,8 +5,8 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Callable, Iterator
-from datetime import datetime
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 import pytest
 import yaml
@@ -18,6 +18,7 @@ from include.engine.errors import MissingCredential, SettingsError
 from include.sandbox.servers import koha
 from include.sandbox.servers.asgi import serving
 from include.sandbox.servers.ils import Faults
+from include.sandbox.servers.ports import free_port
 from tests.connectors.circulation.remote.library import small_library
 from tests.connectors.circulation.running import Raw
 from tests.connectors.circulation.test_serving import Serving, environment, run
@@ -26,7 +27,7 @@ TERMINALS = {"institution": "demo", "timezone": "Europe/Copenhagen", "terminals"
 
 
 def _until(true: Callable[[], bool]) -> None:
-    end = time.monotonic() + 30
+    end = time.monotonic() + 60
     while not true():
         assert time.monotonic() < end
         time.sleep(0.05)
@@ -44,7 +45,8 @@ def test_kiosks_go_on_and_staff_see_what_came_of_it(env: dict[str, str], tmp_pat
     home = Path(env["BINDERY_HOME"]) / "circulation"
     (tmp_path / "library.yaml").write_text(yaml.safe_dump({"terminals": TERMINALS}))
     assert run(env, "load", str(tmp_path / "library.yaml")).returncode == 0
-    with serving(app) as port:
+    port = free_port()
+    with serving(app, port=port):
         settings = {
             "system": "koha", "koha": {"url": f"http://127.0.0.1:{port}", "connection": "koha", "checkin": {"by": "rest"}},
             "away": {"breaker": {"failures": 1, "probe_seconds": 0.2}},
@@ -81,7 +83,7 @@ def test_kiosks_go_on_and_staff_see_what_came_of_it(env: dict[str, str], tmp_pat
 
 
 def _borrow(kiosk: Raw, card: str, item: str) -> str:
-    stamp = datetime.now().strftime("%Y%m%d    %H%M%S")
+    stamp = clock.now().astimezone(ZoneInfo("Europe/Copenhagen")).strftime("%Y%m%d    %H%M%S")
     return kiosk.ask(f"11NN{stamp}{' ' * 18}AO|AA{card}|AB{item}|AC|")
 
 

@@ -74,10 +74,9 @@ def test_a_live_loan_whose_answer_was_lost_is_found_and_answered(place: Place, f
 
 
 def test_a_slow_loan_that_is_done_after_its_time_out_is_not_made_twice(place: Place) -> None:
-    place.more = {"call_seconds": 0.5}
+    place.more, place.faults.seconds = {"call_seconds": 1}, 1.5
 
     async def work(forwarding: Forwarding) -> None:
-        place.faults.seconds = 0.9
         place.faults.set("slow", 2)  # the change itself comes late, and so does the question whether it was done
         assert (await forwarding.perform(place.lend("b1"))).reason == "AWAY_ACCEPTED"
         place.faults.left.clear()

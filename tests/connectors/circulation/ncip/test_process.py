@@ -18,6 +18,7 @@ import pytest
 import yaml
 
 from include.engine.engine import ROOT
+from include.sandbox.servers.ports import wait_until_closed
 from tests.connectors.circulation.ncip.asking import item, lines, message, user, valid
 from tests.connectors.circulation.sip2.certificates import certificate
 from tests.connectors.circulation.test_serving import LIBRARY, Serving, environment, run
@@ -67,12 +68,12 @@ def test_it_is_filled_from_a_file_asked_changed_while_it_runs_and_stopped_in_pea
         assert time.monotonic() < deadline
         time.sleep(0.2)
 
-    with socket.create_connection(("127.0.0.1", serving.ports["ncip"]), 20) as wire:  # asked for while it is told to stop
-        head = f"POST /ncip HTTP/1.1\r\nHost: x\r\nContent-Length: {len(LOOKUP)}\r\n\r\n".encode()
-        wire.sendall(head + LOOKUP[:-20])
-        time.sleep(0.3)
+    with socket.create_connection(("127.0.0.1", serving.ports["ncip"]), 60) as wire:  # asked for while it is told to stop
+        wire.sendall(f"POST /ncip HTTP/1.1\r\nHost: x\r\nContent-Length: {len(LOOKUP)}\r\nExpect: 100-continue\r\n\r\n".encode())
+        assert b" 100 " in wire.recv(4096)  # it is under way
+        wire.sendall(LOOKUP[:-20])
         serving.process.send_signal(signal.SIGTERM)
-        time.sleep(0.5)
+        assert wait_until_closed(serving.ports["ncip"])
         wire.sendall(LOOKUP[-20:])
         assert b"200 OK" in wire.recv(4096)
     serving.process.communicate(timeout=60)

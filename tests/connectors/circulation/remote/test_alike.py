@@ -132,17 +132,18 @@ def test_an_expired_token_is_replaced_without_anybody_noticing(site: Site) -> No
 
 @pytest.mark.parametrize("fault", ["change_error", "change_hangs", "change_cut"])
 def test_a_loan_without_an_answer_may_be_made_and_is_found(site: Site, fault: str) -> None:
-    site.faults.seconds = 0.4
+    site.faults.seconds = 1.5
     site.faults.set(fault)
     asked = site.lend()
 
     async def work(system: System) -> Outcome | None:
         with pytest.raises(Unsure):
             await system.perform(asked)
-        await asyncio.sleep(0.3)
+        while "b1" not in site.library.loans:
+            await asyncio.sleep(0.01)
         return await system.happened(asked, site.clock())
 
-    found = site.run(work, call_seconds=0.25)
+    found = site.run(work, **({"call_seconds": 1} if fault == "change_hangs" else {}))
     assert found is not None and found.ok and found.due == site.library.loans["b1"].due
     assert site.library.lent == [("c1", "b1")]
 

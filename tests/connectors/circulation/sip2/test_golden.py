@@ -204,7 +204,7 @@ def _listening(system: Callable[[socket.socket], None]) -> Iterator[int]:
         thread = threading.Thread(target=run, daemon=True)
         thread.start()
         yield listening.getsockname()[1]
-        thread.join(10)
+        thread.join(60)
 
 
 def _recorded(framing: Framing, cut: Callable[[bytes], list[bytes]]) -> object:
@@ -245,11 +245,11 @@ def _bridging(url: str, framing: Framing) -> Iterator[int]:
         made = Bridge(url, encoding=framing.encoding, terminator=ENDS[framing.terminator])
         return made, await made.listen("127.0.0.1", 0)
 
-    made, port = asyncio.run_coroutine_threadsafe(begun(), loop).result(10)
+    made, port = asyncio.run_coroutine_threadsafe(begun(), loop).result(60)
     try:
         yield port
     finally:
-        asyncio.run_coroutine_threadsafe(made.close(), loop).result(10)
+        asyncio.run_coroutine_threadsafe(made.close(), loop).result(60)
         loop.call_soon_threadsafe(loop.stop)
-        thread.join(10)
+        thread.join(60)
         loop.close()

@@ -165,12 +165,18 @@ def test_a_terminal_has_no_more_connections_than_it_may(library: Embedded) -> No
         second.log_in("one")
 
 
-def test_silence_and_missing_logins_end_a_connection(library: Embedded) -> None:
-    with running(library, limits=Limits(idle_s=0.4, login_s=0.2)) as server, Raw(server.port) as mute, Raw(server.port) as kiosk:
-        kiosk.log_in()
+def test_who_does_not_log_in_is_not_waited_for(library: Embedded) -> None:
+    with running(library, limits=Limits(login_s=0.2)) as server, Raw(server.port) as mute:
         assert mute.read() == b""
-        assert kiosk.read() == b""
         assert _metric(server, "sip2_connections_closed_total", why="no login") == 1
+        _until(lambda: _metric(server, "sip2_connections") == 0)
+
+
+def test_silence_ends_a_connection(library: Embedded) -> None:
+    with running(library, limits=Limits(stuck_s=0.4)) as server, Raw(server.port) as kiosk:  # which are looked at ten times a second
+        kiosk.log_in()
+        server.server.limits = Limits(idle_s=0.04)
+        assert kiosk.read() == b""
         assert _metric(server, "sip2_connections_closed_total", why="idle") == 1
         _until(lambda: _metric(server, "sip2_connections") == 0)
 

@@ -44,13 +44,13 @@ def recording(port: int, file: Path) -> Iterator[int]:
         recorder = Recorder("127.0.0.1", port, file)
         return recorder, await recorder.listen("127.0.0.1", 0)
 
-    recorder, own = asyncio.run_coroutine_threadsafe(begin(), loop).result(10)
+    recorder, own = asyncio.run_coroutine_threadsafe(begin(), loop).result(60)
     try:
         yield own
     finally:
-        asyncio.run_coroutine_threadsafe(recorder.close(), loop).result(10)
+        asyncio.run_coroutine_threadsafe(recorder.close(), loop).result(60)
         loop.call_soon_threadsafe(loop.stop)
-        thread.join(10)
+        thread.join(60)
 
 
 def _visit(port: int, at: str = NOW) -> list[str]:
