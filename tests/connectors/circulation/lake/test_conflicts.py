@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -52,7 +53,8 @@ def test_both_sides_are_shown_until_staff_have_closed_it(place: Place, empty: Ho
     assert (one.number, one.terminal, one.branch, one.what, one.item) == (number, "k1", "main", "checkout", "b1")
     assert one.machine.startswith("ok, due ") and one.system == "no, CARD_BLOCKED"
     assert (one.reason, one.explained) == ("CARD_BLOCKED", "Kortet er spærret: spørg personalet")  # in the partner's language
-    assert "c2" not in str(one) and "Two" not in str(one)
+    shown = str(replace(one, source=""))  # which is drawn anew for each journal, and may have these letters
+    assert "c2" not in shown and "Two" not in shown
     assert done.facts["filtered"]["KIOSK_CONFLICT"] == 1
     [told] = [found for found in standing(empty.engine) if found.kind == "conflict"]
     assert told.key == ("conflict", f"havnsund {one.source} {number}") and told.page == "partners/havnsund#conflicts"
