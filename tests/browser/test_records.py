@@ -114,7 +114,7 @@ def test_a_file_is_dropped_and_watched_until_it_is_through(chromium: Browser, se
     house = served.library.house
     [claimed] = house.claimed()
     house.run(claimed.id)
-    page.get_by_text("It is through: 5 records.").wait_for(timeout=15_000)  # by itself: nobody loads the page again
+    page.get_by_text("It is through: 5 records.").wait_for(timeout=60_000)  # by itself: nobody loads the page again
     assert [fault["id"] for fault in Axe().run(page).response["violations"] if fault["impact"] in GRAVE] == []
     page.set_viewport_size({"width": NARROW[0], "height": NARROW[1]})
     assert page.evaluate("document.documentElement.scrollWidth") <= NARROW[0]

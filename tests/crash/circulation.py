@@ -54,7 +54,7 @@ timezone: Europe/Stockholm
 language: sv
 status: live
 flows:
-  circulation_journal: {schedule: "0 3 1 1 *", wait: 0s, after_block: continue}
+  circulation_journal: {schedule: "0 3 29 2 *", wait: 0s, after_block: continue}
 """
 
 

@@ -40,7 +40,7 @@ language: sv
 status: live
 flows:
   oai_harvest:
-    schedule: daily 02:00
+    schedule: "0 3 29 2 *"
     url: {url}
     prefix: marcxml
     overlap: 1 h

@@ -93,7 +93,7 @@ class Zygote:
         assert self.server.stdin is not None
         self.server.stdin.write(json.dumps(wanted).encode() + b"\n")
         self.server.stdin.flush()
-        self.until(lambda: process.pid > 0, 30, f"{name} to start")
+        self.until(lambda: process.pid > 0, PATIENCE, f"{name} to start")
         return process
 
     def until(self, done: Any, seconds: float, what: str) -> None:

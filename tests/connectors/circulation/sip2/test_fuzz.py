@@ -48,7 +48,7 @@ def test_any_bytes_are_lines_that_can_be_answered_or_refused(data: bytes) -> Non
     lines(data)
 
 
-@settings(max_examples=120, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=120, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture])
 @given(data=_bytes)
 def test_whatever_two_machines_say_neither_gets_the_other_s_answers(talk: Talk, data: bytes) -> None:
     talk.hold(data)

@@ -152,7 +152,7 @@ def test_a_bucket_fills_steadily_and_the_longest_silent_client_is_forgotten_firs
     assert Rate(0).wait("a", 0.0) == 0
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture])
 @given(
     st.lists(
         st.tuples(
@@ -168,7 +168,7 @@ def test_whatever_is_asked_the_answer_is_valid(shelf_: Shelf, asked: list[tuple[
     ENVELOPE.assertValid(etree.fromstring(reply.body))
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture])
 @given(st.binary(max_size=200))
 def test_any_bytes_are_answered_with_a_valid_error(shelf_: Shelf, query: bytes) -> None:
     root = etree.fromstring(shelf_.desk().harvest(query, False, "").body)

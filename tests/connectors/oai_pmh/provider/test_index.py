@@ -60,7 +60,7 @@ def test_who_finds_a_writer_stands_by_and_goes_on_when_that_one_ends(house: Inst
         assert not file.exists()
     _until(lambda: len(said) == 2)
     stop.set()
-    second.join(20)
+    second.join(60)
     assert "OAI_INDEX_BUSY" in said[0]
     assert '"changed": 1' in said[1]
 
