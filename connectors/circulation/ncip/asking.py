@@ -76,7 +76,7 @@ class Asking:
         patron = await self.backend.patron(who)
         if patron is None:
             raise because(self.message.service, "CARD_UNKNOWN")
-        if not patron.patron and not patron.pin_right and self.message.service in ("AuthenticateUser", "LookupUser"):
+        if not patron.patron and not patron.pin_right:
             raise Problem(LATER, "", "AWAY")  # a card alone, while the library system is away: nobody knows whether there is such a patron
         self.let_in(who, patron)
         return patron

@@ -90,6 +90,11 @@ def test_while_it_is_away_a_loan_is_accepted_once_and_told_once(place: Place) ->
             assert "Temporary Processing Failure" in asker.ask(f"<LookupUser>{user(card)}<LoanedItemsDesired/></LookupUser>")[0]
             music = asker.http.get("/netmusik/1", params={"userId": card, "userPincode": "1234"})
             assert music.json()["status"] == "service_unavailable"
+        for asked in (
+            f"<CheckOutItem>{proof('c2', '4321')}{item('d1')}</CheckOutItem>",
+            f"<LookupRequest>{user('c1')}{item('d2')}</LookupRequest>",
+        ):
+            assert "Temporary Processing Failure" in asker.ask(asked)[0]  # not that the PIN is wrong, or that there is no such request
         place.on()
         place.clock.on(minutes=1)
         deadline = time.monotonic() + 20
