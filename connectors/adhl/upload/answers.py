@@ -32,7 +32,8 @@ class Heard:
 
 
 def listen(engine: Engine, *, who: str) -> Heard:
-    """Read every mailbox that a partner's flow names. One that cannot be read is logged and delays no other."""
+    """Read every mailbox that a partner's flow names. One that cannot be read, or an answer that cannot be put on its delivery now, is logged and
+    delays no other: the next round reads it again."""
     read = failed = answers = 0
     for partner, flow, mailbox in _mailboxes(engine):
         since = clock.now() - flow.posthus.answers_within
@@ -47,8 +48,11 @@ def listen(engine: Engine, *, who: str) -> Heard:
         for delivery in deliveries.find(engine.ledger, partner=partner, flow=FLOW, states=ended, since=since):
             said = mails.about(found, parts.of(engine.ledger, delivery.id))
             known = len(delivery.facts.get("answers", []))
-            if said:
-                answers += len(answered(engine, delivery.id, said, who=who).facts.get("answers", [])) - known
+            try:
+                if said:
+                    answers += len(answered(engine, delivery.id, said, who=who).facts.get("answers", [])) - known
+            except BinderyError as error:  # its own trouble: the other libraries' mails are read all the same
+                log.error("%s: %s", delivery.id, error)
     return Heard(read, failed, answers)
 
 

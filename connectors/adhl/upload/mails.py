@@ -12,7 +12,7 @@ import re
 import ssl
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 
 from include.engine.credentials import Connection
 from include.engine.errors import Unreachable
@@ -52,11 +52,19 @@ def read(connection: Connection, since: datetime) -> list[Mail]:
             box = imap_tools.MailBoxUnencrypted(connection.host, connection.port or 143, 30)
         with box.login(connection.login, connection.password, connection.text("folder") or "INBOX") as inbox:
             asked = imap_tools.AND(subject=SUBJECT, date_gte=since.date())
-            found = [Mail(one.date.astimezone(), f"{one.subject}\n{one.text or one.html}") for one in inbox.fetch(asked, mark_seen=False)]
+            found = [Mail(_aware(one.date), f"{one.subject}\n{one.text or one.html}") for one in inbox.fetch(asked, mark_seen=False)]
     except (OSError, imaplib.IMAP4.error, imap_tools.ImapToolsError) as error:
         what = f"the mailbox cannot be read ({type(error).__name__})."
         raise Unreachable(what, where=f"connection {connection.id}", do="It is tried again.") from error
     return sorted(found, key=lambda one: one.at)
+
+
+def _aware(at: datetime) -> datetime:
+    """A mail's date, which may be anything that somebody wrote into it; it orders the mails and decides nothing."""
+    try:
+        return at.astimezone(UTC)
+    except (OverflowError, ValueError):
+        return datetime.min.replace(tzinfo=UTC)
 
 
 def about(mails: Iterable[Mail], parts: Sequence[Part]) -> list[Answer]:

@@ -36,11 +36,10 @@ def refusal(answers: Sequence[Answer]) -> Answer | None:
 
 def answered(engine: Engine, delivery_id: str, answers: Sequence[Answer], *, who: str) -> Delivery:
     """Answers that come after a delivery has ended: they are noted, and one that says that nothing was taken retracts the delivery, so that
-    the next one sends again what was in it."""
+    the next one sends again what was in it. Where a try came no further than the note, the next one retracts."""
     delivery = deliveries.get(engine.ledger, delivery_id)
-    if not _fresh(delivery, answers):
-        return delivery
-    delivery = note(engine, delivery, claims.take(engine.ledger, delivery_id, "answer"), answers)
+    if _fresh(delivery, answers):
+        delivery = note(engine, delivery, claims.take(engine.ledger, delivery_id, "answer"), answers)
     refused = refusal(answers)
     if refused is not None and delivery.state in {State.PUBLISHED, State.ACKNOWLEDGED} and delivery.status != "test":
         retract(engine, delivery_id, who=who)

@@ -9,7 +9,7 @@ import pytest
 
 from connectors.adhl import outbound
 from connectors.adhl.upload.answers import listen
-from include.engine.delivery import State
+from include.engine.delivery import Delivery, State
 from include.engine.errors import Unreachable
 from include.engine.ledger import parts
 from include.engine.outbound.confirm import confirm
@@ -144,10 +144,19 @@ def test_nobody_at_the_address_is_trouble_that_is_tried_again(ready) -> None:
 # -- mails -------------------------------------------------------------------------------------------------------------------------------
 
 
+def complained_about(ready) -> Delivery:
+    """An upload that posthus looks at once it has ended, and writes a mail about."""
+    ready.posthus.faults = {"idle"}
+    done = ready.upload()
+    assert done.state == State.ACKNOWLEDGED
+    ready.posthus.faults = set()
+    ready.posthus.look()
+    return done
+
+
 def test_a_mail_that_says_that_nothing_was_taken_is_put_on_the_delivery_and_its_loans_go_again(ready, mailbox: ImapServer) -> None:
     ready.posthus.agencies = frozenset({"123456"})
-    done = ready.upload()
-    assert done.state == State.ACKNOWLEDGED, "the mail comes later"
+    done = complained_about(ready)
     assert ready.posthus.mails[0][0] == "drift@lindeby.example"
     assert str(listen(ready.engine, who="posthus")).endswith("1 answers of posthus")
     told = ready.get(done.id)
@@ -206,6 +215,35 @@ def test_a_fault_of_a_transfile_that_was_sent_twice_is_left_to_a_person(ready, m
     assert ready.get(id).state == State.ACKNOWLEDGED
     assert ready.get(id).facts["answers"][0]["code"] == "POSTHUS_ANSWERED"
     assert ready.upload().counts.in_ == 0 and len(ready.posthus.lines()) == 30
+
+
+def test_an_answer_that_cannot_be_acted_upon_now_is_acted_upon_the_next_time(
+    ready, mailbox: ImapServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The note of it stands already: it must not keep the loans from going again."""
+    ready.posthus.agencies = frozenset()
+    done = complained_about(ready)
+
+    def busy(*_: object, **__: object) -> None:
+        raise Unreachable("the lake is busy.", do="A retry helps.")
+
+    with monkeypatch.context() as patch:
+        patch.setattr("include.engine.outbound.answers.retract", busy)
+        assert str(listen(ready.engine, who="posthus")).startswith("1 mailboxes read, 0 could not be")
+    assert (ready.get(done.id).state, len(ready.get(done.id).facts["answers"])) == (State.ACKNOWLEDGED, 1)
+    listen(ready.engine, who="posthus")
+    assert (ready.get(done.id).state, len(ready.get(done.id).facts["answers"])) == (State.RETRACTED, 1)
+    ready.posthus.agencies = frozenset({"799001"})
+    assert ready.upload().counts.published == 30
+
+
+def test_a_mail_of_an_impossible_date_is_read_like_any_other(ready, mailbox: ImapServer) -> None:
+    done = ready.upload()
+    mail = complaint(parts.of(ready.engine.ledger, done.id)[1].name, "Transfil mangler slut-linje")
+    mail.replace_header("Date", "Fri, 31 Dec 9999 23:00:00 -1200")
+    mailbox.deliver(mail)
+    listen(ready.engine, who="posthus")
+    assert ready.get(done.id).state == State.RETRACTED
 
 
 def test_a_mailbox_that_cannot_be_read_keeps_no_delivery_from_ending(ready, mailbox: ImapServer) -> None:
