@@ -53,18 +53,23 @@ def release(titles: pa.Table, pairs: Pairs, before: Released, secret: Secret, se
     known[second] = True
     place = np.cumsum(known, dtype=np.int32) - 1
     now = Released(titles.filter(pa.array(known)), place[first], place[second], relation)
-    return merged(before, now) if before.titles.num_rows else now
+    return merged(before, now, titles) if before.titles.num_rows else now
 
 
-def merged(before: Released, now: Released) -> Released:
-    """Both together, each relation at the higher of its two levels; what a title is called is what `now` says, if it does."""
+def merged(before: Released, now: Released, known: pa.Table) -> Released:
+    """Both together, each relation at the higher of its two levels.
+
+    What a title is called is what the catalogues (`known`: pid, title, creator) say today, whether or not it has a relation that they would show
+    today: a name that stayed as it was would tell that its readers have gone.
+    """
     pids = pc.unique(pa.chunked_array([before.titles["pid"].combine_chunks(), now.titles["pid"].combine_chunks()]))
     pids = pids.take(pc.sort_indices(pids))
     old, new = (np.asarray(pc.index_in(one.titles["pid"].combine_chunks(), value_set=pids), np.int32) for one in (before, now))
     texts = {}
     for name in ("title", "creator"):
-        at = [pc.index_in(pids, value_set=one.titles["pid"].combine_chunks()) for one in (now, before)]
-        texts[name] = pc.coalesce(*(one.titles[name].combine_chunks().take(where) for one, where in zip((now, before), at, strict=True)))
+        at = [pc.index_in(pids, value_set=one["pid"].combine_chunks()) for one in (known, before.titles)]
+        said = (one[name].combine_chunks().take(where) for one, where in zip((known, before.titles), at, strict=True))
+        texts[name] = pc.coalesce(*said)
     keys = np.concatenate([_keys(old[before.first], old[before.second]), _keys(new[now.first], new[now.second])])
     both = np.concatenate([before.relation, now.relation])
     order = np.argsort(keys, kind="stable")

@@ -145,6 +145,15 @@ def test_after_an_erasure_every_published_file_is_the_same_to_the_byte(tmp_path:
     assert two.manifest.rows["relation"] >= 3
 
 
+def test_what_a_title_is_called_does_not_tell_that_its_readers_have_gone(tmp_path: Path) -> None:
+    keys, stay = MemoryKeyStore(), readers(12, "300", "400", first=50)
+    numbers = ("100", "200", "300", "400")
+    release(house(tmp_path, [*readers(12, "100", "200"), *stay], keys=keys, bibliographic=[title(one) for one in numbers]))
+    anew = [title(one, title=f"Second edition of {one}") for one in numbers]
+    after = release(house(tmp_path, stay, keys=keys, bibliographic=anew, version=2))
+    assert pq.read_table(folder(after, tmp_path) / "title")["title"].to_pylist() == [f"Second edition of {one}" for one in numbers]
+
+
 def test_a_new_edition_begins_anew(tmp_path: Path) -> None:
     keys = MemoryKeyStore()
     release(house(tmp_path, readers(20, "100", "200"), keys=keys))
