@@ -6,6 +6,7 @@ elements; the code (OpenADHL 1.1) puts recorddata{pid, title, creator} into ever
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from types import TracebackType
@@ -40,7 +41,8 @@ class _Busy(Exception):
 
 
 class Client:
-    """One service. Close it, or use it as a context. `seconds` is for connecting, and for each wait for bytes; `attempts` for each request."""
+    """One service. Close it, or use it as a context. `seconds` is for connecting, and for each wait for bytes; `patience` for a
+    whole answer, and for all of a request's `attempts`."""
 
     def __init__(self, url: str, *, seconds: float = 10.0, attempts: int = 4, patience: float = 60.0) -> None:
         self._url, self._attempts, self._patience = url, attempts, patience
@@ -82,16 +84,19 @@ class Client:
             for attempt in retry:
                 with attempt:
                     return read_answer(self._post(body), kind.replace("Request", "Response"))
-        except (httpx.HTTPError, _Busy) as error:
+        except (httpx.HTTPError, httpx.InvalidURL, _Busy) as error:
             raise self._failed(f"{type(error).__name__.lstrip('_')} {error}".strip()) from None
         except _Unreadable as error:
             raise self._failed(str(error)) from None
         raise AssertionError("a retry ends by an answer or an error")
 
     def _post(self, body: bytes) -> bytes:
+        until = time.monotonic() + self._patience
         with self._http.stream("POST", self._url, content=body, headers={"soapaction": '""'}) as answer:
             parts, size = [], 0
             for part in answer.iter_bytes():
+                if time.monotonic() > until:  # a byte now and then keeps each wait short, and would be waited for without end
+                    raise _Unreadable(f"the answer did not end within {self._patience:.0f} seconds")
                 size += len(part)
                 if size > LARGEST:
                     raise _Unreadable(f"the answer is larger than {LARGEST:,} bytes")
@@ -106,11 +111,18 @@ class Client:
     def _failed(self, what: str) -> BinderyError:
         return Unreachable(
             f"the ADHL service did not answer as it should: {what}.",
-            where=httpx.URL(self._url).host,
+            where=_host(self._url),
             do="It is tried again; if that goes on, ask whoever runs it.",
             code="ADHL_SERVICE_FAILED",
             values={"value": what},
         )
+
+
+def _host(url: str) -> str:
+    try:
+        return httpx.URL(url).host
+    except httpx.InvalidURL:
+        return ""
 
 
 class _Unreadable(Exception):

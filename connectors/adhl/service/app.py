@@ -38,7 +38,7 @@ def application(root: Path, *, look_seconds: float = 2.0) -> Starlette:
                 await looking
 
     async def ask(request: Request) -> Response:
-        if request.method == "GET":
+        if request.method in ("GET", "HEAD"):
             query = request.url.query
             if query.lower() in ("wsdl", "xsd"):
                 return _interface(query.lower(), str(request.url.replace(query="")))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import socket
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -160,6 +162,31 @@ def test_a_service_that_does_not_answer_in_time_or_is_not_there_is_told_so() -> 
     with answering(late) as (url, _), quick(url, seconds=0.2, attempts=2) as client, pytest.raises(Unreachable, match="Timeout"):
         client.related([f"{BASIS}9"])
     with quick(url, attempts=2) as client, pytest.raises(Unreachable, match="Connect"):
+        client.related([f"{BASIS}9"])
+
+
+def test_an_answer_that_comes_a_byte_now_and_then_is_not_waited_for_without_end() -> None:
+    gone = threading.Event()
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+
+        def drip() -> None:
+            connection, _ = listening.accept()
+            with connection, contextlib.suppress(OSError):
+                connection.sendall(b"HTTP/1.1 200 OK\r\ncontent-length: 1000000\r\n\r\n")
+                while not gone.wait(0.05):
+                    connection.sendall(b" ")
+
+        thread = threading.Thread(target=drip, daemon=True)
+        thread.start()
+        url = f"http://127.0.0.1:{listening.getsockname()[1]}/"
+        with quick(url, patience=0.3) as client, pytest.raises(Unreachable, match="did not end within"):
+            client.related([f"{BASIS}9"])
+        gone.set()
+        thread.join(10)
+
+
+def test_an_address_that_is_none_is_told_so() -> None:
+    with Client("http://[::1") as client, pytest.raises(Unreachable, match="InvalidURL"):
         client.related([f"{BASIS}9"])
 
 

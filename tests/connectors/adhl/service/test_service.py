@@ -76,6 +76,13 @@ def test_adhl_over_rest_gives_the_same_as_xml(service: Served) -> None:
     assert pids(service.post(f"ADHLRequest&pid={BASIS}100", "application/x-www-form-urlencoded")) == ["200", "300", "400"]
 
 
+def test_head_is_answered_as_get_is_without_the_body(service: Served) -> None:
+    asked = f"{service.url}?ADHLRequest&pid={BASIS}100"
+    answer = httpx.head(asked, timeout=30)
+    assert (answer.status_code, answer.content) == (200, b"")
+    assert answer.headers["content-length"] == httpx.get(asked, timeout=30).headers["content-length"]
+
+
 def test_a_request_by_itself_is_answered_without_an_envelope(service: Served) -> None:
     bare = adhl("200").replace("<a:adhlRequest>", f'<a:adhlRequest xmlns:a="{A[1:-1]}">')
     assert pids(service.post(bare)) == ["100", "600"]
