@@ -21,6 +21,8 @@ from include.engine.ledger import deliveries
 from include.engine.outbound.connector import DIGEST, LEFT, RECORD, Selected, Work
 from include.engine.reasons import words
 
+LONGEST, TOO_LONG = 32_000, "CRM_TEXT_TOO_LONG"
+"""Letters of a field that any bulk job takes (Bulk API, limits): one value that is longer fails the job with all others in it."""
 _AT_ONCE = 100_000
 _ALWAYS = frozenset({"consent", "protected", "minor"})
 
@@ -100,7 +102,29 @@ def diff(counts: dict[str, dict[str, int]]) -> str:
 def _upserts(work: Work, flow: CrmSync, source: Source, due: pa.Table, names: Names, connection: Any) -> Iterator[Selected]:
     columns = _available(source, wanted(flow, source) | _ALWAYS)
     for batch in these(work, flow, source, columns, due, connection):
-        yield Selected(_as_contract(batch, flow, names))
+        rows = _as_contract(batch, flow, names)
+        long = _too_long(rows)
+        if long is None:
+            yield Selected(rows)
+        else:
+            yield Selected(rows.filter(pc.invert(long)), left=_left(rows.filter(long), TOO_LONG))
+
+
+def _too_long(rows: pa.RecordBatch) -> pa.Array | None:
+    """Rows with a text that is longer than LONGEST; None where there is none, as nearly always."""
+    found = None
+    for name in load(CONTRACT).names:
+        column = rows.column(name)
+        if pa.types.is_string(column.type) and (pc.max(pc.binary_length(column)).as_py() or 0) > LONGEST:
+            long = pc.fill_null(pc.greater(pc.utf8_length(column), LONGEST), False)
+            found = long if found is None else pc.or_(found, long)
+    return found
+
+
+def _left(rows: pa.RecordBatch, reason: str) -> pa.Table:
+    """They wait until they are another."""
+    reasons_, waits = (pa.repeat(pa.scalar(word), rows.num_rows) for word in (reason, "waits"))
+    return cast(pa.Table, pa.Table.from_arrays([rows.column(RECORD), reasons_, waits, rows.column(DIGEST)], schema=LEFT))
 
 
 def _available(source: Source, columns: set[str]) -> set[str]:

@@ -93,6 +93,17 @@ def test_no_file_of_a_bulk_job_is_larger_than_salesforce_takes(library, org, mon
     assert max(len(job.body) for job in org.state.ingest.jobs.values()) <= 1500
 
 
+def test_a_text_that_would_fail_the_job_for_all_stays_out_until_it_is_mended(library, org) -> None:
+    register(library)
+    library.has(p3={"last_name": "Ø" * 140_000})
+    done = library.sync()
+    assert (done.state, library.figures(done), done.facts["filtered"]) == (State.ACKNOWLEDGED, {"created": 11}, {"CRM_TEXT_TOO_LONG": 1})
+    assert "32,000" in library.receipt(done)
+    assert library.sync().counts.in_ == 0
+    library.has(p3={"last_name": "Ø" * 80})
+    assert library.figures(library.sync()) == {"created": 1}
+
+
 @pytest.mark.parametrize("bulk_from", [1, 2000])
 def test_a_value_that_becomes_empty_is_empty_there_whichever_way_it_goes(library, org, bulk_from) -> None:
     library.settle(f"    bulk_from: {bulk_from}\n", system=SALESFORCE.replace("child: Barn", 'child: ""'))
