@@ -115,6 +115,12 @@ def parse(line: str, delimiter: str = "|") -> Parsed:
     return Parsed(code, fixed, fields, again, repairs)
 
 
+def delimiter_of(line: str) -> str:
+    """What the fields of a line end with, where nobody has said it: `|`, or what a line without any ends with and is no part of a value."""
+    last = line[-1:]
+    return "|" if "|" in line or not last or last.isalnum() or last.isspace() else last
+
+
 def _repeated(parts: list[str], fields: dict[str, str]) -> dict[str, list[str]]:
     """Every value of what stands more than once; `fields` gets its first."""
     found: dict[str, list[str]] = {}

@@ -24,6 +24,9 @@ WRITE_LIMIT = 64 * 1024
 KERNEL_BUFFER = 64 * 1024
 """Bytes of answers that the kernel keeps for each connection."""
 
+ALIVE = {socket.TCP_KEEPIDLE: 60, socket.TCP_KEEPINTVL: 15, socket.TCP_KEEPCNT: 4, socket.TCP_USER_TIMEOUT: 120_000}
+"""A machine that lost its power has gone two minutes later, and its connection is none of those that its terminal may have."""
+
 
 @dataclass(frozen=True)
 class Limits:
@@ -102,8 +105,11 @@ class Connection(asyncio.Protocol):
             return
         self._transport.set_write_buffer_limits(WRITE_LIMIT)
         wire: socket.socket | None = transport.get_extra_info("socket")
-        if wire is not None:  # else the kernel takes megabytes for a machine that does not read
-            wire.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, KERNEL_BUFFER)
+        if wire is not None:
+            wire.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, KERNEL_BUFFER)  # else megabytes for a machine that does not read
+            wire.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+            for option, value in ALIVE.items():
+                wire.setsockopt(socket.IPPROTO_TCP, option, value)
         self._session = Session(self._house, peer[0] if peer else "", _common_name(transport.get_extra_info("peercert")))
         self._server.connections.add(self)
         self._house.metrics.connections.inc()

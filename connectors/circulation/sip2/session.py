@@ -18,7 +18,7 @@ from connectors.circulation.metrics import Metrics
 from connectors.circulation.pins import NOBODY, Pins
 from connectors.circulation.profile import Profile
 from connectors.circulation.sip2.answering import ANSWERS, acs_status, answered, line
-from connectors.circulation.sip2.codec import Parsed, Unreadable, parse
+from connectors.circulation.sip2.codec import Parsed, Unreadable, delimiter_of, parse
 from connectors.circulation.sip2.context import Context
 from connectors.circulation.sip2.framing import ENDS, opened, sealed
 from connectors.circulation.sip2.masking import masked
@@ -71,11 +71,19 @@ class House:
         )
 
     async def admitted(self, login: str, password: str, address: str) -> Terminal | None:
-        """The terminal with this login, password and address; None for anybody else."""
+        """The terminal with this login, password and address; None for anybody else, and the log says why: whoever sets a machine up needs it."""
         terminal = self.terminals.terminals.get(login)
         # The hash is computed for an unknown login too: the time it takes must not tell which logins there are.
         right = await self.pins.right(password, terminal.password if terminal else NOBODY)
-        return terminal if terminal is not None and right and terminal.may_come_from(address) else None
+        if terminal is None:
+            log.warning("a login from %s was refused: no terminal is called so", address)
+        elif not right:
+            log.warning("a login of terminal %s from %s was refused: another password", login, address)
+        elif not terminal.may_come_from(address):
+            log.warning("a login of terminal %s from %s was refused: that is none of its addresses", login, address)
+        else:
+            return terminal
+        return None
 
 
 class Session:
@@ -85,7 +93,7 @@ class Session:
         self._house, self._address = house, address
         self.login = ""
         self._context = house.context("", None)
-        self._checked = False
+        self._checked = self._gone = False
         self._wrong = 0
         self._last_line, self._last_answer = b"", b""
         if certificate is not None:
@@ -95,7 +103,11 @@ class Session:
                     break
 
     def leave(self) -> None:
-        """The connection has ended."""
+        """The connection has ended. Who was logging in meanwhile is let in no more: nobody would be there to leave again."""
+        self._gone = True
+        self._let_go()
+
+    def _let_go(self) -> None:
         if self.login:
             self._house.present[self.login] -= 1
             self.login = ""
@@ -109,8 +121,10 @@ class Session:
             return self._sealed("96", None)
         if framed.sequence is not None and raw == self._last_line:
             return self._last_answer  # the machine has not got it: the very same line, with the same number
+        told = self._text(framed.body)
+        delimiter = self._context.profile.framing.delimiter if self.login else delimiter_of(told)
         try:
-            asked = parse(self._text(framed.body), self._context.profile.framing.delimiter)
+            asked = parse(told, delimiter)
         except Unreadable:
             if not self.login:
                 raise Over("what came was no SIP2") from None
@@ -124,8 +138,10 @@ class Session:
             self._house.metrics.count(login, asked.code, status, perf_counter() - begun)
         found = self._sealed(text, framed.sequence)
         if traced.isEnabledFor(logging.DEBUG):
-            traced.debug("%s asked %s and was answered %s", self.login or self._address, masked(self._text(framed.body)), masked(text))
-        self._last_line, self._last_answer = raw, found
+            answer = masked(text, self._context.profile.framing.delimiter)
+            traced.debug("%s asked %s and was answered %s", self.login or self._address, masked(told, delimiter), answer)
+        # A status has no date, and some machines ask for it with one number ever: each time it is answered as it is now.
+        self._last_line, self._last_answer = b"" if asked.code == "99" else raw, found
         return found
 
     async def _reply(self, asked: Parsed, sequence: str | None) -> tuple[str, str]:
@@ -148,9 +164,10 @@ class Session:
     async def _log_in(self, asked: Parsed, sequence: str | None) -> tuple[str, str]:
         login = asked.fields.get("CN", "").strip()
         terminal = await self._house.admitted(login, asked.fields.get("CO", ""), self._address)
+        if self._gone:
+            raise Over("it went while it logged in")
         if terminal is None:
             self._wrong += 1
-            log.warning("a wrong login from %s (%d)", self._address, self._wrong)
             if self._wrong >= WRONG_LOGINS:
                 raise Over("too many wrong logins", self._sealed("940", sequence))
             await asyncio.sleep(0.5 * self._wrong)
@@ -168,7 +185,7 @@ class Session:
         return False
 
     def _enter(self, login: str, terminal: Terminal) -> None:
-        self.leave()
+        self._let_go()
         self.login = login
         self._house.present[login] = self._house.present.get(login, 0) + 1
         self._context = self._house.context(login, terminal)

@@ -11,8 +11,10 @@ import pytest
 
 from connectors.circulation import logs
 from connectors.circulation.embedded.backend import Embedded
+from connectors.circulation.profile import Profile
+from connectors.circulation.terminals import Terminal
 from tests.connectors.circulation.conftest import Clock
-from tests.connectors.circulation.running import Raw, running
+from tests.connectors.circulation.running import PASSWORD, Raw, running, terminals
 
 NOW = "20261120    130000"
 NAMES = ("", "bindery", logs.MESSAGES)
@@ -67,3 +69,34 @@ def test_a_kiosk_s_lines_are_logged_only_when_asked_for_and_masked(
     assert [line.split(" and was")[0] for line in found] == (
         ["kiosk1 asked 9300CNkiosk1|CO****|", f"kiosk1 asked 63001{NOW}  Y       AOlindeby|AAx#|AC|AD****|"] if messages else []
     )
+
+
+@pytest.mark.parametrize("database", ["sqlite"], indirect=True)
+def test_a_profile_s_own_delimiter_is_spoken_from_the_login_on_and_hides_no_secret_from_the_mask(
+    library: Embedded, clock: Clock, capsys: pytest.CaptureFixture[str]
+) -> None:
+    logs.begin(messages=True)
+    with running(library, now=clock, profile=Profile.model_validate({"framing": {"delimiter": "^"}})) as server, Raw(server.port) as kiosk:
+        assert kiosk.ask("9300CNkiosk1^COsecret^") == "941"
+        assert "^AEReader One^" in kiosk.ask(f"63001{NOW}  Y       AOlindeby^AAc1^AC^AD1234^")
+    text = capsys.readouterr().err
+    assert "kiosk1 asked 9300CNkiosk1^CO****^" in text and "AD****^" in text
+    assert "1234" not in text and "Reader One" not in text and "secret" not in text
+
+
+@pytest.mark.parametrize("database", ["sqlite"], indirect=True)
+def test_why_a_login_was_refused_is_said_and_not_what_was_typed(library: Embedded, capsys: pytest.CaptureFixture[str]) -> None:
+    logs.begin()
+    known = terminals(far=Terminal(password=PASSWORD, addresses=["10.0.0.0/8"]))
+    lines = ("9300CNkiosk1|COhunter2|", "9300CNfar|COsecret|", "9300CNguessed|COhunter2|")
+    with running(library, known=known) as server, Raw(server.port) as one, Raw(server.port) as two, Raw(server.port) as three:
+        for kiosk, line in zip((one, two, three), lines, strict=True):
+            kiosk.send(line.encode() + b"\r")
+        assert [kiosk.read() for kiosk in (one, two, three)] == [b"940"] * 3
+    text = capsys.readouterr().err
+    assert {line["what"] for line in _lines(text) if line["level"] == "warning"} == {
+        "a login of terminal kiosk1 from 127.0.0.1 was refused: another password",
+        "a login of terminal far from 127.0.0.1 was refused: that is none of its addresses",
+        "a login from 127.0.0.1 was refused: no terminal is called so",
+    }
+    assert "hunter2" not in text and "guessed" not in text and "secret" not in text

@@ -17,6 +17,8 @@ NOW = "20261120    130000"
         (f"23001{NOW}AD1234|AAc1|", f"23001{NOW}AD****|AAc1|"),
         (f"23001{NOW}AOx|AAc1|AC|AD|", f"23001{NOW}AOx|AAc1|AC|AD|"),
         ("AD1234 is my PIN", "(16 characters that are no message)"),
+        ("9300CNkiosk1^COpass word^", "9300CNkiosk1^CO****^"),
+        ("9300CNkiosk1^COpassword", "(23 characters that are no message)"),
     ],
 )
 def test_passwords_and_pins_are_not_kept(line: str, kept: str) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+import threading
 import time
 from typing import Any
 
@@ -21,6 +22,7 @@ from tests.connectors.circulation.running import PASSWORD, Raw, Running, running
 
 NOW = "20261120    130000"
 LOGIN = b"9300CNkiosk1|COsecret|\r"
+embedded = pytest.mark.parametrize("database", ["sqlite"], indirect=True)
 STATUS = f"23001{NOW}AOlindeby|AAc1|AC|AD1234|"
 
 
@@ -265,3 +267,42 @@ def test_a_profile_that_is_changed_counts_from_the_next_login(library: Embedded,
         assert "Reader One" in kiosk.ask(STATUS)
         kiosk.log_in()
         assert "AE***|" in kiosk.ask(STATUS)
+
+
+@embedded
+def test_a_machine_that_goes_while_it_logs_in_takes_no_place(library: Embedded) -> None:
+    known, go = terminals(one=Terminal(password=PASSWORD, connections=1)), threading.Event()
+    with running(library, known=known) as server, Raw(server.port) as second:
+        try:
+            for _ in range(2):  # all that check passwords are busy
+                server.house.pins._threads.submit(go.wait)
+            with Raw(server.port) as first:
+                first.send(b"9300CNone|COsecret|\r")
+                _until(lambda: server.house.pins._looking and _metric(server, "sip2_connections") == 2)
+            _until(lambda: _metric(server, "sip2_connections") == 1)
+        finally:
+            go.set()
+        second.log_in("one")
+
+
+@embedded
+def test_a_status_that_is_asked_with_one_number_ever_is_answered_as_it_is_now(library: Embedded, clock: Clock) -> None:
+    with running(library, now=clock) as server, Raw(server.port) as kiosk:
+        kiosk.log_in()
+        told = []
+        for _ in range(2):
+            kiosk.send(sealed("9900802.00", sequence="1"))
+            told.append(parse(opened(kiosk.read()).body.decode()).fixed["date and time"])
+            clock.on(minutes=1)
+        assert told == [NOW, "20261120    130100"]
+
+
+@embedded
+def test_a_machine_that_lost_its_power_is_looked_for(library: Embedded) -> None:
+    with running(library) as server, Raw(server.port) as kiosk:
+        kiosk.log_in()
+        [connection] = server.server.connections
+        assert connection._transport is not None
+        wire = connection._transport.get_extra_info("socket")
+        assert wire.getsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE) == 1
+        assert wire.getsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPIDLE) <= 60
