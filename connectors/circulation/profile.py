@@ -96,7 +96,6 @@ Code = Annotated[str, AfterValidator(_code)]
 Pattern = Annotated[str, AfterValidator(_pattern)]
 Named = Annotated[str, _template(name="", category="", home_library="")]
 Owed = Annotated[str, _template(title="", amount=Decimal(1), currency="", kind="", fee="")]
-Custom = Annotated[str, _template(name="", category="", home_library="", title="", material="")]
 Rewriting = Annotated[tuple[Pattern, str], AfterValidator(_rewriting)]
 
 
@@ -123,7 +122,9 @@ class Output(Shape):
     name: Named = Field("{name}", description="AE, the patron's name")
     fee_line: Owed = Field("{title} {amount} {currency}", description="AV, one for each fee")
     hold_name: Named = Field("{name}", description="DA, whom a returned item waits for")
-    custom: dict[Code, Custom] = Field(default_factory=dict, description="fields of the site's own, such as {XC: '{category}'}")
+    custom: dict[Code, Named] = Field(
+        default_factory=dict, description="fields of the site's own about a patron, such as {XC: '{category}'}"
+    )
     collection: Literal["material", "location", "owner", "none"] = Field("material", description="what CR tells of an item")
     birth_date: bool = Field(False, description="whether PB tells the patron's birth date")
     due_format: str | None = Field(None, description="strftime for AH; the date of SIP2 itself where nothing is said")

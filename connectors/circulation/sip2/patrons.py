@@ -10,8 +10,8 @@ from connectors.circulation.sip2.codec import Parsed, Value
 from connectors.circulation.sip2.context import Answer, Context
 from connectors.circulation.sip2.dates import NUMBERS
 
-_NOBODY = "YYYYY         "
-"""Patron status of a card that is not known: nothing is allowed."""
+_NOBODY = "YYYY          "
+"""Patron status of a card that is not known, or whose PIN is wrong: nothing is allowed. It is not said to be lost."""
 
 
 async def status(context: Context, asked: Parsed) -> Answer:
@@ -124,7 +124,7 @@ def _status(context: Context, asked: Parsed, code: str, patron: Patron | None) -
         if context.profile.output.birth_date and patron.birth_date:
             fields["PB"] = f"{patron.birth_date:%Y%m%d}"
     for name, template in context.profile.output.custom.items():
-        fields[name] = template.format(name=patron.name, category=patron.category, home_library=patron.home_library, title="", material="")
+        fields[name] = template.format(name=patron.name, category=patron.category, home_library=patron.home_library)
     return Answer(code, fixed, fields, "refused" if why else "ok")
 
 

@@ -41,11 +41,11 @@ CONVERSATIONS = {
     ),
     "an unknown card": (
         [f"23001{NOW}AOlindeby|AAnobody|AC|AD1234|"],
-        [f"24YYYYY         001{NOW}AOlindeby|AAnobody|AE|BLN|CQN|AFUnknown card|"],
+        [f"24YYYY          001{NOW}AOlindeby|AAnobody|AE|BLN|CQN|AFUnknown card|"],
     ),
     "a wrong PIN tells nothing of the patron": (
         [f"23009{NOW}AOlindeby|AAc1|AC|AD4321|"],
-        [f"24YYYYY         009{NOW}AOlindeby|AAc1|AE|BLY|CQN|AFForkert pinkode|"],
+        [f"24YYYY          009{NOW}AOlindeby|AAc1|AE|BLY|CQN|AFForkert pinkode|"],
     ),
     "an expired card": (
         [f"23001{NOW}AOlindeby|AAc3|AC|AD|"],
