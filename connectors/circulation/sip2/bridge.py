@@ -1,6 +1,7 @@
 """From a plain SIP2 machine to a library system that takes SIP2 over HTTPS only: every line is passed on, and its answer passed back.
 
-The machine's login (93) becomes the login of each request. Sequence numbers and checksums are the bridge's own matter with the machine.
+The machine's login (93) becomes the login of each request. Sequence numbers and checksums are the bridge's own matter with the machine, and so
+is a line that comes again with the same number: the other side, which sees no numbers, would do it twice.
 When the other side does not answer, the machine gets no answer either: it goes on alone, and tells afterwards.
 """
 
@@ -8,17 +9,31 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from dataclasses import dataclass
 
 import httpx
 
+from connectors.circulation.sip2.codec import write
 from connectors.circulation.sip2.framing import Lines, TooLong
 from connectors.circulation.sip2.framing import opened as line_of
 from connectors.circulation.sip2.framing import sealed as framed
-from connectors.circulation.sip2.https import Envelope, Unfit, opened, sealed
+from connectors.circulation.sip2.https import LARGEST, Envelope, Unfit, opened, sealed
+from connectors.circulation.sip2.table import SUPPORTED_ORDER
+from include.engine import clock
 
 IDLE_SECONDS, STUCK_SECONDS = 1800.0, 30.0
 """After so long without a word, and without reading its answers, a machine has gone."""
+NOBODY = ("", "")
 log = logging.getLogger("bindery.circulation")
+
+
+@dataclass
+class _Talk:
+    """What is known of one machine: who it is, and what it asked and was told last."""
+
+    login: tuple[str, str] = NOBODY
+    asked: bytes = b""
+    told: bytes = b""
 
 
 class Bridge:
@@ -27,7 +42,7 @@ class Bridge:
     def __init__(
         self, url: str, *, verify: bool | str = True, seconds: float = 15.0, encoding: str = "utf-8", terminator: bytes = b"\r"
     ) -> None:
-        self._url, self._encoding, self._terminator = url, encoding, terminator
+        self._url, self._seconds, self._encoding, self._terminator = url, seconds, encoding, terminator
         self._http = httpx.AsyncClient(verify=verify, timeout=seconds, limits=httpx.Limits(max_connections=100))
         self._server: asyncio.Server | None = None
         self._conversations: set[asyncio.Task[None]] = set()
@@ -52,27 +67,13 @@ class Bridge:
         conversation.add_done_callback(self._conversations.discard)
 
     async def _converse(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        lines, login = Lines(), ("", "")
-        last = b""
+        lines, talk = Lines(), _Talk()
         try:
             while data := await asyncio.wait_for(reader.read(65536), IDLE_SECONDS):
                 for raw in lines.feed(data):
-                    found = line_of(raw)
-                    if not found.intact:
-                        answer: str | None = "96"
-                    else:
-                        text = found.body.decode(self._encoding, "replace")
-                        if text == "97":
-                            writer.write(last or framed("96", terminator=self._terminator))
-                            continue
-                        if text.startswith("93"):
-                            login = _login(text)
-                        answer = await self._asked(login, text)
-                    if answer is None:
+                    said = await self._answer(talk, raw)
+                    if said is None:
                         return
-                    sequence = found.sequence if answer != "96" or found.sequence is None else ""
-                    said = framed(answer, encoding=self._encoding, sequence=sequence, terminator=self._terminator)
-                    last = said if answer != "96" else last
                     writer.write(said)
                     await asyncio.wait_for(writer.drain(), STUCK_SECONDS)
         except (TooLong, ConnectionError, TimeoutError):
@@ -80,19 +81,67 @@ class Bridge:
         finally:
             writer.close()
 
+    async def _answer(self, talk: _Talk, raw: bytes) -> bytes | None:
+        """What the machine is told; None when there is nothing to be told."""
+        found, answer = line_of(raw), "96"
+        if found.intact:
+            text = found.body.decode(self._encoding, "replace")
+            if text == "97":
+                return talk.told or framed("96", terminator=self._terminator)
+            if found.sequence is not None and raw == talk.asked:
+                return talk.told  # the machine has not got it
+            if text.startswith("93"):
+                talk.login = _login(text)
+            got = await self._asked(talk.login, text)
+            if got is None:
+                return None
+            if text.startswith("93") and got == "940":
+                talk.login = NOBODY
+            answer = got
+        sequence = found.sequence if answer != "96" or found.sequence is None else ""
+        said = framed(answer, encoding=self._encoding, sequence=sequence, terminator=self._terminator)
+        if answer != "96":
+            talk.asked, talk.told = (b"" if answer.startswith("98") else raw), said  # a status is asked anew each time (session.py)
+        return said
+
     async def _asked(self, login: tuple[str, str], text: str) -> str | None:
         """The other side's answer; None when there is none to be had."""
-        body = sealed(Envelope(*login, request=text))
         try:
-            answer = await self._http.post(self._url, content=body, headers={"Content-Type": "text/xml; charset=utf-8"})
-            envelope = opened(answer.content)
-        except (httpx.HTTPError, Unfit) as error:
-            log.error("%s did not answer: %s", self._url, type(error).__name__)
+            async with asyncio.timeout(self._seconds):  # of all of it: httpx counts each piece by itself
+                envelope = opened(await self._posted(sealed(Envelope(*login, request=text))))
+            if envelope.response is not None:
+                return _one_line(envelope.response)
+        except (httpx.HTTPError, Unfit, TimeoutError) as error:
+            log.error("%s did not answer: %s", self._url, error if isinstance(error, Unfit) else type(error).__name__)
             return None
-        if envelope.response is None:
-            log.warning("%s refused a message %s: %s", self._url, text[:2], envelope.error)
-            return "940" if text.startswith("93") else None
-        return envelope.response
+        if text.startswith("99") and login == NOBODY:
+            return _status()
+        log.warning("%s refused a message %s: %s", self._url, text[:2], envelope.error)
+        return "940" if text.startswith("93") else None
+
+    async def _posted(self, body: bytes) -> bytes:
+        answer = bytearray()
+        async with self._http.stream("POST", self._url, content=body, headers={"Content-Type": "text/xml; charset=utf-8"}) as response:
+            async for piece in response.aiter_bytes():
+                answer += piece
+                if len(answer) > LARGEST:
+                    raise Unfit("it is too long")
+        return bytes(answer)
+
+
+def _one_line(response: str) -> str:
+    """The line in a response, which may stand between line ends, or end as on a wire. Unfit for none, and for several: which is the answer?"""
+    text = line_of(response.strip().encode()).body.decode()
+    if not text or "\r" in text or "\n" in text:
+        raise Unfit("it holds not one line")
+    return text
+
+
+def _status() -> str:
+    """98 for a machine that asks before it logs in. The other side tells nobody, so this says no more than that it may go on; it asks again then."""
+    fixed = dict.fromkeys(("online", "checkin ok", "checkout ok", "renewal policy", "status update ok", "offline ok"), "Y")
+    now = {"timeout period": "030", "retries allowed": "003", "date and time": f"{clock.now():%Y%m%d   Z%H%M%S}"}
+    return write("98", fixed | now, {"AO": "", "BX": "Y" * len(SUPPORTED_ORDER)})
 
 
 def _login(text: str) -> tuple[str, str]:

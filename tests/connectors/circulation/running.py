@@ -14,6 +14,7 @@ from connectors.circulation.backend import Backend
 from connectors.circulation.metrics import Metrics
 from connectors.circulation.pins import hashed
 from connectors.circulation.profile import Profile
+from connectors.circulation.sip2.bridge import Bridge
 from connectors.circulation.sip2.server import Limits, Server
 from connectors.circulation.sip2.session import House
 from connectors.circulation.terminals import Terminal, Terminals
@@ -72,6 +73,27 @@ def running(
         yield server
     finally:
         server.stop()
+
+
+@contextmanager
+def bridging(url: str, **more: Any) -> Iterator[int]:
+    """A bridge to `url` in a thread of its own, until the block ends; its port."""
+    loop = asyncio.new_event_loop()
+    thread = threading.Thread(target=loop.run_forever, daemon=True)
+    thread.start()
+
+    async def begun() -> tuple[Bridge, int]:
+        made = Bridge(url, **more)
+        return made, await made.listen("127.0.0.1", 0)
+
+    made, port = asyncio.run_coroutine_threadsafe(begun(), loop).result(10)
+    try:
+        yield port
+    finally:
+        asyncio.run_coroutine_threadsafe(made.close(), loop).result(10)
+        loop.call_soon_threadsafe(loop.stop)
+        thread.join(10)
+        loop.close()
 
 
 class Raw:

@@ -20,7 +20,6 @@ from starlette.routing import Route
 from connectors.circulation.embedded.backend import Embedded
 from connectors.circulation.profile import Profile
 from connectors.circulation.sip2 import bridge
-from connectors.circulation.sip2.bridge import Bridge
 from connectors.circulation.sip2.client import Client
 from connectors.circulation.sip2.codec import Parsed, write
 from connectors.circulation.sip2.framing import ENDS, sealed
@@ -31,7 +30,7 @@ from connectors.circulation.sip2.table import MESSAGES
 from connectors.circulation.terminals import Terminal
 from include.sandbox.servers.asgi import serving
 from tests.connectors.circulation.conftest import Clock
-from tests.connectors.circulation.running import PASSWORD, running, terminals
+from tests.connectors.circulation.running import PASSWORD, bridging, running, terminals
 from tests.connectors.circulation.sip2.golden import EXCHANGES, PROFILE, Exchange, furnish
 
 
@@ -119,7 +118,7 @@ def test_we_read_what_a_library_system_answers(framing: Framing) -> None:
 def test_the_bridge_passes_both_on_word_for_word(framing: Framing, monkeypatch: pytest.MonkeyPatch) -> None:
     """All lines come in one segment, and are read from it a few bytes at a time."""
     chance, plain = random.Random(str(framing)), asyncio.StreamReader.read
-    with _recorded_over_http() as url, _bridging(url, framing) as port:
+    with _recorded_over_http() as url, bridging(url, encoding=framing.encoding, terminator=ENDS[framing.terminator]) as port:
         monkeypatch.setattr(asyncio.StreamReader, "read", lambda self, most: plain(self, chance.randint(1, 9)))
         with socket.create_connection(("127.0.0.1", port), 10) as line:
             line.sendall(b"".join(framing.request(number, exchange, "bytewise") for number, exchange in enumerate(EXCHANGES)))
@@ -129,7 +128,7 @@ def test_the_bridge_passes_both_on_word_for_word(framing: Framing, monkeypatch: 
 
 def test_the_bridge_lets_go_of_a_machine_that_says_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(bridge, "IDLE_SECONDS", 0.1)
-    with _bridging("http://127.0.0.1:1/", FRAMINGS[0]) as port, socket.create_connection(("127.0.0.1", port), 10) as line:
+    with bridging("http://127.0.0.1:1/") as port, socket.create_connection(("127.0.0.1", port), 10) as line:
         line.sendall(b"9300CN")
         assert line.recv(10) == b""
 
@@ -233,23 +232,3 @@ def _recorded_over_http() -> Iterator[str]:
 
     with serving(Starlette(routes=[Route("/sip2", post, methods=["POST"])])) as port:
         yield f"http://127.0.0.1:{port}/sip2"
-
-
-@contextmanager
-def _bridging(url: str, framing: Framing) -> Iterator[int]:
-    loop = asyncio.new_event_loop()
-    thread = threading.Thread(target=loop.run_forever, daemon=True)
-    thread.start()
-
-    async def begun() -> tuple[Bridge, int]:
-        made = Bridge(url, encoding=framing.encoding, terminator=ENDS[framing.terminator])
-        return made, await made.listen("127.0.0.1", 0)
-
-    made, port = asyncio.run_coroutine_threadsafe(begun(), loop).result(60)
-    try:
-        yield port
-    finally:
-        asyncio.run_coroutine_threadsafe(made.close(), loop).result(60)
-        loop.call_soon_threadsafe(loop.stop)
-        thread.join(60)
-        loop.close()
