@@ -9,6 +9,7 @@ is `http://axiell.com/Schema/sip.xsd`, the inner elements have none. Every reque
 from __future__ import annotations
 
 from dataclasses import dataclass
+from time import perf_counter
 
 from lxml import etree
 from starlette.requests import ClientDisconnect, Request
@@ -108,7 +109,7 @@ async def _answered(house: House, envelope: Envelope, address: str) -> Envelope:
     context = house.context(login, terminal)
     assert envelope.request is not None
     try:
-        asked = parse(envelope.request.strip("\r\n"), context.profile.framing.delimiter)
+        asked = parse(envelope.request.strip(), context.profile.framing.delimiter)
     except Unreadable:
         return Envelope(response="96")
     if asked.code == "93":
@@ -117,11 +118,14 @@ async def _answered(house: House, envelope: Envelope, address: str) -> Envelope:
         return Envelope(response=line(context, acs_status(context, online=await house.backend.online())))
     if asked.code not in ANSWERS:
         return Envelope(response="96")
+    begun, status = perf_counter(), "failed"
     try:
         answer = await answered(context, asked)
+        status = answer.status
     except JournalFailed:
         return Envelope(error="nothing can be written down now: try again later")
-    house.metrics.count(login, asked.code, answer.status, 0.0)
+    finally:
+        house.metrics.count(login, asked.code, status, perf_counter() - begun)
     return Envelope(response=line(context, answer))
 
 

@@ -74,6 +74,13 @@ def test_a_machine_lends_and_returns(machine: httpx.Client) -> None:
     assert parse(_ask(machine, f"09N{NOW}{NOW}AP|AO|ABi001|AC|WSDK-775100|").response or "").fixed["ok"] == "1"
     assert _ask(machine, "9300CNk1|COsecret|").response == "941"
     assert _ask(machine, "hello").response == "96"
+    assert parse(_ask(machine, f"\n    {LEND}\n  ").response or "").code == "12"
+
+
+def test_the_time_an_answer_took_is_measured(machine: httpx.Client, serving: Serving) -> None:
+    assert parse(_ask(machine, f"17{NOW}AO|ABi001|").response or "").code == "18"
+    seconds = next(line for line in serving.get("/metrics").splitlines() if line.startswith('sip2_seconds_sum{message="17"}'))
+    assert float(seconds.split()[1]) > 0
 
 
 def test_without_its_password_a_machine_is_told_nothing(machine: httpx.Client) -> None:
