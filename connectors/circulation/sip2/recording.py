@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import logging
 import os
 import re
 from collections.abc import Iterator
@@ -23,6 +24,7 @@ from connectors.circulation.sip2.masking import unsaid
 from include.engine import clock
 from include.engine.errors import Refused
 
+log = logging.getLogger("bindery.circulation")
 VERSION = 1
 _LINE = re.compile(rb"([^\r\n]*)(\r\n|\r|\n)")
 _ENDS = {b"\r": "cr", b"\r\n": "crlf", b"\n": "lf"}
@@ -48,6 +50,7 @@ class Recorder:
         self._host, self._port = host, port
         self._file: TextIO = os.fdopen(os.open(to, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8")
         self._begun, self._connections, self.lines = monotonic(), 0, 0
+        self._ended = False
         self._server: asyncio.Server | None = None
         self._write({"recording": VERSION, "started": clock.now().isoformat(timespec="seconds")})
 
@@ -60,7 +63,9 @@ class Recorder:
         """Listen no more, and close the file."""
         if self._server is not None:
             self._server.close()
-        self._file.close()
+        self._ended = True
+        with suppress(OSError):  # what it could not write before it cannot now
+            self._file.close()
 
     async def _pass_on(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self._connections += 1
@@ -85,7 +90,7 @@ class Recorder:
             while data := await reader.read(65536):
                 writer.write(data)
                 await writer.drain()
-                rest = self._note((rest + data)[-LONGEST:], by, number)
+                rest = self._note(rest + data, by, number)[-LONGEST:]
 
     def _note(self, data: bytes, by: From, number: int) -> bytes:
         """Write the whole lines of `data`; returns what is left. A CR at its end may be half of a CRLF, and counts as a line all the same."""
@@ -107,8 +112,14 @@ class Recorder:
         self._write(said | {"checked": raw != framed.body, "utf8": text.encode() == framed.body})
 
     def _write(self, what: dict[str, Any]) -> None:
-        self._file.write(json.dumps(what, ensure_ascii=False) + "\n")
-        self._file.flush()
+        if self._ended:
+            return
+        try:
+            self._file.write(json.dumps(what, ensure_ascii=False) + "\n")
+            self._file.flush()
+        except OSError as error:  # a full disk: the machines must not notice
+            self._ended = True
+            log.error("the recording ends here (%s); what the machines say is passed on", error.strerror)
 
 
 def read(path: Path) -> Iterator[Said]:

@@ -13,7 +13,7 @@ from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
 from connectors.circulation.sip2.client import Client
-from connectors.circulation.sip2.codec import Parsed, Unreadable, parse, write
+from connectors.circulation.sip2.codec import Parsed, Unreadable, delimiter_of, parse, write
 from connectors.circulation.sip2.dates import moment, stamp
 from connectors.circulation.sip2.masking import UNSAID
 from connectors.circulation.sip2.recording import Said
@@ -78,7 +78,7 @@ async def ask_again(given: Iterable[Pair], client: Client, zone: ZoneInfo, *, wo
     report = Report()
     for pair in given:
         try:
-            asked, theirs = parse(pair.asked), parse(pair.answered)
+            asked, theirs = (parse(line, delimiter_of(line)) for line in pair)
         except Unreadable:
             continue
         ours = await client.line(_asked_now(asked, zone))
@@ -138,6 +138,9 @@ def proposed(said: Iterable[Said], report: Report) -> dict[str, object]:
         "terminator": ends.most_common(1)[0][0] if ends else "cr",
         "error_detection": "always" if answers and checked == len(answers) else "asked" if checked else "never",
     }
+    delimiters = Counter(delimiter_of(one.line) for one in lines if one.by == "machine" and not one.line[-1:].isalnum())
+    if delimiters and (delimiter := delimiters.most_common(1)[0][0]) != "|":
+        framing["delimiter"] = delimiter
     hidden = sorted(code for code in report.only_ours if code not in WORDS)
     return {"framing": framing} | ({"output": {"hidden": hidden}} if hidden else {})
 

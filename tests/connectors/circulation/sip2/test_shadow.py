@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import stat
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -16,6 +17,7 @@ import pytest
 from connectors.circulation.embedded.backend import Embedded
 from connectors.circulation.profile import Output, Policy, Profile
 from connectors.circulation.sip2.client import Client
+from connectors.circulation.sip2.masking import unsaid
 from connectors.circulation.sip2.recording import Recorder, Said, read
 from connectors.circulation.sip2.shadow import Report, ask_again, pairs, proposed, shown
 from include.engine.errors import Refused
@@ -33,6 +35,9 @@ VISIT = [
 ]
 
 
+recorders: list[Recorder] = []
+
+
 @contextmanager
 def recording(port: int, file: Path) -> Iterator[int]:
     """A recorder in a thread of its own, before the server at `port`; its own port."""
@@ -45,6 +50,7 @@ def recording(port: int, file: Path) -> Iterator[int]:
         return recorder, await recorder.listen("127.0.0.1", 0)
 
     recorder, own = asyncio.run_coroutine_threadsafe(begin(), loop).result(60)
+    recorders.append(recorder)
     try:
         yield own
     finally:
@@ -125,3 +131,33 @@ def test_what_is_no_recording_is_refused_and_one_that_was_cut_off_is_read_so_far
     file.write_text(json.dumps({"another": "file"}) + "\n")
     with pytest.raises(Refused, match="none of a recording"):
         list(read(file))
+
+
+@pytest.mark.parametrize("database", ["sqlite"], indirect=True)
+def test_lines_that_come_all_at_once_are_all_recorded(library: Embedded, clock: Clock, tmp_path: Path) -> None:
+    file, many = tmp_path / "recording.jsonl", 400
+    with running(library, now=clock) as server, recording(server.port, file) as port, Raw(port) as kiosk:
+        kiosk.log_in()
+        kiosk.send(b"".join(f"23001{NOW}AOlindeby|AAc{number}|AC|AD1234|\r".encode() for number in range(many)))
+        for _ in range(many):
+            assert kiosk.read()[:2] == b"24"
+    said = [one for one in read(file) if one.line[:2] in ("23", "24")]
+    assert Counter(one.by for one in said) == {"machine": many, "system": many}
+    assert "1234" not in file.read_text()
+
+
+@pytest.mark.parametrize("database", ["sqlite"], indirect=True)
+def test_a_full_disk_ends_the_recording_and_not_the_conversation(library: Embedded, clock: Clock, tmp_path: Path) -> None:
+    with running(library, now=clock) as server, recording(server.port, tmp_path / "recording.jsonl") as port:
+        recorders[-1]._file = Path("/dev/full").open("w")  # noqa: SIM115 - the recorder closes it
+        assert _visit(port)[0].startswith("24")
+
+
+def test_a_machine_with_a_delimiter_of_its_own_is_recorded_without_its_secrets_and_gets_a_profile(tmp_path: Path) -> None:
+    lines = ["9300CNkiosk1^COhunter2^", f"23001{NOW}AOlindeby^AAc1^AC^AD1234^"]
+    kept = [unsaid(line) for line in lines]
+    assert kept == ["9300CNkiosk1^CO****^", f"23001{NOW}AOlindeby^AAc1^AC^AD****^"]
+    said = [Said(0.0, 1, "machine", line, "cr", False, True) for line in kept]
+    assert proposed(said, Report())["framing"] == {
+        "encoding": "utf-8", "terminator": "cr", "error_detection": "never", "delimiter": "^",
+    }  # fmt: skip
