@@ -70,6 +70,8 @@ class Filled(Protocol):
     @property
     def store(self) -> Store: ...
 
+    async def settled(self) -> None: ...
+
     def change_over(self, made: Store, fill: Fill) -> None: ...
 
 
@@ -87,6 +89,7 @@ async def take_fills(folder: Path, keys: KeyStore, backend: Filled) -> None:
 async def _take(path: Path, folder: Path, keys: KeyStore, backend: Filled) -> None:
     backend.tap = []
     try:
+        await backend.settled()  # what was put before is read from the journal, and must be there by then
         fill, made, counts = await asyncio.to_thread(_built, path, folder, keys, backend.store)
         backend.change_over(made, fill)
     except BinderyError as error:

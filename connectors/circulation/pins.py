@@ -39,19 +39,19 @@ def hashed(pin: str) -> str:
 
 def matches(pin: str, kept: str) -> bool:
     """Whether it is the PIN that was kept. scrypt is ours, bcrypt is Koha's; of anything else no PIN is right."""
-    kind, *parts = kept.split("$")
-    if kind == "scrypt" and len(parts) == 5:
-        n, r, p = (int(part) for part in parts[:3])
-        salt, expected = (base64.b64decode(part) for part in parts[3:])
-        found = hashlib.scrypt(pin.encode(), salt=salt, n=n, r=r, p=p, dklen=len(expected), maxmem=256 << 20)
-        return hmac.compare_digest(found, expected)
-    if kept.startswith(_BCRYPT):
-        import bcrypt
+    try:
+        kind, *parts = kept.split("$")
+        if kind == "scrypt" and len(parts) == 5:
+            n, r, p = (int(part) for part in parts[:3])
+            salt, expected = (base64.b64decode(part) for part in parts[3:])
+            found = hashlib.scrypt(pin.encode(), salt=salt, n=n, r=r, p=p, dklen=len(expected), maxmem=256 << 20)
+            return hmac.compare_digest(found, expected)
+        if kept.startswith(_BCRYPT):
+            import bcrypt
 
-        try:
             return bcrypt.checkpw(pin.encode()[:72], kept.encode())
-        except ValueError:
-            return False
+    except (ValueError, OverflowError):  # what was kept is no hash, though it begins as one
+        return False
     return False
 
 

@@ -49,6 +49,8 @@ KEPT_SECONDS = timedelta(hours=26)
 
 _A_COMMIT = 10_000
 """Entries that are brought in at once after a crash."""
+_REPEATED = 10_000
+"""Refusals that staff were told of, as many as are known again."""
 
 _DECIDE: dict[type, Callable[[Desk, Any], Decision]] = {
     Checkout: lending.checkout,
@@ -90,6 +92,7 @@ class Embedded:
         self.tap: list[tuple[int, dict[str, Any]]] | None = None
         """While a new store is made: the entries that come meanwhile, so that none is missing in it."""
         self._folder, self._keys = folder, keys
+        self._reported: dict[str, None] = {}
 
     async def patron(self, who: Credentials, *, whole: bool = True) -> Patron | None:
         """See Backend."""
@@ -123,7 +126,7 @@ class Embedded:
             return self._as_before(known)
         now = self._now()
         decision = _DECIDE[type(request)](Desk(self.store, self.rules, now), request)
-        if decision.changes or decision.conflict:
+        if decision.changes or (decision.conflict and self._to_be_told(request, decision)):
             await self._kept(request, decision, now)
         return decision.outcome
 
@@ -167,6 +170,16 @@ class Embedded:
             if patron is not None and patron["pin"] == row["pin"]:  # as it is by now: a block may have come while the PIN was looked at
                 await self._journaled({"kind": "pin"}, [["patron", patron | {"pin": kept}]])
         return right
+
+    def _to_be_told(self, request: Request, decision: Decision) -> bool:
+        """Whether staff do not know of it yet: a machine says what it was refused again and again, and it is one conflict."""
+        if decision.outcome.ok or not request.key:
+            return True
+        known = request.key in self._reported
+        self._reported[request.key] = None
+        if len(self._reported) > _REPEATED:
+            del self._reported[next(iter(self._reported))]
+        return not known
 
     def _kept(self, request: Request, decision: Decision, now: datetime) -> asyncio.Future[int]:
         outcome, changes = decision.outcome, list(decision.changes)
@@ -213,6 +226,10 @@ class Embedded:
             again=True,
         )
 
+    async def settled(self) -> None:
+        """Return once everything that was done so far is durable."""
+        await self._journal.settled()
+
     def commit(self) -> None:
         """Bring the store's file up to now. Short, and never ahead of the journal."""
         self._journal.flush()
@@ -250,7 +267,7 @@ class Embedded:
         self._journal.flush()
         self.store.open_again()
         try:
-            _catch_up(self.store, self._folder, self._keys)
+            _catch_up(self.store, self._folder, self._keys, self._journal.newest)
         except BaseException:
             self.store.close()  # nothing may be decided on rows that lack some
             raise
@@ -282,12 +299,18 @@ def opened(folder: Path, keys: KeyStore, rules: Rules, *, now: Callable[[], date
     key = keys.ensure("journal", folder.name)
     journal = Journal(folder / "journal", keys, key, another=lambda: keys.create("journal", folder.name))
     store = store_of(folder)
-    _catch_up(store, folder, keys)
+    _catch_up(store, folder, keys, journal.newest)
     return Embedded(store, journal, rules, folder, keys, now=now)
 
 
-def _catch_up(store: Store, folder: Path, keys: KeyStore) -> None:
-    """What the journal has and the store lacks."""
+def _catch_up(store: Store, folder: Path, keys: KeyStore, newest: int) -> None:
+    """What the journal has and the store lacks; `newest` is its last entry. A store that knows of later ones was written beside another journal:
+    it counts from this one on, or what comes now would be taken for known after the next kill."""
+    if store.applied > newest:
+        log.warning(
+            "the store knows of entry %d, and the journal ends with %d: it was made anew, or comes from a copy", store.applied, newest
+        )
+        store.applied = newest
     for number, entry in read(folder / "journal", keys, after=store.applied or before(folder / "journal")):
         apply(store, number, entry)
         if number % _A_COMMIT == 0:

@@ -120,11 +120,14 @@ def checkin(desk: Desk, asked: Checkin) -> Decision:
     at = asked.returned if asked.no_block and asked.returned else desk.now
     if loan and asked.no_block and seconds(at) < loan["loaned_at"]:  # it was lent again since: an old return, told late
         return Decision(Outcome(True, "RETURNED_BEFORE", item=item_view(desk.store, item)), conflict="RETURNED_BEFORE")
-    changes: list[Change] = []
+    queue = desk.store.queue(item["title_id"])
+    over = [one for one in queue if one["expires"] is not None and one["expires"] < seconds(desk.now)]
+    # A hold that was not fetched in time lets the copy go; one that waits for any copy is passed over, and is its library's to take away.
+    changes: list[Change] = [["-hold", one["hold"]] for one in over if one["hold"] == item["hold"]]
     if loan:
         changes += [["-loan", asked.item], ["returned", {name: loan[name] for name in _RETURNED} | {"at": seconds(at)}]]
     branch = asked.branch or item["location"]
-    hold = next((one for one in desk.store.queue(item["title_id"]) if one["item"] in ("", asked.item)), None)
+    hold = next((one for one in queue if one not in over and one["item"] in ("", asked.item)), None)
     if item["status"] in ("lost", "withdrawn") and not loan:
         return Decision(Outcome(False, "ITEM_NOT_FOR_LOAN", item=item_view(desk.store, item)))
     if hold:

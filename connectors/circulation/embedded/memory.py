@@ -18,6 +18,8 @@ Changed = dict[str, dict[Key, Row | None]]
 MOST_ROWS = 20_000
 """Rows of a table that are kept before the oldest are let go; with those, twice as many."""
 MOST_LISTS = 10_000
+LONGEST_KEY = 64
+"""Characters; a longer key that nothing has is not remembered: whoever makes keys up would fill the memory with them."""
 MOST_DONE = 1_000_000
 DONE_SECONDS = 30 * 3600
 """How long a key of `done` is told from one that is not there: longer than it is kept (backend.KEPT_SECONDS)."""
@@ -59,7 +61,7 @@ class Memory:
             found = self._written.get(table, {}).get(key, _UNKNOWN)
         if found is _UNKNOWN:
             found = self._direct.get(table, key)
-        if kept is not None:
+        if kept is not None and (found is not None or len(str(key)) <= LONGEST_KEY):
             kept.put(key, found)
         return found  # type: ignore[no-any-return]
 
@@ -151,7 +153,8 @@ class Memory:
                 found.pop(name, None)
                 if row is not None and row[column] == owner:
                     found[name] = row
-        lists.put(owner, found)
+        if found or len(owner) <= LONGEST_KEY:
+            lists.put(owner, found)
         return found
 
     @staticmethod

@@ -36,7 +36,6 @@ class Limits(BaseModel):
     holds: Count | None = None
     fees: Annotated[Decimal, Field(ge=0)] | None = None
     age_from: Annotated[int, Field(ge=0, le=120)] | None = None
-    hold_days: Annotated[int, Field(ge=1, le=365)] | None = None
 
 
 class Line(Limits):
@@ -46,7 +45,7 @@ class Line(Limits):
     material: str = "*"
 
 
-_BASE = Limits(loan_days=28, renewals=3, loans=100, holds=50, fees=Decimal(200), age_from=0, hold_days=8)
+_BASE = Limits(loan_days=28, renewals=3, loans=100, holds=50, fees=Decimal(200), age_from=0)
 
 
 class Rules(BaseModel):

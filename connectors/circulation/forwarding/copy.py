@@ -42,6 +42,9 @@ class Copy:
             raise LookupError("this copy has no store")
         return self._store
 
+    async def settled(self) -> None:
+        """See keeping.Filled: what the library system was told is not here."""
+
     def change_over(self, made: Store, _: object) -> None:
         """Go on with a store that was made of a fill."""
         self.store.replace(made)

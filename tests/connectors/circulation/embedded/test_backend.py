@@ -91,6 +91,31 @@ def killed(library: Embedded, home: Path, keys: MemoryKeyStore, rules: Rules, cl
     library.__dict__.update(again.__dict__)
 
 
+def test_a_store_beside_a_journal_that_was_made_anew_loses_nothing_of_that_one(
+    library: Embedded, checkout: Checkout, home: Path, keys: MemoryKeyStore, rules: Rules, clock: Clock
+) -> None:
+    assert all(one.ok for one in _do(library, checkout, replace(checkout, key="k2", item="b2"), replace(checkout, key="k3", item="d1")))
+    library.close()
+    (home / "journal").rename(home / "lost")
+    again = opened(home, keys, rules, now=clock)
+    assert _do(again, replace(checkout, key="k4", patron=Credentials("c2"), item="d2", no_block=True))[0].ok
+    asyncio.run(again.commit_behind())
+    again._journal.close()  # killed
+    again.store.close()
+    after = opened(home, keys, rules, now=clock)
+    assert {row["item"] for row in after.store.rows("loan")} == {"b1", "b2", "d1", "d2"}
+    library.__dict__.update(after.__dict__)  # the fixture closes what is open
+
+
+def test_what_a_machine_is_refused_again_and_again_is_one_conflict(library: Embedded, checkout: Checkout) -> None:
+    alone = replace(checkout, patron=Credentials("nobody"), no_block=True)
+    assert [one.reason for _ in range(3) for one in _do(library, alone)] == ["CARD_UNKNOWN"] * 3
+    assert [one.reason for one in _do(library, replace(alone, key="k2"))] == ["CARD_UNKNOWN"]
+    assert [row["reason"] for row in library.store.rows("conflict")] == ["CARD_UNKNOWN"] * 2
+    library.store.fill("card", [{"card": "nobody", "patron": "p1"}])
+    assert _do(library, alone)[0].ok
+
+
 def test_what_was_answered_is_there_after_a_kill(killed: Embedded, clock: Clock) -> None:
     assert {row["item"]: row["patron"] for row in killed.store.rows("loan")} == {"b2": "p1", "d1": "p3"}
     assert [row["reason"] for row in killed.store.rows("conflict")] == ["CARD_EXPIRED"]
@@ -159,7 +184,11 @@ def test_a_block_that_comes_while_a_pin_is_hashed_anew_stays(library: Embedded, 
 
 
 def test_of_a_kept_pin_that_is_no_hash_no_pin_is_right() -> None:
-    assert not any(matches(pin, kept) for pin in ("1234", "") for kept in ("1234", "", "$2b$broken", "scrypt$1$2"))
+    assert not any(
+        matches(pin, kept)
+        for pin in ("1234", "")
+        for kept in ("1234", "", "$2b$broken", "scrypt$1$2", "scrypt$x$8$1$AA==$AA==", "scrypt$3$8$1$AA==$AA==")
+    )
     assert matches("é", hashed("é")) and hashed("é") != hashed("é")
 
 

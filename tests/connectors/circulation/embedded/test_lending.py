@@ -135,6 +135,21 @@ def test_a_hold_that_is_cancelled_leaves_its_item_to_the_next(do: Any, library: 
     assert library.store.get("item", "b1")["status"] == "available"
 
 
+def test_a_copy_that_was_not_fetched_in_time_goes_to_the_next(do: Any, library: Embedded, clock: Clock) -> None:
+    do(Reserve, "c2", item="b1", pickup="main", expires=clock() + timedelta(days=7))
+    assert do(Checkin, item="b1").waiting.patron == "p2"
+    clock.on(days=8)
+    do(Reserve, "c1", item="b1", pickup="main")
+    assert do(Checkin, item="b1").waiting.patron == "p1"
+    assert [hold["patron"] for hold in library.store.queue("t1")] == ["p1"]
+
+
+def test_a_hold_that_has_run_out_stops_no_return(do: Any, library: Embedded, clock: Clock) -> None:
+    do(Reserve, "c2", title="t1", pickup="north", expires=clock() + timedelta(days=7))
+    clock.on(days=8)
+    assert (do(Checkin, item="b1").reason, library.store.get("item", "b1")["status"]) == ("NOT_LENT", "available")
+
+
 def test_holds_have_a_limit_and_are_placed_once(do: Any) -> None:
     assert [do(Reserve, "c1", title=title).reason for title in ("t1", "t1", "t2", "t3")] == ["", "HELD_BY_YOU", "", "TOO_MANY_HOLDS"]
     assert do(Reserve, "c2", title="t1").hold.position == 2

@@ -199,3 +199,14 @@ def test_what_is_older_is_not_written_over_what_is_newer_nor_into_another_file(t
     store.written(late)
     assert store.applied == 0 and [row["patron"] for row in store.rows("card")] == ["filled"]
     store.close()
+
+
+def test_keys_that_somebody_makes_up_do_not_fill_the_memory(tmp_path: Path) -> None:
+    store = Store(tmp_path / "store.db")
+    for number in range(3):
+        made_up = f"{number}" * 10_000
+        assert store.patron_of(made_up) is None and store.get("item", made_up) is None and store.queue(made_up) == []
+    assert store._memory is not None
+    lists = (*store._memory._rows.values(), *(one for columns in store._memory._lists.values() for one in columns.values()))
+    assert [key for kept in lists for key in kept.new if len(str(key)) > memory.LONGEST_KEY] == []
+    store.close()

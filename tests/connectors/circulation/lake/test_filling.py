@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 from datetime import timedelta
 from decimal import Decimal
 from pathlib import Path
@@ -149,6 +150,32 @@ def test_what_comes_while_the_new_store_is_made_is_in_it(filled: House, monkeypa
     assert filled.kiosk is not None
     again = Checkout("k1", filled.now, "main", key="late", patron=Credentials("C2", "1234"), item="B00004")
     assert asyncio.run(filled.kiosk.perform(again)).again
+
+
+def test_what_was_not_on_disk_yet_when_the_filling_began_is_in_it(filled: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    from connectors.circulation import keeping
+
+    disk, plain, lacked = threading.Event(), keeping.build, list[int]()
+
+    def build(*arguments: Any) -> Any:
+        assert filled.kiosk is not None
+        lacked.append(filled.kiosk._journal.newest - filled.kiosk._journal.durable)
+        disk.set()
+        return plain(*arguments)
+
+    async def both() -> None:
+        assert filled.kiosk is not None
+        filled.kiosk._journal._sync = lambda _: disk.wait(20) and None
+        lending = asyncio.ensure_future(filled.kiosk.perform(Checkout("k1", filled.now, "main", patron=Credentials("C2"), item="B00004")))
+        await asyncio.sleep(0)
+        asyncio.get_running_loop().call_later(0.3, disk.set)
+        await _take(path_of(filled, delivery), filled.folder, filled.engine.keys, filled.kiosk)
+        assert (await lending).ok
+
+    monkeypatch.setattr(keeping, "build", build)
+    delivery = sent(filled)
+    asyncio.run(both())
+    assert (lacked, loans(filled)) == ([0], {"B00004": "2"})
 
 
 @BOTH
