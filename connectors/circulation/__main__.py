@@ -148,6 +148,7 @@ def conflicts(
         found = list(rows(state.conflicts.values(), language, rules.zone, masked=not cards))
         if csv is not None:
             csv.touch(mode=0o600)
+            csv.chmod(0o600)  # it may have been there
             csv.write_text(as_csv(found), encoding="utf-8")
         else:
             table = Table(*COLUMNS)

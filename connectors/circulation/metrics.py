@@ -61,7 +61,7 @@ class Metrics:
         self.asked_seconds = Histogram(
             "ncip_seconds", "Seconds from an NCIP or Netmusik message to its answer", ("service",), buckets=SECONDS, registry=self.registry
         )
-        self.journal = Gauge("circulation_journal_entries", "The number of the journal's last durable entry", registry=self.registry)
+        self.journal = Gauge("circulation_journal_entries", "The number of the journal's last entry", registry=self.registry)
 
     def count(self, terminal: str, message: str, status: str, seconds: float) -> None:
         """One message was answered."""

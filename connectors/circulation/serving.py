@@ -82,6 +82,7 @@ async def serve(folder: Path, keys: KeyStore, ports: Ports, limits: Limits | Non
     ils = configured(folder)
     backend = ils.forwarding(folder, keys, rules, EnvironmentCredentials()) if ils else opened(folder, keys, rules)
     house = House(backend, terminals, terminals.profiles(folder / PROFILES), Metrics(), doors=_doors(folder))
+    house.metrics.journal.set_function(lambda: backend.store.applied if isinstance(backend, Embedded) else backend.state.applied)
     server = Server(house, limits)
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
@@ -110,7 +111,7 @@ async def serve(folder: Path, keys: KeyStore, ports: Ports, limits: Limits | Non
                 found[name] = web.servers[0].sockets[0].getsockname()[1]
         tasks.append(loop.create_task(_reread(folder, house, backend, seen)))
         if isinstance(backend, Embedded):
-            tasks += [loop.create_task(_measure(backend, house, folder)), loop.create_task(keep(backend, COMMIT_SECONDS))]
+            tasks += [loop.create_task(_close_conflicts(backend, folder)), loop.create_task(keep(backend, COMMIT_SECONDS))]
         else:
             tasks.append(loop.create_task(keep_telling(backend, folder, house.metrics.registry)))
         filled = backend if isinstance(backend, Embedded) else backend.copy
@@ -156,13 +157,12 @@ class _Http(uvicorn.Server):
         yield
 
 
-async def _measure(backend: Embedded, house: House, folder: Path) -> None:
-    """Say now and then how far the journal is, and close the conflicts that staff have closed."""
+async def _close_conflicts(backend: Embedded, folder: Path) -> None:
+    """Close now and then what staff have closed."""
     while True:
         await asyncio.sleep(COMMIT_SECONDS)
         with suppress(Away):  # they lie there until the store is back
             await take_closed(backend, folder)
-        house.metrics.journal.set(backend.store.applied)
 
 
 async def _reread(folder: Path, house: House, backend: Embedded | Forwarding, before: dict[Path, int]) -> None:

@@ -11,41 +11,34 @@ terminals:
 
 from __future__ import annotations
 
-from ipaddress import IPv4Network, IPv6Network, ip_address
 from pathlib import Path
 from typing import Annotated, Self
 from zoneinfo import ZoneInfo
 
-from pydantic import AfterValidator, ConfigDict, Field
+from pydantic import ConfigDict, Field
 
-from connectors.circulation.pins import is_hash
+from connectors.circulation.doors import Hash, Network, within
 from connectors.circulation.profile import Profile, Shape, Zone, load
 from connectors.circulation.words import Language
 from include.engine import yamls
 
 
-def _hash(text: str) -> str:
-    if not is_hash(text):
-        raise ValueError("a password stands here as its hash: python -m connectors.circulation hash")
-    return text
-
-
 class Terminal(Shape):
     """One machine. `addresses`: where it may connect from; nothing said is anywhere. `connections`: how many it may have at once."""
 
-    password: Annotated[str, AfterValidator(_hash)] = Field(repr=False)
+    password: Hash = Field(repr=False)
     branch: str = ""
     location: str = ""
     profile: str = "standard"
     language: Language | None = None
     institution: str | None = None
-    addresses: tuple[IPv4Network | IPv6Network, ...] = ()
+    addresses: tuple[Network, ...] = ()
     certificate: str | None = Field(None, description="the common name of its client certificate; with it no login is needed")
     connections: Annotated[int, Field(ge=1)] = 4
 
     def may_come_from(self, address: str) -> bool:
         """Whether that address is one of its own."""
-        return not self.addresses or any(ip_address(address) in network for network in self.addresses)
+        return not self.addresses or within(address, self.addresses)
 
 
 class Terminals(Shape):

@@ -20,17 +20,19 @@ def kiosk(
     port: Port = 6001,
     login: str = "selfcheck1",
     password: Annotated[str, typer.Option(envvar="BINDERY_KIOSK_PASSWORD")] = "secret",  # noqa: S107 - the demo's
-    card: Annotated[list[str] | None, typer.Option(help="A patron's card; several for a load.")] = None,
-    item: Annotated[list[str] | None, typer.Option(help="A barcode; several for a load.")] = None,
+    card: Annotated[list[str] | None, typer.Option(help="A patron's card; several for a load. Without one, the demo's.")] = None,
+    item: Annotated[list[str] | None, typer.Option(help="A barcode; for a load one for each machine. Without one, the demo's.")] = None,
     pin: str = "",
     machines: Annotated[int, typer.Option(min=1, max=5000, help="More than one makes a load: loopback only.")] = 1,
     rounds: Annotated[int, typer.Option(min=1, max=100_000)] = 1,
 ) -> None:
     """A simulated self-check: who is it, borrow, and give back; or the load of many machines."""
+    from connectors.circulation.demo import PATRONS
     from connectors.circulation.kiosk import Kiosk
     from connectors.circulation.kiosk import load as many
 
-    cards, items = card or ["1000001"], item or ["3000001"]
+    cards = card or [str(1_000_001 + number) for number in range(min(machines, PATRONS))]
+    items = item or [str(3_000_001 + number) for number in range(machines)]
 
     async def once() -> None:
         machine = await Kiosk.connect(host, port, login, password)
@@ -56,6 +58,8 @@ def kiosk(
 
     if machines > 1 and host not in ("127.0.0.1", "localhost", "::1"):
         raise typer.BadParameter("a load goes to this machine alone", param_hint="--host")
+    if machines > len(items):
+        raise typer.BadParameter(f"each of {machines:,} machines needs one of its own, and there are {len(items):,}", param_hint="--item")
     told(lambda: asyncio.run(load_of_many() if machines > 1 else once()))
 
 

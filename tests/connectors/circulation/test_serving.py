@@ -237,6 +237,8 @@ def test_the_demo_serves_a_library_of_its_own_and_the_kiosk_borrows(env: dict[st
     try:
         done = run(env, "kiosk", "--port", str(serving.ports["sip2"]))
         assert (done.returncode, "AU 3000001" in done.stdout) == (0, True), done.stdout + done.stderr
+        load = run(env, "kiosk", "--port", str(serving.ports["sip2"]), "--machines", "3")
+        assert (load.returncode, "9 answers" in load.stdout, "6 ok, 0 refused" in load.stdout) == (0, True, True), load.stdout + load.stderr
         refused = run(env, "kiosk", "--port", str(serving.ports["sip2"]), "--password", "wrong")
         assert (refused.returncode, "refused" in refused.stderr) == (1, True)
     finally:

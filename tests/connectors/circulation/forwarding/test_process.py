@@ -68,9 +68,11 @@ def test_kiosks_go_on_and_staff_see_what_came_of_it(env: dict[str, str], tmp_pat
         with serving(app, port=port):
             _until(lambda: json.loads(sidecar.get("/health"))["waiting"] == 0)
             assert "circulation_library_system_up 1.0" in sidecar.get("/metrics")
+            assert "circulation_journal_entries 0.0" not in sidecar.get("/metrics")
         assert library.lent == [("c1", "b1"), ("c2", "b2")]
         shown = json.loads(sidecar.get("/conflicts"))["conflicts"]
         assert [(one["item"], one["card"], one["reason"], one["title"]) for one in shown] == [("d1", "…c3", "CARD_EXPIRED", "")]
+        (tmp_path / "conflicts.csv").touch(mode=0o644)
         done = run(env, "conflicts", "--csv", str(tmp_path / "conflicts.csv"), "--cards", "--language", "da")
         assert "1 conflicts, 0 transactions wait" in done.stdout, done.stderr
         file = tmp_path / "conflicts.csv"
