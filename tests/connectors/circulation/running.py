@@ -86,13 +86,13 @@ def bridging(url: str, **more: Any) -> Iterator[int]:
         made = Bridge(url, **more)
         return made, await made.listen("127.0.0.1", 0)
 
-    made, port = asyncio.run_coroutine_threadsafe(begun(), loop).result(10)
+    made, port = asyncio.run_coroutine_threadsafe(begun(), loop).result(60)
     try:
         yield port
     finally:
-        asyncio.run_coroutine_threadsafe(made.close(), loop).result(10)
+        asyncio.run_coroutine_threadsafe(made.close(), loop).result(60)
         loop.call_soon_threadsafe(loop.stop)
-        thread.join(10)
+        thread.join(60)
         loop.close()
 
 
