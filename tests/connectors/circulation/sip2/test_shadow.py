@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import stat
+import time
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -141,6 +142,10 @@ def test_lines_that_come_all_at_once_are_all_recorded(library: Embedded, clock: 
         kiosk.send(b"".join(f"23001{NOW}AOlindeby|AAc{number}|AC|AD1234|\r".encode() for number in range(many)))
         for _ in range(many):
             assert kiosk.read()[:2] == b"24"
+        end = time.monotonic() + 60
+        while recorders[-1].lines < 2 * (many + 1):  # what was passed on is written down after it
+            assert time.monotonic() < end
+            time.sleep(0.01)
     said = [one for one in read(file) if one.line[:2] in ("23", "24")]
     assert Counter(one.by for one in said) == {"machine": many, "system": many}
     assert "AD1234" not in file.read_text()
