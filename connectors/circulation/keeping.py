@@ -20,7 +20,7 @@ from connectors.circulation.journal.marker import taken
 from connectors.circulation.journal.retiring import retire
 from include.engine import clock
 from include.engine.crypto.keys import KeyStore
-from include.engine.errors import BinderyError
+from include.engine.errors import BinderyError, SettingsError
 from include.engine.reasons import words
 
 log = logging.getLogger("bindery.circulation")
@@ -122,7 +122,10 @@ class Committed(Protocol):
 async def retire_segments(folder: Path, keys: KeyStore, backend: Committed) -> None:
     """Let go of segments that the lake has, that the back end has, and whose time is over."""
     journal = folder / "journal"
-    kept = timedelta(days=float(os.environ.get(DAYS, "30")))
+    try:
+        kept = timedelta(days=float(os.environ.get(DAYS, "30")))
+    except (ValueError, OverflowError):
+        raise SettingsError(f"{DAYS} is no number of days.", do="Write one, such as 30.") from None
     while True:
         until = min(taken(journal, identity(journal)), backend.committed)
         try:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from functools import cache
 
-from connectors.circulation.sip2.codec import Unreadable, delimiter_of, parse
+from connectors.circulation.sip2.codec import Parsed, Unreadable, delimiter_of, parse
 from connectors.circulation.sip2.table import FIELDS
 from include.engine.privacy.mask import mask, shape
 
@@ -24,11 +24,8 @@ def unsaid(text: str) -> str:
     """A line without its passwords and PINs, else as it was. Of a line that is no message nothing but its length is kept: nobody knows what
     stands in it."""
     delimiter = delimiter_of(text)
-    try:
-        found = parse(text, delimiter)
-    except Unreadable:
-        return _length(text)
-    if _unclear(text, delimiter):
+    found = _read(text, delimiter)
+    if found is None:
         return _length(text)
     text = _secret(delimiter).sub(rf"\1{UNSAID}", text)
     for code in _SECRETS:  # a secret straight after the fixed fields has no delimiter before it
@@ -40,19 +37,20 @@ def unsaid(text: str) -> str:
 
 def masked(text: str, delimiter: str = "|") -> str:
     """A line for a log: secrets unsaid; personal fields, and those that the table does not know, as shapes; identity numbers dotted out."""
-    try:
-        found = parse(text, delimiter)
-    except Unreadable:
-        return _length(text)
-    if _unclear(text, delimiter):
+    found = _read(text, delimiter)
+    if found is None:
         return _length(text)
     fields = (f"{code}{_masked(code, value)}{delimiter}" for code in found.fields for value in found.every(code))
     return found.code + "".join(found.fixed.values()) + "".join(fields)
 
 
-def _unclear(text: str, delimiter: str) -> bool:
-    """Whether a secret may stand in it, and nobody knows where its fields end."""
-    return delimiter not in text and any(code in text for code in _SECRETS)
+def _read(text: str, delimiter: str) -> Parsed | None:
+    """The message in a line. None for what is none, and where a secret may stand in it and nobody knows where its fields end."""
+    try:
+        found = parse(text, delimiter)
+    except Unreadable:
+        return None
+    return None if delimiter not in text and any(code in text for code in _SECRETS) else found
 
 
 def _length(text: str) -> str:

@@ -17,8 +17,10 @@ from connectors.circulation.domain import Block, Checkin, Checkout, Credentials,
 from connectors.circulation.embedded.backend import KEPT_SECONDS, Embedded, opened
 from connectors.circulation.embedded.rules import Rules
 from connectors.circulation.journal import read
+from connectors.circulation.keeping import DAYS, retire_segments
 from connectors.circulation.pins import hashed, matches, outdated
 from include.engine.crypto.keys import MemoryKeyStore
+from include.engine.errors import SettingsError
 from tests.connectors.circulation.conftest import Clock
 from tests.house import stands_in
 
@@ -114,6 +116,16 @@ def test_what_a_machine_is_refused_again_and_again_is_one_conflict(library: Embe
     assert [row["reason"] for row in library.store.rows("conflict")] == ["CARD_UNKNOWN"] * 2
     library.store.fill("card", [{"card": "nobody", "patron": "p1"}])
     assert _do(library, alone)[0].ok
+
+
+@pytest.mark.parametrize("database", ["sqlite"], indirect=True)
+@pytest.mark.parametrize("days", ["a month", "1e99"])
+def test_days_that_are_no_number_are_told(
+    library: Embedded, home: Path, keys: MemoryKeyStore, monkeypatch: pytest.MonkeyPatch, days: str
+) -> None:
+    monkeypatch.setenv(DAYS, days)
+    with pytest.raises(SettingsError, match="BINDERY_JOURNAL_DAYS is no number of days"):
+        asyncio.run(retire_segments(home, keys, library))
 
 
 def test_what_was_answered_is_there_after_a_kill(killed: Embedded, clock: Clock) -> None:
