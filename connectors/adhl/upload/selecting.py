@@ -30,8 +30,8 @@ _UNKNOWN = """
     SELECT patron_identity.patron, national_id FROM patron_identity JOIN patron USING (patron)
     WHERE national_id IS NOT NULL AND (patron.gender IS NULL OR patron.birth_year IS NULL)
 """
-_DECIDES = ["title", "patron", "sex", "birth_year", "known", "institution", "too_many", "kind"]
-"""What of a loan can change while it waits, and then decides anew."""
+_DECIDES = ["title", "patron", "sex", "birth_year", "known", "institution", "too_many", "kind", "early"]
+"""What of a loan can change while it waits, and then decides anew; `early` is one of a day that is still to come."""
 
 # A reason, what is meant for it (a column that is true, or a value of one), and whether another state of the loan may bring it out after all.
 _REASONS: tuple[tuple[str, str, str | None, str], ...] = (
@@ -60,7 +60,7 @@ def select(work: Work, flow: AdhlUpload) -> Iterator[Selected]:
     with work.lake.connect() as connection:
         connection.register("from_cpr", _from_cpr(connection))
         for batch in connection.sql(sql, params=asked).to_arrow_reader(BATCH):
-            yield _parted(batch, names, flow)
+            yield _parted(batch, names, flow, work.today)
 
 
 def epoch(flow: AdhlUpload, today: date) -> str:
@@ -99,8 +99,9 @@ def _from_cpr(connection: Any) -> pa.Table:
     return pa.table({"patron": found.column("patron"), "sex": sex, "birth_year": year})
 
 
-def _parted(batch: pa.RecordBatch, names: Pseudonyms, flow: AdhlUpload) -> Selected:
+def _parted(batch: pa.RecordBatch, names: Pseudonyms, flow: AdhlUpload, today: date) -> Selected:
     """The rows that go out, and those that do not. What waits and is as it was is not even counted: it was, when it was left out."""
+    batch = batch.append_column("early", pc.greater(batch.column("loan_date"), pa.scalar(today, pa.date32())))
     digest = row_hash(batch, _DECIDES)
     fresh = changed(digest, batch.column("before"))
     batch, digest = batch.filter(fresh), digest.filter(fresh)

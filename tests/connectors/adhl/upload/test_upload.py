@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import pyarrow as pa
 import pytest
+import time_machine
 
 from connectors.adhl.upload import lines
+from include.engine import clock
 from include.engine.delivery import State
 from include.engine.ledger import quarantined
 from tests.connectors.adhl.upload.conftest import CPR, DAY, TODAY
@@ -205,6 +207,18 @@ def test_loans_in_the_future_are_set_aside(lending) -> None:
     done = lending.upload()
     assert (done.counts.published, done.counts.quarantined) == (20, 1)
     assert {reason for reason, _ in quarantined.counts(lending.engine.ledger, done.id)} == {"LOAN_IN_FUTURE"}
+    assert lending.upload().counts.in_ == 0
+    lending.loans({"loan_id": "x", "loaned_on": TODAY - 2 * DAY})
+    assert lending.upload().counts.published == 1
+    assert [line[:8] for line in lending.posthus.lines()].count(day(2)) == 1
+
+
+def test_a_loan_of_a_day_to_come_goes_when_its_day_has_come(lending) -> None:
+    lending.patrons("1")
+    lending.loans(*({"loan_id": str(number)} for number in range(20)), {"loan_id": "x", "loaned_on": TODAY + 2 * DAY})
+    assert lending.upload().counts.published == 20
+    with time_machine.travel(clock.now() + 3 * DAY):
+        assert lending.upload().counts.published == 1
 
 
 def test_a_hundred_thousand_loans_on_one_card_are_an_institutions_and_reported(lending) -> None:
