@@ -27,8 +27,6 @@ from include.engine.errors import Tampered
 MAGIC = b"BINDJRNL"
 VERSION = 1
 SUFFIX = ".journal"
-LARGEST_FRAME = 64 << 20
-"""Bytes; more is no frame of ours but damage."""
 _FIXED = struct.Struct(">8sBQB")
 _SALT = 32
 _LENGTH = struct.Struct(">I")
@@ -96,9 +94,7 @@ def frames(path: Path, keys: KeyStore) -> Iterator[bytes]:
         while len(raw := file.read(_LENGTH.size)) == _LENGTH.size:
             length = _LENGTH.unpack(raw)[0]
             end = file.tell() + length
-            if length > LARGEST_FRAME or end > size:
-                if end <= size:
-                    raise _damaged(path, file.tell())
+            if end > size:
                 return
             try:
                 yield cipher.open(file.read(length))

@@ -222,3 +222,24 @@ def test_a_killed_writer_loses_nothing_that_it_said_was_durable(tmp_path: Path, 
     assert len(said) > 5
     assert all(found[number] == {"task": task, "turn": turn} for number, task, turn in said)
     assert sorted(found) == list(range(1, len(found) + 1))
+
+
+_LONG = """
+import sys
+from pathlib import Path
+from connectors.circulation.journal import Journal, read
+from include.engine.crypto.keys import MemoryKeyStore
+
+folder, keys = Path(sys.argv[1]), MemoryKeyStore()
+journal = Journal(folder, keys, keys.create("journal", "kiosks"))
+journal.write({"state": "x" * (65 << 20)})
+journal.write({})
+journal.close()
+print([entry.number for entry in read(folder, keys)])
+"""
+
+
+def test_an_entry_may_be_of_any_length(tmp_path: Path) -> None:
+    # A process of its own: what it needs of memory counts in no other test. So long is the state of a busy library's store and forward.
+    done = subprocess.run([sys.executable, "-c", _LONG, str(tmp_path)], cwd=ROOT, capture_output=True, text=True, check=False)
+    assert (done.stdout, done.stderr) == ("[1, 2]\n", "")
