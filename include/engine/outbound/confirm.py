@@ -32,8 +32,8 @@ _ENDED = frozenset({State.ACKNOWLEDGED, State.RETRACTED})
 
 
 def confirm(engine: Engine, delivery_id: str, connector: Outbound) -> Outcome:
-    """Finish a delivery. One whose steps gave up ends as `failed`: if part of it may have left, its sealed parts are kept, so that clearing
-    its run sends them as they are. One that the receiver says it took nothing of ends as `retracted`: what was in it is due again."""
+    """Finish a delivery. One whose steps gave up ends as `failed`. If part of one that failed, or was blocked, may have left, its sealed parts are
+    kept, so that clearing its run sends them as they are. One that the receiver says it took nothing of ends as `retracted`: what was in it is due again."""
     delivery = deliveries.get(engine.ledger, delivery_id)
     if delivery.state in {State.SEEN, *_ENDED}:
         return Outcome(delivery.id, delivery.state, "nothing to confirm")
@@ -54,7 +54,7 @@ def confirm(engine: Engine, delivery_id: str, connector: Outbound) -> Outcome:
         delivery = replace(delivery, reason=None, message=None)
     went = _receipt(engine, delivery, told)
     point("confirm.receipt")
-    if told != State.FAILED or not parts.fixed(engine.ledger, delivery.id):
+    if told in _ENDED or not parts.fixed(engine.ledger, delivery.id):
         sweep(engine, delivery)
     point("confirm.purged")
     if told in {State.ACKNOWLEDGED, State.RETRACTED}:

@@ -98,5 +98,5 @@ def office(tmp_path: Path, migrated_file: Path, monkeypatch: pytest.MonkeyPatch)
     monkeypatch.setattr(letter, "box", tmp_path / "office" / "box")
     letter.box.mkdir()
     yield made
-    letter.closed = letter.fails_after_envelope = False
+    letter.closed = letter.fails_after_envelope = letter.refuses_after_envelope = False
     letter.turned_down, letter.answers = set(), []

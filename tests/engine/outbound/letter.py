@@ -11,7 +11,7 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from include.engine.errors import Unreachable
+from include.engine.errors import Refused, Unreachable
 from include.engine.ledger.parts import Part
 from include.engine.outbound.connector import DIGEST, LEFT, RECORD, Answer, Parts, Selected, Sending, Work
 from include.engine.outbound.settled import changed
@@ -20,6 +20,7 @@ from include.engine.quarantine.schema import set_aside
 box = Path()
 closed = False
 fails_after_envelope = False
+refuses_after_envelope = False
 turned_down: set[str] = set()
 answers: list[Answer] = []
 
@@ -83,6 +84,8 @@ def send(work: Work, sending: Sending) -> None:
                     letter.unlink()
                     if fails_after_envelope:
                         raise Unreachable("the line went dead.", where="the box")
+                    if refuses_after_envelope:
+                        raise Refused("your key is out of date.", where="the box")
             refused = (
                 set_aside({"member": one, "record": 1, "reason": "KEY_MISSING"} for one in sorted(turned_down))
                 if not part.binding

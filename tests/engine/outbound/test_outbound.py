@@ -199,6 +199,17 @@ def test_sealed_parts_in_doubt_outlive_the_night_until_a_person_dismisses_them(o
     assert not list((office.engine.home / "staging").rglob("*.sealed"))
 
 
+def test_a_receiver_that_refuses_half_way_gets_the_same_parts_once_its_reason_is_mended(office) -> None:
+    office.hold("h1")
+    letter.refuses_after_envelope = True
+    blocked = office.sent()
+    assert blocked.state == State.BLOCKED
+    letter.refuses_after_envelope = False
+    ended = office.run(blocked.id)
+    assert (ended.state, ended.counts.published, office.taken) == (State.ACKNOWLEDGED, 1, ["h1"])
+    assert not list((office.engine.home / "staging").rglob("*.sealed"))
+
+
 def test_a_try_that_was_overtaken_can_send_nothing(office) -> None:
     office.hold("h1")
     made = office.begun()
