@@ -78,8 +78,10 @@ def _open(org: Org, job: dict[str, Any], made: list[dict[str, Any]], note: Note)
     """Whether the job waits for its rows. One whose upload an earlier try began is in doubt, and gives way to another."""
     try:
         found = jobs.state(org, job["id"])["state"]
-    except Refused:  # 404: jobs are kept for seven days
-        made.pop()
+    except Refused as refused:
+        if not str(refused.values.get("value", "")).startswith("404"):
+            raise
+        made.pop()  # jobs are kept for seven days
         note(made)
         return False
     if found != "Open":

@@ -43,6 +43,7 @@ def test_a_login_that_is_refused_blocks_with_the_reason_and_not_the_secret(libra
     blocked = library.sync()
     assert (blocked.state, blocked.reason) == (State.BLOCKED, "CRM_LOGIN_REFUSED")
     assert "invalid_grant" in library.receipt(blocked)
+    assert library.figures(library.run(blocked.id)) == {"created": 1}, "its run was cleared once the login was mended"
 
 
 def test_a_collection_whose_answer_is_lost_is_sent_again_and_changes_nothing_twice(library, org) -> None:
@@ -82,6 +83,15 @@ def test_a_job_that_goes_on_while_nobody_asks_is_read_back_by_the_next_try(libra
     send(library.engine, delivery.id, outbound)
     assert len(org.state.ingest.jobs) == 1
     assert library.figures(library.get(delivery.id)) == {"created": 12}
+
+
+def test_a_job_that_may_not_be_looked_at_for_a_while_is_not_made_a_second_time(library, org) -> None:
+    register(library)
+    delivery = library.begun()
+    org.state.faults.set("job_hidden")
+    assert library.run(delivery.id).state == State.BLOCKED
+    assert library.figures(library.run(delivery.id)) == {"created": 12}
+    assert len(org.state.ingest.jobs) == 1
 
 
 class _Dead(BaseException):

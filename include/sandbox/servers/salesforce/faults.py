@@ -14,6 +14,7 @@ FAULTS = (
     "upload_lost",  # the answer is 500, nothing arrived
     "close_500",  # the job goes on, the answer is 500
     "result_500",  # a page of results cannot be had
+    "job_hidden",  # a job may not be looked at just now: 403
     "job_failed",  # Failed with the first half of its rows done
     "job_aborted",  # somebody aborts it in Setup
     "lock_rows",  # every third row: UNABLE_TO_LOCK_ROW

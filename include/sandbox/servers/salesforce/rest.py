@@ -85,6 +85,8 @@ class Answers:
                 return _errors("INVALID_SESSION_ID", "Session expired or invalid", 401)
             if state.faults.take("limit_exceeded") or state.used >= state.daily:
                 return _errors("REQUEST_LIMIT_EXCEEDED", "TotalRequests Limit exceeded.", 403)
+            if asks_job and state.faults.take("job_hidden"):
+                return _errors("API_DISABLED_FOR_ORG", "The REST API is not enabled for this organization.", 403)
             if state.faults.take("unavailable"):
                 return Response("Server too busy", 503, headers={"Retry-After": "1"})
             state.used += 1
