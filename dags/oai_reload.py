@@ -19,5 +19,5 @@ def oai_reload(partner: str, identifiers: str, begin: str, until: str, compare: 
 
     if compare == "yes":
         return f"{ask.compare(engine(), partner, who=who).id} is seen: dispatch takes it on"
-    window = {"begin": ask.moment_of(begin), "until": ask.moment_of(until)}
+    window = {"begin": ask.moment_of(begin), "until": ask.moment_of(until, last=True)}
     return f"{ask.reload(engine(), partner, identifiers=identifiers.split(), **window, who=who).id} is seen: dispatch takes it on"

@@ -65,7 +65,7 @@ def harvest(
     asked |= {"polite": {"pause": pause, "attempts": attempts}, "quirks": dict(map(_quirk, quirk or ()))}
     try:
         flow = OaiHarvest.model_validate(asked)
-        first, last = moment_of(begin), moment_of(until)
+        first, last = moment_of(begin), moment_of(until, last=True)
     except (ValidationError, SettingsError) as error:
         _said(_words(error), Exit.USAGE)
     columns = (SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
@@ -128,7 +128,7 @@ def reload(
             made = ask.compare(_engine(), partner, who=who)
         else:
             made = ask.reload(
-                _engine(), partner, identifiers=identifier or (), begin=ask.moment_of(begin), until=ask.moment_of(until), who=who
+                _engine(), partner, identifiers=identifier or (), begin=ask.moment_of(begin), until=ask.moment_of(until, last=True), who=who
             )
     except BinderyError as error:
         _said(str(error), Exit.USAGE)

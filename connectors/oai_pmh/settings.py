@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import date, timedelta
 from importlib import import_module
 from importlib.util import find_spec
 from typing import ClassVar, Literal, Self
@@ -58,7 +58,7 @@ class OaiHarvest(PulledFlow):
     connection: str | None = Field(None, pattern=r"^[a-z0-9_]+$", description="connection with login, token, key or client certificate")
     prefix: str = Field(pattern=r"^[A-Za-z0-9\-_.!~*'()]+$", description="metadataPrefix: marcxml, marc21, marcxchange, oai_dc, ...")
     sets: tuple[str, ...] = Field((), description="setSpecs; without any, the whole repository")
-    since: str | None = Field(None, pattern=r"^\d{4}-\d{2}-\d{2}$", description="nothing older is asked for, ever")
+    since: date | None = Field(None, description="nothing older is asked for, ever")
     family: Literal["marc21", "unimarc", "danmarc2"] = Field("marc21", description="which MARC it is, where the prefix is of MARC")
     agency: str | None = Field(None, description="who gave the control numbers of records that do not say so")
     bind: bool = Field(True, description="false: the records are kept as oai_record alone and do not become titles")

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime, time
 from typing import Any
 
 from include.engine.delivery import Delivery
@@ -18,12 +19,16 @@ FLOW = "oai_harvest"
 _MOST = 10_000
 
 
-def moment_of(text: str) -> datetime | None:
-    """A day or a moment as a person writes it, in UTC where no zone is given; None for nothing. SettingsError for what is neither."""
-    if not text.strip():
+def moment_of(text: str, *, last: bool = False) -> datetime | None:
+    """A day or a moment as a person writes it, in UTC where no zone is given; None for nothing. A day is its first second, or its `last`, which is
+    what `until` means by it (OAI-PMH 2.0, 2.7.1). SettingsError for what is neither."""
+    text = text.strip()
+    if not text:
         return None
     try:
-        at = datetime.fromisoformat(text.strip())
+        with suppress(ValueError):
+            return datetime.combine(date.fromisoformat(text), time(23, 59, 59) if last else time(), UTC)
+        at = datetime.fromisoformat(text)
     except ValueError:
         raise SettingsError(f"{text!r} is neither a day nor a moment.", do="Write 2026-11-01, or 2026-11-01T06:00:00Z.") from None
     return at if at.tzinfo else at.replace(tzinfo=UTC)

@@ -18,6 +18,7 @@ from connectors.oai_pmh.harvest.lists import TokenRefused
 from connectors.oai_pmh.harvest.noted import noted
 from connectors.oai_pmh.harvest.page import Page, page_of
 from connectors.oai_pmh.harvest.progress import Progress
+from include.engine.contract.loading import load
 from include.engine.inbound.pulled import Pull
 from include.engine.ledger import windows
 
@@ -30,16 +31,21 @@ _RESTARTS = 3
 def compare(pull: Pull, harvest: Harvest) -> dict[str, Any]:
     """List all identifiers of every series, and fetch what differs. Returns what was found, for the run's figures."""
     verb = "ListRecords" if harvest.client.quirks.no_identifiers else "ListIdentifiers"
-    for series in harvest.flow.series:
-        window = windows.begin(pull.engine.ledger, pull.delivery, series, "compare", None, None)
+    every = {one: windows.begin(pull.engine.ledger, pull.delivery, one, "compare", None, None) for one in harvest.flow.series}
+    for series, window in every.items():
         if window.state == windows.FETCHED:
             continue
         with noted(pull, window, harvest.progress[series]):
             listing(harvest, harvest.progress[series], verb)
-    ours = Ours(pull, harvest.flow)
+    ours, listed = Ours(pull, harvest.flow), {series: Listed.of(pages_of(pull, series)) for series in every}
+    if 0 < ours.absent(listed.values(), harvest.since) <= load("oai_record").delete_above:
+        for series, window in every.items():
+            with noted(pull, window, harvest.progress[series]):
+                listing_again(harvest, harvest.progress[series], verb)
+        listed = {series: Listed.of(pages_of(pull, series)) for series in every}
     found = {"ours": len(ours), "theirs": 0, "missing": 0, "older": 0, "untitled": 0}
     for series, progress in harvest.progress.items():
-        theirs = Listed.of(pages_of(pull, series))
+        theirs = listed.pop(series)
         drifted = ours.beside(theirs)
         found["theirs"] += len(np.unique(theirs.digest))
         for kind, places in drifted.items():
@@ -59,7 +65,7 @@ def fetch_again(harvest: Harvest, progress: Progress, count: int, drifted: Calla
         return
     progress.token = None
     try:
-        harvest.keep_all(progress, "ListRecords", harvest.asked(progress.series, None, None), "drift")
+        harvest.keep_all(progress, "ListRecords", harvest.asked(progress.series, harvest.since, None), "drift")
     except Faulty:
         progress.way = "drift"
         harvest.one_by_one(progress, drifted(), again=True)
@@ -71,11 +77,20 @@ def listing(harvest: Harvest, progress: Progress, verb: str) -> None:
         if progress.token == "":  # the list is through
             break
         try:
-            harvest.keep_all(progress, verb, harvest.asked(progress.series, None, None), COMPARED)
+            harvest.keep_all(progress, verb, harvest.asked(progress.series, harvest.since, None), COMPARED)
         except TokenRefused:
             progress.token = None
             if attempt == _RESTARTS - 1:
                 raise
+
+
+def listing_again(harvest: Harvest, progress: Progress, verb: str) -> None:
+    """A second list, where the first one lacks what we hold: a list whose pages are counted off skips a record when an earlier one leaves its place
+    meanwhile. What neither names is gone (of more than is deleted without a person's word, that person is asked instead)."""
+    if progress.way != COMPARED or (progress.lists > 1 and progress.token == ""):
+        return  # done, by an earlier try
+    progress.token = progress.token or None
+    listing(harvest, progress, verb)
 
 
 def pages_of(pull: Pull, series: str) -> Iterator[Page]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from datetime import datetime
 
 import numpy as np
 import numpy.typing as npt
@@ -58,6 +59,12 @@ class Ours:
 
     def __len__(self) -> int:
         return len(self._digest)
+
+    def absent(self, theirs: Iterable[Listed], since: datetime | None) -> float:
+        """The part of our living records, those older than `since` left out, that no list names."""
+        named = np.concatenate([np.empty(0, np.uint64), *(one.digest for one in theirs)])
+        living = ~self._deleted & (self._at >= (since.timestamp() if since else _UNREADABLE))
+        return float((~np.isin(self._digest[living], named)).sum()) / max(1, int(living.sum()))
 
     def beside(self, theirs: Listed) -> dict[str, Ints]:
         """Places in their list of living records that are to be fetched: those that we lack (`missing`), hold in another state (`older`), or hold

@@ -6,7 +6,7 @@ import json
 import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import datetime
+from datetime import UTC, datetime, time
 from typing import Any, Protocol
 
 from connectors.oai_pmh.harvest.client import Answer, Client, Faulty
@@ -58,7 +58,7 @@ class Harvest:
 
     def __init__(self, pages: Sink, flow: OaiHarvest, client: Client, identity: Identity, progress: dict[str, Progress]) -> None:
         self.pages, self.flow, self.client, self.identity, self.progress = pages, flow, client, identity, progress
-        self.granularity = identity.granularity
+        self.granularity, self.since = identity.granularity, since_of(flow)
 
     def window(self, window: Stretch) -> None:
         """Fetch what is missing of a window."""
@@ -169,7 +169,8 @@ class Harvest:
             self._narrowed(progress, first, last)
 
     def _narrowed(self, progress: Progress, first: datetime, last: datetime) -> None:
-        parts = halves(first, last, self.granularity)
+        # A repository that takes no `until` lists each half to the present: the record that it cannot serve would be in all of them.
+        parts = None if self.client.quirks.no_until else halves(first, last, self.granularity)
         few = None if self.client.quirks.no_identifiers and parts else self._few(progress, first, last, all_of_them=parts is None)
         if few is not None:
             self.one_by_one(progress, few)
@@ -210,13 +211,14 @@ class Harvest:
             try:
                 answer = self.client.harvest(**params)
             except Faulty as fault:
+                identify(self.client)  # a server that cannot say even this is down: no record of it is to blame
                 ill += 1
                 if ill >= _UNSERVED:
                     raise
                 self.unserved(progress, identifier, fault.what, fault.body, "OAI_RECORD_UNSERVED")
                 continue
             except Unreachable as trouble:
-                if trouble.code == "OAI_UNREACHABLE":
+                if not trouble.code.startswith("OAI_PAGE_"):  # nobody there, busy, or no longer ours to ask: that is no record's fault
                     raise
                 self.unserved(progress, identifier, trouble.what, b"", "OAI_RECORD_UNSERVED")
                 continue
@@ -240,6 +242,11 @@ def client_of(flow: OaiHarvest, credentials: Any, waiting: Waiting) -> Iterator[
     connection = credentials.get(flow.connection) if flow.connection else None
     with session(connection, gzip=flow.quirks.gzip) as opened:
         yield Client(address(flow.url, connection), opened, Pages, polite=flow.polite, quirks=flow.quirks, waiting=waiting)
+
+
+def since_of(flow: OaiHarvest) -> datetime | None:
+    """The moment before which nothing is asked for; None where there is none."""
+    return datetime.combine(flow.since, time(), UTC) if flow.since else None
 
 
 def floored(at: datetime | None, identity: Identity) -> datetime | None:

@@ -24,6 +24,7 @@ from include.engine.errors import BinderyError
 from include.engine.reasons import words
 
 ELEMENTS: dict[str, Element] = {"ListRecords": "record", "GetRecord": "record", "ListIdentifiers": "header"}
+_BEFORE = re.compile(rb"(?:\s|<\?.*?\?>|<!--.*?-->)*", re.DOTALL)
 _ROOT = re.compile(rb"<(?![?!])([A-Za-z_][\w.:-]*)")
 _RECORD = re.compile(rb"<(?:[A-Za-z_][\w.-]*:)?record(?:\s[^>]*)?>\s*(?=<(?:[A-Za-z_][\w.-]*:)?header[\s>/])")
 _PARSER = etree.XMLParser(resolve_entities=False, no_network=True, load_dtd=False, huge_tree=False, recover=False, encoding="utf-8")
@@ -85,7 +86,8 @@ def page_of(content: bytes, verb: str) -> Page:
     if not content.strip():
         raise BadPage.of("OAI_PAGE_EMPTY")
     text = text_of(content)
-    root = _ROOT.search(text.utf8)
+    before = _BEFORE.match(text.utf8)
+    root = _ROOT.search(text.utf8, before.end() if before else 0)
     name = root[1].decode().rpartition(":")[2] if root else ""
     if name != "OAI-PMH":
         raise BadPage.of("OAI_PAGE_HTML" if name.lower() == "html" else "OAI_PAGE_OTHER", value=name or "?")

@@ -10,7 +10,7 @@ from typing import Any
 
 from connectors.oai_pmh.harvest.bind import Binding
 from connectors.oai_pmh.harvest.columns import Bools
-from connectors.oai_pmh.harvest.fetch import COMPARED, SUMMARY
+from connectors.oai_pmh.harvest.fetch import COMPARED, SUMMARY, since_of
 from connectors.oai_pmh.harvest.gather import Records
 from connectors.oai_pmh.harvest.held import Held
 from connectors.oai_pmh.harvest.newest import Comings
@@ -34,14 +34,14 @@ def read(work: Work) -> Iterator[Read]:
     held = Held(work, flow.prefix)
     binding = Binding(work, flow, held)
     held.load()
-    with ahead(_records(work, held)) as some_records:
+    with ahead(_records(work, flow, held)) as some_records:
         for some in some_records:
             yield from binding.reads(some)
     if (late := binding.late_titles()) is not None:
         yield Read("bibliographic", late)
 
 
-def _records(work: Work, held: Held) -> Iterator[Records]:
+def _records(work: Work, flow: OaiHarvest, held: Held) -> Iterator[Records]:
     """Everything that the pages hold, some thousand records at a time; at the end, after a comparison, what is listed no longer."""
     some, listing, summary, record, at = Records(), Listing(), dict[str, Any](), 0, 0
     counting: Bools | None = None
@@ -56,7 +56,7 @@ def _records(work: Work, held: Held) -> Iterator[Records]:
             continue
         some.warnings.update(page.notes)
         if kept.fields["Way"] == COMPARED:
-            listing.add(page)
+            listing.add(page, kept.at)
         if page.verb == "ListIdentifiers":
             continue
         count = some.add(page, kept, record + 1, None if counting is None else counting[at : at + len(page)])
@@ -67,7 +67,7 @@ def _records(work: Work, held: Held) -> Iterator[Records]:
     if summary.get("kind") == "compare":
         yield some
         some = Records()
-        some.tombstones(listing.gone(work, held), record)
+        some.tombstones(listing.gone(work, held, since_of(flow)), record)
     some.warnings.update(_sizes(summary))
     yield some
 

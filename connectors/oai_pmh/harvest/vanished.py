@@ -25,22 +25,26 @@ class Listing:
     def __init__(self) -> None:
         self._named = array("Q")
         self._deleted: dict[str, datetime | None] = {}
+        self._began: datetime | None = None
 
-    def add(self, page: Page) -> None:
-        """A page of the list."""
+    def add(self, page: Page, at: datetime) -> None:
+        """A page of the list, that came at this moment."""
+        self._began = self._began or at
         for item in items(page):
             self._named.append(xxhash.xxh3_64_intdigest(item.identifier.encode()))
             if item.deleted:
                 self._deleted[item.identifier] = moment(item.datestamp)
 
-    def gone(self, work: Work, held: Held) -> list[dict[str, Any]]:
-        """What becomes a tombstone, with `vanished` true where the list did not name it at all.
+    def gone(self, work: Work, held: Held, since: datetime | None) -> list[dict[str, Any]]:
+        """What becomes a tombstone, with `vanished` true where the list did not name it at all. Of what is older than `since` nothing was asked;
+        and where the list is read again later (a replay), it says nothing of what was changed after it.
 
         Raises Held MASS_DELETION when that is more than the contract allows without a person's word: a list may be wrong.
         """
         rows = held.rows.select(["identifier", "datestamp", "sets", "deleted", "control_number", "agency"])
         listed = np.unique(np.frombuffer(self._named, np.uint64)) if self._named else np.empty(0, np.uint64)
-        at = work.delivery.seen_at.astimezone(UTC).replace(microsecond=0)
+        at = (self._began or work.delivery.seen_at).astimezone(UTC).replace(microsecond=0)
+        first, last = _numpy(since or datetime.min), _numpy(at if work.delivery.origin is not None else datetime.max)
         found, living = [], 0
         for batch in rows.to_batches(max_chunksize=50_000):
             names = batch.column("identifier").to_pylist()
@@ -48,7 +52,9 @@ class Listing:
             here = np.isin(hashes, listed)
             alive = ~np.asarray(batch.column("deleted").to_pylist(), dtype=bool)
             living += int(alive.sum())
-            for number in np.flatnonzero(alive).tolist():
+            stamps = batch.column("datestamp").to_numpy(zero_copy_only=False)
+            asked = here | ((stamps >= first) & (stamps < last))
+            for number in np.flatnonzero(alive & asked).tolist():
                 if here[number] and names[number] not in self._deleted:
                     continue
                 row = batch.slice(number, 1).to_pylist()[0]
@@ -56,6 +62,11 @@ class Listing:
                 found.append({"identifier": row["identifier"], "sets": row["sets"], "datestamp": stamp, "vanished": not here[number]})
         _brake(work, sum(one["vanished"] for one in found), living)
         return found
+
+
+def _numpy(at: datetime) -> np.datetime64:
+    """As a column of moments is compared with: in UTC."""
+    return np.datetime64(at.replace(tzinfo=None), "us")
 
 
 def _brake(work: Work, gone: int, living: int) -> None:

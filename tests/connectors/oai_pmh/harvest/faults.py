@@ -43,6 +43,9 @@ BAD_PAGES = {
     ),
     "OAI_PAGE_OTHER (another verb)": lambda right: replace(right, body=right.body.replace(b"ListRecords>", b"ListSets>")),
     "OAI_PAGE_DTD": lambda right: replace(right, body=right.body.replace(b"<OAI-PMH", b"<!DOCTYPE x [<!ENTITY e 'x'>]><OAI-PMH", 1)),
+    "OAI_PAGE_DTD (behind a comment)": lambda right: replace(
+        right, body=right.body.replace(b"<OAI-PMH", b"<!-- <OAI-PMH> --><!DOCTYPE x [<!ENTITY e 'x'>]><OAI-PMH", 1)
+    ),
     "OAI_PAGE_NOT_XML": lambda right: replace(right, body=right.body.replace(b"<resumptionToken", b"<b><resumptionToken", 1)),
 }
 

@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+from datetime import timedelta
 from pathlib import Path
 
 import pyarrow.parquet as pq
@@ -14,7 +15,7 @@ from typer.testing import CliRunner
 
 from connectors.oai_pmh.__main__ import app
 from include.engine.engine import ROOT
-from tests.connectors.oai_pmh.harvest.repository import Kept, Repository, Response, made, marc, served
+from tests.connectors.oai_pmh.harvest.repository import DAY, Kept, Repository, Response, made, marc, served
 
 
 def command(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
@@ -43,6 +44,13 @@ def test_every_record_stands_in_the_file_once_in_its_newest_state(tmp_path: Path
     assert (rows[records[4].identifier]["deleted"], rows[records[4].identifier]["xml"]) == (True, None)
     assert "25 records, 1 of them deleted; 1 came again" in done.stderr
     assert [path.name for path in tmp_path.iterdir()] == ["records.parquet"]
+
+
+def test_until_a_day_means_all_of_it(tmp_path: Path) -> None:
+    with served(Repository(made(25, step=timedelta(minutes=28)))) as repository:  # from noon to a quarter past eleven at night
+        asked = ["harvest", repository.url, "--prefix", "marcxml", "--until", f"{DAY:%Y-%m-%d}"]
+        done = CliRunner().invoke(app, [*asked, "--out", str(out := tmp_path / "records.parquet")])
+    assert (done.exit_code, pq.read_metadata(out).num_rows) == (0, 25)
 
 
 def test_records_that_cannot_be_read_are_told_apart(tmp_path: Path) -> None:

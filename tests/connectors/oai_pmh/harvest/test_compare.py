@@ -11,7 +11,7 @@ from connectors.oai_pmh.harvest import ask
 from include.engine.delivery import State
 from include.engine.errors import SettingsError
 from include.engine.ledger import audit, windows
-from include.engine.replay import answer
+from include.engine.replay import answer, replay
 from tests.connectors.oai_pmh.harvest.conftest import same
 from tests.connectors.oai_pmh.harvest.repository import DAY, Kept, Response, made, marc
 
@@ -60,6 +60,75 @@ def test_a_comparison_that_finds_nothing_changes_nothing_and_fetches_no_record(h
     assert {request.verb for request in repository.requests[asked:]} == {"Identify", "ListIdentifiers"}
 
 
+def test_a_record_that_a_list_skips_because_another_left_its_place_is_not_taken_for_gone(house, serve) -> None:
+    repository = serve(made(35))
+    house.settle(repository.url)
+    house.harvest()
+    moved = replace(repository.records[0], body=marc("00000", "Ny"), datestamp=repository.records[34].datestamp)
+
+    def fault(request, answer):
+        if request.verb == "ListIdentifiers" and request.token and moved not in repository.records:
+            repository.put(moved)  # to the end: all others move up by one, and the first of the second page is on no page
+        return
+
+    repository.fault = fault
+    done = house.harvest(moment="compare")
+    assert (done.state, done.facts["warnings"]) == (State.ACKNOWLEDGED, {})
+    same(house, repository)
+
+
+def test_a_second_list_that_breaks_off_goes_on_where_it_was(house, serve) -> None:
+    repository = serve(made(35))
+    house.settle(repository.url, attempts=1)
+    house.harvest()
+    del repository.records[4]
+    lists = []
+
+    def fault(request, answer):
+        if request.verb == "ListIdentifiers":
+            lists.append(request.token)
+            return Response(b"", 503) if len(lists) == 6 else None
+        return None
+
+    repository.fault = fault
+    failed = house.harvest(moment="compare")
+    assert failed.state == State.FAILED
+    done = house.run(failed.id)
+    assert (done.state, done.facts["warnings"]) == (State.ACKNOWLEDGED, {"OAI_VANISHED": 1})
+    assert len(lists) == 9, "four pages, two of the second list, and then the second, third and fourth of it"
+
+
+def test_a_comparison_that_is_replayed_says_nothing_of_what_came_after_it(house, serve) -> None:
+    repository = serve(made(30))
+    house.settle(repository.url)
+    house.harvest()
+    del repository.records[4]
+    compared = house.harvest(moment="compare")
+    assert compared.facts["warnings"] == {"OAI_VANISHED": 1}
+    repository.put(Kept("oai:test.example:new", repository.now(), marc("new")))
+    house.harvest()
+    again = replay(house.engine, compared.id, who="kirsten")
+    house.claimed()
+    assert house.run(again.id).state == State.ACKNOWLEDGED
+    assert not house.records()["oai:test.example:new"]["deleted"]
+
+
+def test_a_comparison_asks_for_nothing_that_is_older_than_since_and_leaves_it_as_it_is(house, serve) -> None:
+    repository = serve([*made(10), *(Kept(f"oai:test.example:old{n}", DAY - timedelta(days=400), marc(f"old{n}")) for n in range(3))])
+    house.settle(repository.url)
+    house.harvest()
+    repository.put(Kept("oai:test.example:older", DAY - timedelta(days=500), marc("older")))
+    house.settle(repository.url, "since: 2026-01-01")
+    asked = len(repository.requests)
+    done = house.harvest(moment="compare")
+    assert (done.counts.in_, done.facts["warnings"]) == (0, {})
+    lists = [
+        request.params.get("from") for request in repository.requests[asked:] if request.verb == "ListIdentifiers" and not request.token
+    ]
+    assert lists == ["2026-01-01T00:00:00Z"]
+    assert not any(row["deleted"] for row in house.records().values())
+
+
 def test_the_comparison_has_a_schedule_of_its_own(house, serve) -> None:
     repository = serve(made(3))
     house.settle(repository.url, 'compare: "monthly 1 03:00"', schedule="monthly 2 02:00")
@@ -96,6 +165,20 @@ def test_a_window_comes_again(house, serve) -> None:
     again = ask.reload(house.engine, "almvik", begin=DAY + timedelta(minutes=10), until=DAY + timedelta(minutes=19), who="kirsten")
     house.claimed()
     assert house.run(again.id).counts.unchanged == 10
+
+
+@pytest.mark.parametrize(
+    ("text", "first", "last"),
+    [
+        ("2026-03-01", "2026-03-01T00:00:00+00:00", "2026-03-01T23:59:59+00:00"),
+        (" 2026-03-01T06:00 ", "2026-03-01T06:00:00+00:00", "2026-03-01T06:00:00+00:00"),
+        ("2026-03-01T06:00+02:00", "2026-03-01T06:00:00+02:00", "2026-03-01T06:00:00+02:00"),
+    ],
+)
+def test_a_day_belongs_to_its_window_as_a_whole(text: str, first: str, last: str) -> None:
+    found = ask.moment_of(text), ask.moment_of(text, last=True)
+    assert [at.isoformat() for at in found if at] == [first, last]
+    assert ask.moment_of(" ", last=True) is None
 
 
 def test_identifiers_and_a_window_do_not_go_together(house, serve) -> None:

@@ -21,12 +21,13 @@ from tests.connectors.oai_pmh.harvest.repository import Response, made
         busy(503, Retry_After="1"),
         busy(429, Retry_After="1"),
         busy(503, Retry_After=format_datetime(datetime.now(UTC) + timedelta(seconds=2), usegmt=True)),
+        busy(503, Retry_After="Mon, 01 Jan 99999999999999999999 00:00:00 GMT"),
         busy(503),
         busy(502),
         busy(500),
         lambda right: replace(right, delay=1.5),
     ],
-    ids=["503 in seconds", "429", "503 as a date", "503 without", "502", "500 in mid-list", "timeout"],
+    ids=["503 in seconds", "429", "503 as a date", "503 with a date that is none", "503 without", "502", "500 in mid-list", "timeout"],
 )
 def test_a_repository_that_asks_for_patience_gets_it(house, serve, wrong) -> None:
     repository = serve(made(35))

@@ -6,12 +6,15 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from pydantic import ValidationError
 
+from connectors.oai_pmh.harvest import ask
+from connectors.oai_pmh.settings import OaiHarvest
 from include.engine.delivery import State
 from include.engine.ledger import windows
 from tests.connectors.oai_pmh.harvest.conftest import same
 from tests.connectors.oai_pmh.harvest.faults import always
-from tests.connectors.oai_pmh.harvest.repository import Kept, Response, made, marc
+from tests.connectors.oai_pmh.harvest.repository import DAY, Kept, Response, made, marc
 
 
 @pytest.mark.parametrize(
@@ -101,3 +104,53 @@ def test_a_repository_whose_clock_is_wrong_is_asked_by_its_own_clock(house, serv
     repository.put(Kept("oai:test.example:new", repository.now(), marc("new")))
     house.harvest()
     same(house, repository)
+
+
+def test_a_clock_that_was_ahead_once_hides_nothing_that_comes_afterwards(house, serve) -> None:
+    repository = serve(made(5))
+    house.settle(repository.url)
+    house.harvest()
+    right, repository.now = repository.now, lambda: datetime.now(UTC) + timedelta(days=400)
+    house.harvest()
+    repository.now = right
+    repository.put(Kept("oai:test.example:after", datetime.now(UTC) - timedelta(minutes=10), marc("after")))
+    house.harvest()
+    same(house, repository)
+
+
+@pytest.mark.parametrize("later", [timedelta(0), timedelta(days=31)], ids=["before its end", "after its end"])
+def test_a_window_of_a_persons_that_reached_into_the_future_covers_nothing_that_comes_afterwards(house, serve, later: timedelta) -> None:
+    repository = serve(made(5))
+    house.settle(repository.url)
+    house.harvest()
+    asked = ask.reload(house.engine, "almvik", begin=DAY, until=datetime.now(UTC) + timedelta(days=30), who="kirsten")
+    house.claimed()
+    assert house.run(asked.id).state == State.ACKNOWLEDGED
+    repository.put(Kept("oai:test.example:after", datetime.now(UTC) - timedelta(minutes=10), marc("after")))
+    repository.now = lambda: datetime.now(UTC) + later
+    house.harvest()
+    same(house, repository)
+
+
+def test_without_until_a_record_that_cannot_be_served_is_found_among_its_neighbours_and_not_second_by_second(house, serve) -> None:
+    repository = serve(made(40, step=timedelta(hours=1)), page=10)
+    poison = repository.records[33]
+
+    def fault(request, answer):
+        if len(repository.requests) > 150:
+            return Response(b"enough", 404)
+        if request.verb in {"ListRecords", "GetRecord"} and poison.identifier in answer().text:
+            return Response(b"oops", 500)
+        return Response(repository.error("badArgument").encode()) if "until" in request.params else None
+
+    repository.fault = fault
+    house.settle(repository.url, "quirks: {no_until: true}", attempts=2)
+    done = house.harvest()
+    assert (done.state, done.counts.quarantined) == (State.ACKNOWLEDGED, 1)
+    repository.records.remove(poison)
+    same(house, repository)
+
+
+def test_a_day_that_is_none_is_no_since() -> None:
+    with pytest.raises(ValidationError, match="since"):
+        OaiHarvest.model_validate({"schedule": "hourly", "url": "https://x.example/oai", "prefix": "marcxml", "since": "2026-02-30"})

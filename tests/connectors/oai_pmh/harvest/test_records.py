@@ -48,6 +48,28 @@ def test_a_server_that_is_down_is_not_taken_for_one_that_fails_on_a_record(house
     assert len(repository.requests) < 12
 
 
+@pytest.mark.parametrize("status", [500, 503, 429])
+def test_records_asked_for_one_by_one_are_not_set_aside_because_the_server_is_down_or_busy(house, serve, status: int) -> None:
+    repository = serve(made(30))
+    house.settle(repository.url, attempts=2)
+    house.harvest()
+    for number in range(5):
+        repository.put(Kept(f"oai:test.example:old{number}", DAY - timedelta(days=300), marc(f"old{number}")))
+    state = {"down": False}
+
+    def fault(request, answer):
+        state["down"] |= request.verb == "GetRecord"
+        return Response(b"oops", status, {}) if state["down"] else None
+
+    repository.fault = fault
+    failed = house.harvest(moment="compare")
+    assert (failed.state, failed.counts.quarantined) == (State.FAILED, 0)
+    repository.fault = lambda request, answer: None
+    done = house.run(failed.id)
+    assert (done.state, done.counts.quarantined, done.counts.added) == (State.ACKNOWLEDGED, 0, 5)
+    same(house, repository)
+
+
 def test_a_character_that_xml_forbids_is_removed_and_said(house, serve) -> None:
     repository = serve(made(35))
     damaged(repository, 12, lambda raw: raw.replace("ön".encode(), "ö\x1bn&#x1f;".encode()))

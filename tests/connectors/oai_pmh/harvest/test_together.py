@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import threading
 import time
+from datetime import timedelta
 from hashlib import sha256
+
+import sqlalchemy as sa
 
 from include.engine.delivery import State
 from include.engine.dispatch.look import look
 from include.engine.dispatch.start import start
 from include.engine.inbound.receive import receive
 from include.engine.ledger.leases import lease
+from include.engine.ledger.schema import lease as leases
 from tests.connectors.oai_pmh.harvest.conftest import House, same
 from tests.connectors.oai_pmh.harvest.repository import made
 
@@ -61,6 +65,21 @@ def test_one_that_waits_too_long_is_tried_again_later(house, serve) -> None:
         failed = house.harvest()
     assert (failed.state, len(repository.requests)) == (State.FAILED, 0)
     assert house.run(failed.id).state == State.ACKNOWLEDGED
+
+
+def test_a_repository_is_held_for_longer_than_it_may_be_silent(house, serve) -> None:
+    """Else another harvest would begin while this one waits for a slow answer."""
+    repository, left = serve(made(5)), []
+
+    def fault(request, answer):
+        with house.engine.ledger.read() as tx:
+            row = tx.execute(sa.select(leases.c.expires_at).where(leases.c.name == name(repository.url))).one()
+            left.append(row.expires_at - house.engine.ledger.now(tx))
+
+    repository.fault = fault
+    house.settle(repository.url, timeout="30min")
+    house.harvest()
+    assert min(left) > timedelta(minutes=30)
 
 
 def test_a_try_takes_over_what_an_earlier_one_of_the_same_delivery_held(house, serve) -> None:
