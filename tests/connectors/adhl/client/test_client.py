@@ -69,7 +69,7 @@ def code_shape(name: str, *titles: tuple[str, str, str]) -> bytes:
 
 
 def quick(url: str, **more: float) -> Client:
-    return Client(url, **{"seconds": 2.0, "attempts": 3, "patience": 10.0, **more})  # type: ignore[arg-type]
+    return Client(url, **{"seconds": 60.0, "attempts": 3, "patience": 300.0, **more})  # type: ignore[arg-type]
 
 
 def test_our_own_service_is_understood(tmp_path: Path) -> None:

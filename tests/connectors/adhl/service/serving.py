@@ -52,7 +52,7 @@ class Served:
         content = body.encode() if isinstance(body, str) else body
         return httpx.post(self.url, content=content, headers={"content-type": kind}, timeout=30)
 
-    def wait_for(self, wanted: str, seconds: float = 20) -> None:
+    def wait_for(self, wanted: str, seconds: float = 60) -> None:
         """Until /health tells of release `wanted`."""
         until = time.monotonic() + seconds
         while httpx.get(f"{self.url}health").json()["release"] != wanted:

@@ -18,6 +18,7 @@ from lxml import etree
 from connectors.adhl.relations.manifest import read_manifest
 from include.engine.engine import ROOT
 from include.engine.snapshots import latest
+from include.sandbox.servers.ports import wait_until_closed
 from tests.connectors.adhl.relations.small_lake import readers
 from tests.connectors.adhl.service.serving import Served, made, served
 
@@ -245,7 +246,7 @@ def test_a_damaged_release_is_not_taken_and_the_one_before_goes_on(tmp_path: Pat
         shutil.copytree(root / found.path, root / "snapshots" / "damaged")
         (root / "snapshots" / "damaged" / "index" / "pid.npy").write_bytes(b"")
         (root / "latest.json").write_bytes(good.replace(f"snapshots/{found.snapshot}".encode(), b"snapshots/damaged"))
-        until = time.monotonic() + 20
+        until = time.monotonic() + 60
         while httpx.get(f"{running.url}health").json()["status"] == "ok" and time.monotonic() < until:
             time.sleep(0.1)
         told = httpx.get(f"{running.url}health").json()
@@ -258,19 +259,20 @@ def test_sigterm_lets_the_request_under_way_be_answered(tmp_path: Path) -> None:
     with served(made(tmp_path, readers(9, "100", "200")), tmp_path / "log") as running:
         body = soap(adhl("100")).encode()
         port = int(running.url.rstrip("/").rpartition(":")[2])
-        with socket.create_connection(("127.0.0.1", port), timeout=10) as wire:
-            head = f"POST / HTTP/1.1\r\nhost: x\r\ncontent-type: text/xml\r\ncontent-length: {len(body)}\r\n\r\n".encode()
-            wire.sendall(head + body[:20])
-            time.sleep(1)  # for a busy machine to have taken the connection
+        with socket.create_connection(("127.0.0.1", port), timeout=60) as wire:
+            head = "POST / HTTP/1.1\r\nhost: x\r\ncontent-type: text/xml\r\nexpect: 100-continue\r\n"
+            wire.sendall(f"{head}content-length: {len(body)}\r\n\r\n".encode())
+            assert b" 100 " in wire.recv(65536)  # the request is under way
+            wire.sendall(body[:20])
             running.process.send_signal(signal.SIGTERM)
-            time.sleep(0.3)
+            assert wait_until_closed(port)
             wire.sendall(body[20:])
             answer = b""
             while part := wire.recv(65536):
                 answer += part
         assert b"200 OK" in answer
         assert f"{BASIS}200".encode() in answer
-        assert running.process.wait(20) in (0, -signal.SIGTERM)
+        assert running.process.wait(60) in (0, -signal.SIGTERM)
 
 
 def test_what_is_looked_up_is_in_no_log(tmp_path: Path) -> None:

@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -47,9 +47,13 @@ flows:
     posthus: {{connection: posthus{posthus}}}
     {more}
 """
-TODAY = clock.now().date()
 CPR = "0101904440"  # a made-up number: a woman born in 1990, and no modulus 11
 DAY = timedelta(days=1)
+
+
+def today() -> date:
+    """The day as it is when a test asks: midnight may have come since the tests began."""
+    return clock.now().date()
 
 
 @dataclass
@@ -86,7 +90,7 @@ class Lending(building.House):
 
     def borrower(self, patron_id: str, epoch: str | None = None) -> str:
         """A patron as DBC knows them."""
-        return Pseudonyms(self.engine.keys, self.partner, "adhl", epoch or f"{TODAY:%Y}").one(self.pseudonym(patron_id))
+        return Pseudonyms(self.engine.keys, self.partner, "adhl", epoch or f"{today():%Y}").one(self.pseudonym(patron_id))
 
     def bring(self, table: str, rows: Sequence[Mapping[str, Any]] | pa.Table, mode: str = "delta") -> str:
         """Rows come into the lake."""
@@ -122,7 +126,7 @@ class Lending(building.House):
     def loan(self, loan_id: str, patron: str | None = "1", **about: Any) -> dict[str, Any]:
         """One loan as the lake has it."""
         name = None if patron is None else self.pseudonym(patron)
-        own = {"event": "loan", "event_id": "once", "kind": "home", "control_number": "12345678", "loaned_on": TODAY - DAY}
+        own = {"event": "loan", "event_id": "once", "kind": "home", "control_number": "12345678", "loaned_on": today() - DAY}
         fixed = {"patron_is_alias": False, "renewals": 0, "item_id": None, "key_id": None if name is None else "k"}
         return {"loan_id": loan_id, "patron": name, **fixed, **own, **about}
 

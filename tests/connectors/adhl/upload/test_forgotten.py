@@ -9,7 +9,7 @@ import time_machine
 from include.engine import clock
 from include.engine.replay import replay
 from include.engine.retention import enforce
-from tests.connectors.adhl.upload.conftest import DAY, TODAY
+from tests.connectors.adhl.upload.conftest import DAY, today
 
 
 def settled(lending) -> set[str]:
@@ -37,7 +37,7 @@ def test_longer_late_afterwards_sends_no_loan_a_second_time(lending) -> None:
     first = lending.upload()
     assert first.counts.published == 1
     with time_machine.travel(clock.now() + timedelta(days=40)):
-        lending.loans({"loan_id": "2", "loaned_on": TODAY + 39 * DAY})
+        lending.loans({"loan_id": "2", "loaned_on": today() - DAY})
         enforce(lending.engine)
         lending.settle(late="400 days")
         assert lending.upload().counts.published == 1

@@ -21,7 +21,7 @@ from include.engine.outbound.select import select
 from include.engine.outbound.send import send
 from include.engine.replay import replay
 from include.engine.retract import retract
-from tests.connectors.adhl.upload.conftest import CPR, DAY, TODAY
+from tests.connectors.adhl.upload.conftest import CPR, DAY, today
 from tests.engine.crypto.envelope.keys import certificate, openpgp_revoked, revocation_list
 
 
@@ -102,12 +102,12 @@ def test_an_epochs_key_can_be_destroyed_and_the_next_upload_has_other_pseudonyms
     lending.patrons("1")
     lending.loans({"loan_id": "1"})
     lending.upload()
-    assert forget(lending.engine, "lindeby", f"{TODAY:%Y}", who="kirsten") == 1
+    assert forget(lending.engine, "lindeby", f"{today():%Y}", who="kirsten") == 1
     assert forget(lending.engine, "lindeby", "1999", who="kirsten") == 0
     lending.loans({"loan_id": "2", "control_number": "2"})
     last = lending.upload()
     assert last.state == State.ACKNOWLEDGED
-    [fresh] = lending.engine.keys.find("pseudonym-adhl", f"lindeby/{TODAY:%Y}")
+    [fresh] = lending.engine.keys.find("pseudonym-adhl", f"lindeby/{today():%Y}")
     assert parts.of(lending.engine.ledger, last.id)[0].facts["key_id"] == fresh
     before, after = (line.split(",")[1] for line in lending.posthus.lines())
     assert before != after == lending.borrower("1")
@@ -160,7 +160,7 @@ def test_what_left_is_known_to_an_erasure(lending) -> None:
     lending.loans({"loan_id": "1"})
     done = lending.upload()
     found = sorted(one.uri for one in copies.find(lending.engine.ledger, delivery_id=done.id))
-    assert found == [f"ftp://posthus/datain/799001.adhl.{TODAY:%Y%m%d}.{done.id[-8:]}.{end}" for end in ("pgp", "trans")]
+    assert found == [f"ftp://posthus/datain/799001.adhl.{today():%Y%m%d}.{done.id[-8:]}.{end}" for end in ("pgp", "trans")]
 
 
 # -- the rest of a delivery's life -------------------------------------------------------------------------------------------------------
@@ -178,7 +178,7 @@ def test_in_status_test_nothing_leaves(lending) -> None:
 
 def test_a_replay_sends_the_same_loans_under_a_new_name_and_a_retraction_makes_them_due(lending) -> None:
     lending.patrons("1")
-    lending.loans({"loan_id": "1", "loaned_on": TODAY - 399 * DAY})
+    lending.loans({"loan_id": "1", "loaned_on": today() - 399 * DAY})
     first = lending.upload()
     lending.settle(late="10 days")
     again = replay(lending.engine, first.id, who="kirsten")

@@ -10,13 +10,15 @@ from connectors.adhl.upload import lines
 from include.engine import clock
 from include.engine.delivery import State
 from include.engine.ledger import quarantined
-from tests.connectors.adhl.upload.conftest import CPR, DAY, TODAY
+from tests.connectors.adhl.upload.conftest import CPR, DAY, today
 
-YESTERDAY = f"{TODAY - DAY:%Y%m%d}"
+
+def yesterday() -> str:
+    return day(1)
 
 
 def day(days: int) -> str:
-    return f"{TODAY - days * DAY:%Y%m%d}"
+    return f"{today() - days * DAY:%Y%m%d}"
 
 
 def test_a_loan_becomes_a_line_that_posthus_decrypts(lending) -> None:
@@ -24,7 +26,7 @@ def test_a_loan_becomes_a_line_that_posthus_decrypts(lending) -> None:
     lending.loans({"loan_id": "4711"})
     done = lending.upload()
     assert (done.state, done.counts.in_, done.counts.published) == (State.ACKNOWLEDGED, 1, 1)
-    assert lending.posthus.lines() == [f"{YESTERDAY},{lending.borrower('1')},k,1984,12345678"]
+    assert lending.posthus.lines() == [f"{yesterday()},{lending.borrower('1')},k,1984,12345678"]
     assert list(lending.posthus.inbox.iterdir()) == [] and lending.posthus.mails == []
     assert "1 records: 1 sent" in lending.receipt(done)
 
@@ -36,7 +38,7 @@ def test_both_forms_and_both_encryptions_arrive(lending, encryption: str, groupi
     lending.patrons("1")
     lending.loans(
         {"loan_id": "1", "control_number": "b2"}, {"loan_id": "2", "control_number": "a1"},
-        {"loan_id": "3", "control_number": "c3", "loaned_on": TODAY},
+        {"loan_id": "3", "control_number": "c3", "loaned_on": today()},
     )  # fmt: skip
     assert lending.upload().counts.published == 3
     assert [line.partition(",1984,")[2] for line in lending.posthus.lines()] == expected
@@ -69,22 +71,22 @@ def test_a_late_loan_goes_once_and_a_changed_one_not_again(lending) -> None:
     lending.patrons("1")
     lending.loans({"loan_id": "1"})
     lending.upload()
-    lending.loans({"loan_id": "0", "loaned_on": TODAY - 200 * DAY}, {"loan_id": "1", "returned_on": TODAY})
+    lending.loans({"loan_id": "0", "loaned_on": today() - 200 * DAY}, {"loan_id": "1", "returned_on": today()})
     late = lending.upload()
     assert (late.counts.in_, late.counts.published) == (1, 1)
     assert lending.upload().counts.in_ == 0
-    assert [line[:8] for line in lending.posthus.lines()] == [YESTERDAY, day(200)]
+    assert [line[:8] for line in lending.posthus.lines()] == [yesterday(), day(200)]
 
 
 def test_how_late_and_since_when_are_settings(lending) -> None:
     lending.patrons("1")
     lending.settle(late="30 days")
-    lending.loans({"loan_id": "1"}, {"loan_id": "2", "loaned_on": TODAY - 31 * DAY})
+    lending.loans({"loan_id": "1"}, {"loan_id": "2", "loaned_on": today() - 31 * DAY})
     assert lending.upload().counts.in_ == 1
-    lending.settle(since=str(TODAY - 300 * DAY))
-    lending.loans({"loan_id": "3", "loaned_on": TODAY - 301 * DAY})
+    lending.settle(since=str(today() - 300 * DAY))
+    lending.loans({"loan_id": "3", "loaned_on": today() - 301 * DAY})
     assert lending.upload().counts.in_ == 1
-    assert [line[:8] for line in lending.posthus.lines()] == [YESTERDAY, day(31)]
+    assert [line[:8] for line in lending.posthus.lines()] == [yesterday(), day(31)]
 
 
 def test_a_loan_waits_for_its_patron_and_is_counted_once_meanwhile(lending) -> None:
@@ -96,7 +98,7 @@ def test_a_loan_waits_for_its_patron_and_is_counted_once_meanwhile(lending) -> N
     assert lending.upload().facts["filtered"] == {"ADHL_SEX_UNKNOWN": 1}
     lending.patrons("1", gender="m")
     assert lending.upload().counts.published == 1
-    assert lending.posthus.lines() == [f"{YESTERDAY},{lending.borrower('1')},m,1984,12345678"]
+    assert lending.posthus.lines() == [f"{yesterday()},{lending.borrower('1')},m,1984,12345678"]
 
 
 def test_a_retracted_loan_is_not_sent_and_delivered_anew_it_is_sent_once(lending) -> None:
@@ -198,24 +200,24 @@ def test_unknown_sex_is_filtered_or_sent_empty_as_the_library_says(lending, gend
     lending.settle(unknown="send")
     lending.loans({"loan_id": "2", "control_number": "2"})
     lending.upload()
-    assert lending.posthus.lines()[-1] == f"{YESTERDAY},{lending.borrower('1')},{shown},1984,2"
+    assert lending.posthus.lines()[-1] == f"{yesterday()},{lending.borrower('1')},{shown},1984,2"
 
 
 def test_loans_in_the_future_are_set_aside(lending) -> None:
     lending.patrons("1")
-    lending.loans(*({"loan_id": str(number)} for number in range(20)), {"loan_id": "x", "loaned_on": TODAY + 9 * DAY})
+    lending.loans(*({"loan_id": str(number)} for number in range(20)), {"loan_id": "x", "loaned_on": today() + 9 * DAY})
     done = lending.upload()
     assert (done.counts.published, done.counts.quarantined) == (20, 1)
     assert {reason for reason, _ in quarantined.counts(lending.engine.ledger, done.id)} == {"LOAN_IN_FUTURE"}
     assert lending.upload().counts.in_ == 0
-    lending.loans({"loan_id": "x", "loaned_on": TODAY - 2 * DAY})
+    lending.loans({"loan_id": "x", "loaned_on": today() - 2 * DAY})
     assert lending.upload().counts.published == 1
     assert [line[:8] for line in lending.posthus.lines()].count(day(2)) == 1
 
 
 def test_a_loan_of_a_day_to_come_goes_when_its_day_has_come(lending) -> None:
     lending.patrons("1")
-    lending.loans(*({"loan_id": str(number)} for number in range(20)), {"loan_id": "x", "loaned_on": TODAY + 2 * DAY})
+    lending.loans(*({"loan_id": str(number)} for number in range(20)), {"loan_id": "x", "loaned_on": today() + 2 * DAY})
     assert lending.upload().counts.published == 20
     with time_machine.travel(clock.now() + 3 * DAY):
         assert lending.upload().counts.published == 1
