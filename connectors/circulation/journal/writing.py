@@ -17,7 +17,7 @@ from typing import Any, BinaryIO, NamedTuple
 import msgspec
 
 from connectors.circulation.journal.reading import IDENTITY, last
-from connectors.circulation.journal.segment import Frames, new_header, new_path
+from connectors.circulation.journal.segment import Frames, new_header, new_path, segments
 from include.engine.crypto.keys import DataKey, KeyStore
 from include.engine.errors import BinderyError
 
@@ -64,6 +64,7 @@ class Journal:
         self._folder, self._key, self._rotate, self._sync, self._another = folder, key, rotate, sync, another
         self._lock = _only_writer(folder)
         _name(folder)
+        _make_last_durable(folder)
         self._next = last(folder, keys) + 1
         self._durable = self._next - 1
         self._group = _Group(self._next, [], [])
@@ -169,10 +170,9 @@ class Journal:
             try:
                 self._make_durable(b"\n".join(lines), groups[0].first)
                 self._durable += len(lines)
-            except OSError as fault:
-                self._failed = JournalFailed(
-                    f"the journal cannot be written: {fault.strerror or fault}", do="Make room or mend the disk, then start anew."
-                )
+            except Exception as fault:  # whatever it is: a thread that ended would leave everybody waiting for ever
+                why = (fault.strerror if isinstance(fault, OSError) else None) or f"{type(fault).__name__}: {fault}"
+                self._failed = JournalFailed(f"the journal cannot be written: {why}", do="Make room or mend the disk, then start anew.")
         _tell([one for group in groups for one in group.waiting], self._failed)
         for group in groups:
             if group.done is not None:
@@ -222,6 +222,13 @@ def _name(folder: Path) -> None:
             file.flush()
             os.fsync(file.fileno())
         part.replace(path)
+
+
+def _make_last_durable(folder: Path) -> None:
+    """A kill may have left a frame that is written and not on disk yet. It is about to count, and what is written next would outlive it."""
+    for path in segments(folder)[-1:]:
+        with path.open("rb") as file:
+            os.fsync(file.fileno())
 
 
 def _only_writer(folder: Path) -> BinaryIO:

@@ -155,15 +155,38 @@ def test_two_processes_do_not_write_one_journal(tmp_path: Path, keys: MemoryKeyS
     Journal(tmp_path, keys, key).close()
 
 
-def test_after_a_failed_fsync_nothing_is_taken_any_more(tmp_path: Path, keys: MemoryKeyStore, key: DataKey) -> None:
+def test_what_a_kill_left_unsynced_is_on_disk_before_anything_comes_after_it(
+    tmp_path: Path, keys: MemoryKeyStore, key: DataKey, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _write(tmp_path, keys, key, 3)
+    newest, synced = segments(tmp_path)[-1], list[tuple[str, int]]()
+    real = os.fsync
+
+    def fsync(descriptor: int) -> None:
+        synced.append((str(Path(f"/proc/self/fd/{descriptor}").readlink()), len(segments(tmp_path))))
+        real(descriptor)
+
+    monkeypatch.setattr(os, "fsync", fsync)
+    _write(tmp_path, keys, key, 1)
+    assert synced[0] == (str(newest.resolve()), 1)
+    assert [entry.number for entry in read(tmp_path, keys)] == [1, 2, 3, 4]
+
+
+@pytest.mark.parametrize(
+    ("fault", "said"),
+    [(OSError(errno.ENOSPC, "No space left on device"), "No space left"), (ValueError("a fault of ours"), "a fault of ours")],
+)
+def test_after_a_failed_fsync_nothing_is_taken_any_more(
+    tmp_path: Path, keys: MemoryKeyStore, key: DataKey, fault: Exception, said: str
+) -> None:
     def full(_: int) -> None:
-        raise OSError(errno.ENOSPC, "No space left on device")
+        raise fault
 
     async def fail() -> None:
         journal = Journal(tmp_path, keys, key, sync=full)
         answers = await asyncio.gather(*(journal.append({"n": n}) for n in range(5)), return_exceptions=True)
         assert all(isinstance(answer, JournalFailed) for answer in answers)
-        with pytest.raises(JournalFailed, match="No space left"):
+        with pytest.raises(JournalFailed, match=said):
             journal.append({})
         with pytest.raises(JournalFailed):
             journal.write({})
