@@ -1,6 +1,7 @@
 """Every deed of the board's records by hand in a running Airflow, with its own scheduler: `make deeds`.
 
 A file is dropped and watched through; of its records one is mended, one replayed, one discarded, the partner is told; and the file is traced.
+A delivery that stopped is dismissed; patrons are revealed, and all of one reason replayed; a conflict of self-service is dealt with.
 The suite does the same before the board alone (test_records.py); this takes minutes.
 """
 
@@ -14,11 +15,14 @@ from pathlib import Path
 
 from playwright.sync_api import Frame, expect, sync_playwright
 
+from include.engine import clock
+from include.engine.ledger import Ledger, conflicts
+from include.engine.ledger.conflicts import Conflict
 from include.sandbox.airflow import running
-from tests.board.library import BAD_ITEM, GOOD_ITEMS
+from tests.board.library import BAD_ITEM, BAD_PATRON, GOOD_ITEMS, GOOD_PATRONS
 from tests.demo.browsing import CHROMIUM
 from tests.flows.conftest import yaml
-from tests.flows.files import ITEMS, csv
+from tests.flows.files import ITEMS, PATRONS, csv
 from tests.house import MASTER
 
 PATIENCE = 240_000
@@ -36,11 +40,11 @@ def main() -> int:
         (home / "partners" / "havnsund.yaml").write_text(yaml())
         (home / "inbox" / "havnsund").mkdir(parents=True)
         with running(home, MASTER | {"BINDERY_PARTNERS": str(home / "partners"), "BINDERY_HOME": str(home)}) as airflow:
-            _deeds(airflow.url)
+            _deeds(airflow.url, home)
     return 0
 
 
-def _deeds(url: str) -> None:
+def _deeds(url: str, home: Path) -> None:
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
         page = browser.new_page(viewport={"width": 1280, "height": 900}, locale="en")
@@ -77,6 +81,9 @@ def _deeds(url: str) -> None:
         board.get_by_role("button", name="Trace").click()
         expect(board.get_by_role("heading", name=re.compile("3 deliveries"))).to_be_visible()
         print("traced")
+        _dismissed(board)
+        _revealed_and_replayed(board)
+        _dealt_with(board, home, f"{url}/bindery/partners/havnsund")
         browser.close()
 
 
@@ -99,6 +106,49 @@ def _mended_and_told(board: Frame) -> None:
     board.get_by_role("button", name="Send the report").click()
     expect(board.get_by_text("The partner has been told.")).to_be_visible()
     print("mended, and told")
+
+
+def _dropped_as(board: Frame, name: str, content: bytes) -> None:
+    with board.expect_navigation():
+        board.get_by_role("link", name="Upload", exact=True).click()
+    board.set_input_files("input[type=file]", files=[{"name": name, "mimeType": "text/csv", "buffer": content}])
+    board.get_by_role("button", name="Drop it").click()
+
+
+def _dismissed(board: Frame) -> None:
+    _dropped_as(board, "items_2.csv", "æ".encode("utf-16"))
+    expect(board.get_by_text("blocked", exact=True)).to_be_visible()
+    with board.expect_navigation():
+        board.get_by_role("link", name="The delivery in full").click()
+    board.get_by_role("button", name="Dismiss: it is not coming").click()
+    expect(board.locator(".state", has_text="dismissed").first).to_be_visible()
+    print("dismissed")
+
+
+def _revealed_and_replayed(board: Frame) -> None:
+    _dropped_as(board, "patrons_1.csv", csv(PATRONS, [*GOOD_PATRONS, BAD_PATRON, BAD_PATRON.replace("9,2990099", "8,2990098")]))
+    with board.expect_navigation():
+        board.get_by_role("link", name="Look at them").click()
+    with board.expect_navigation():
+        board.locator("table.quarantine th a").first.click()
+    board.get_by_label("Why do you need to see it?").fill("the library asked")
+    board.get_by_role("button", name="Reveal").click()
+    expect(board.get_by_text("Shown as it is")).to_be_visible()
+    board.get_by_role("button", name="Replay all 2 with this reason").click()
+    expect(board.get_by_text("A new delivery is on its way")).to_be_visible()
+    print("revealed, and all of a reason replayed")
+
+
+def _dealt_with(board: Frame, home: Path, page: str) -> None:
+    one = Conflict("havnsund", "j1", 1203, "circulation_journal", clock.now(), "selfcheck1", "main", "checkout", "3000000000017",
+                   "ok, due 2026-12-18", "no, CARD_EXPIRED", "CARD_EXPIRED", "Kortet er udløbet")  # fmt: skip
+    conflicts.enter(Ledger(f"sqlite:///{home}/ledger.db"), "havnsund", "j1", [one])
+    board.goto(page)
+    board.get_by_role("checkbox", name="1203 Dealt with").check()
+    board.get_by_role("button", name="Dealt with").click()
+    expect(board.get_by_text("Dealt with in the last 90 days")).to_be_visible()
+    expect(board.get_by_role("checkbox")).to_have_count(0)
+    print("dealt with")
 
 
 if __name__ == "__main__":
