@@ -45,9 +45,11 @@ def operation(name: str, *, schedule: Any = None, pool: str = "flows", **params:
 def done(work: Callable[[], T]) -> T:
     """What `work` gives; what no retry helps fails the task at once, in our words."""
     from include.engine.errors import Held, Refused, SettingsError, WrongState
+    from include.engine.faults import without_texts
 
     try:
-        return work()
+        with without_texts():
+            return work()
     except (Refused, Held, SettingsError, WrongState) as stop:
         raise AirflowFailException(str(stop)) from None
 

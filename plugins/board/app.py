@@ -13,8 +13,9 @@ from starlette.exceptions import HTTPException as StarletteHTTPException
 
 from include.engine.engine import Engine
 from include.engine.errors import BinderyError, UnknownDelivery, Unreachable
+from include.engine.faults import Unforeseen, told
 from plugins.board import csrf
-from plugins.board.headers import Headers
+from plugins.board.headers import Asgi, Headers, Message, Receive, Scope, Send
 from plugins.board.house import Board
 from plugins.board.pages import contracts, delivery, overview, partners, quarantine, static, trace, upload
 from plugins.board.render import show
@@ -51,13 +52,13 @@ def create(
     app = FastAPI(title="Bindery", docs_url=None, redoc_url=None, openapi_url=None, dependencies=[Depends(guard)])
     app.state.board = board
     app.state.nav = tuple(page.NAV for page in PAGES if hasattr(page, "NAV"))
+    app.add_middleware(_Broken)
     app.add_middleware(Headers)
     for page in PAGES:
         app.include_router(page.router)
     app.add_exception_handler(StarletteHTTPException, _refused)
     app.add_exception_handler(RequestValidationError, _not_understood)
     app.add_exception_handler(BinderyError, _told)
-    app.add_exception_handler(Exception, _broken)
     return app
 
 
@@ -86,9 +87,30 @@ def _told(request: Request, error: Exception) -> Response:
     return _page(request, 503 if isinstance(error, Unreachable) else 409, str(error))
 
 
-def _broken(request: Request, error: Exception) -> Response:
-    log.error("%s %s: %s", request.method, request.url.path, type(error).__name__, exc_info=error)
-    return _page(request, 500, "")
+class _Broken:
+    """ASGI middleware: a fault of ours ends here, in a page and in a line of the log without its text, which may hold what was looked at.
+
+    A handler for `Exception` would do the same and let it go on to the server, which writes it down whole.
+    """
+
+    def __init__(self, app: Asgi) -> None:
+        self.app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        begun = False
+
+        async def sending(message: Message) -> None:
+            nonlocal begun
+            begun = True
+            await send(message)
+
+        try:
+            await self.app(scope, receive, sending)
+        except Exception as error:
+            log.error("%s %s: %s", scope.get("method", ""), scope["path"], told(error))
+            if begun or scope["type"] != "http":
+                raise Unforeseen("the answer broke off") from None
+            await _page(Request(scope), 500, "")(scope, receive, send)
 
 
 def _page(request: Request, status: int, words: str, headers: dict[str, str] | None = None) -> Response:

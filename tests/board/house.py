@@ -95,9 +95,7 @@ class BoardHouse:
         """A browser in which `name` has logged in; None is nobody. Addresses are those of the mounted board: /bindery/..."""
         outer = Starlette(routes=[Mount("/bindery", self.app)])
         more = {"x-user": name} if name else {}
-        return TestClient(
-            outer, base_url="http://board.test", headers={**more, **headers}, follow_redirects=False, raise_server_exceptions=False
-        )
+        return TestClient(outer, base_url="http://board.test", headers={**more, **headers}, follow_redirects=False)
 
     def post(self, path: str, name: str = ENGINEER, **form: str | list[str]):
         """What a form of the board sends."""

@@ -293,9 +293,12 @@ def test_a_form_that_is_left_open_over_midnight_still_works_and_an_old_one_does_
         assert own_house.browser().post("/bindery/partners/lindeby/pause", data=fields).status_code == status
 
 
-def test_what_goes_wrong_inside_is_not_told_to_the_browser(house: BoardHouse) -> None:
+def test_what_goes_wrong_inside_is_not_told_to_the_browser_nor_to_the_log(house: BoardHouse, caplog: pytest.LogCaptureFixture) -> None:
     def broken():
         raise RuntimeError("the master key is hunter2")
 
-    answer = BoardHouse(house.engine, create(broken, users, secret=SECRET)).browser().get("/bindery/")
+    board = create(broken, users, secret=SECRET)
+    answer = BoardHouse(house.engine, board).browser().get("/bindery/")
     assert answer.status_code == 500 and "hunter2" not in answer.text
+    assert "default-src 'none'" in answer.headers["content-security-policy"]
+    assert "RuntimeError (" in caplog.text and "hunter2" not in caplog.text
