@@ -9,14 +9,12 @@ from __future__ import annotations
 import json
 import logging
 import sys
-import traceback
 from datetime import UTC, datetime
-from pathlib import Path
 
+from include.engine.faults import places
 from include.engine.privacy.mask import mask
 
 MESSAGES = "bindery.circulation.messages"
-_ROOT = Path(__file__).resolve().parents[2]
 
 
 class Lines(logging.Formatter):
@@ -33,9 +31,7 @@ class Lines(logging.Formatter):
             error = record.exc_info[1]
             found["error"] = type(error).__name__
             found["said"] = mask(str(error))
-            found["where"] = [
-                f"{_short(frame.filename)}:{frame.lineno} {frame.name}" for frame in traceback.extract_tb(error.__traceback__)
-            ]
+            found["where"] = [f"{place} {name}" for place, name in places(error)]
         return json.dumps(found, ensure_ascii=False)
 
 
@@ -53,8 +49,3 @@ def begin(*, messages: bool = False) -> None:
             one.setLevel(logging.NOTSET)
     logging.getLogger("bindery").setLevel(logging.INFO)
     logging.getLogger(MESSAGES).setLevel(logging.DEBUG if messages else logging.WARNING)
-
-
-def _short(filename: str) -> str:
-    path = Path(filename)
-    return str(path.relative_to(_ROOT)) if path.is_relative_to(_ROOT) and ".venv" not in path.parts else path.name

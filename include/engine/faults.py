@@ -41,10 +41,14 @@ def told(error: BaseException) -> str:
     cause: BaseException | None = error
     while cause is not None and id(cause) not in seen:
         seen.add(id(cause))
-        places = [f"{_short(one.filename)}:{one.lineno} in {one.name}" for one in traceback.extract_tb(cause.__traceback__)]
-        said.append(f"{type(cause).__name__} ({' > '.join(places[-8:])})")
+        said.append(f"{type(cause).__name__} ({' > '.join(f'{place} in {name}' for place, name in places(cause)[-8:])})")
         cause = cause.__cause__ or (None if cause.__suppress_context__ else cause.__context__)
     return ", after ".join(said)
+
+
+def places(error: BaseException) -> list[tuple[str, str]]:
+    """The places of its traceback, outermost first: `include/engine/gate/split.py:31`, and the function there; never a value."""
+    return [(f"{_short(one.filename)}:{one.lineno}", one.name) for one in traceback.extract_tb(error.__traceback__)]
 
 
 def _short(filename: str) -> str:
