@@ -1,7 +1,7 @@
 """The sidecar's log: one JSON object a line on standard error, for whatever gathers logs; nothing in it says who somebody is.
 
 `messages=True` adds every line of SIP2, both ways, to find out what a kiosk says: with its secrets left out and personal fields as shapes
-(`AA#######`, `AEXxxx Xxxx`). What an exception says is masked too, and of its traceback only the places are written, never the values.
+(`AA#######`, `AEXxxx Xxxx`). Of a fault that nobody foresaw its kind and places are written and not its text, as in the log of a task.
 """
 
 from __future__ import annotations
@@ -11,7 +11,8 @@ import logging
 import sys
 from datetime import UTC, datetime
 
-from include.engine.faults import places
+from include.engine.errors import BinderyError
+from include.engine.faults import shown, told
 from include.engine.privacy.mask import mask
 
 MESSAGES = "bindery.circulation.messages"
@@ -21,17 +22,21 @@ class Lines(logging.Formatter):
     """A record as a line of JSON: when, how grave, which part of the sidecar, and what."""
 
     def format(self, record: logging.LogRecord) -> str:
+        error = record.exc_info[1] if record.exc_info else None
+        what = record.getMessage()
+        if error is not None and not shown():
+            what = what.partition("\n")[0]  # behind it the event loop's own message has the fault's text
         found: dict[str, object] = {
             "at": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds"),
             "level": record.levelname.lower(),
             "from": record.name,
-            "what": mask(record.getMessage()),
+            "what": mask(what),
         }
-        if record.exc_info and record.exc_info[1] is not None:
-            error = record.exc_info[1]
+        if error is not None:
             found["error"] = type(error).__name__
+            found["fault"] = told(error)
+        if isinstance(error, BinderyError):
             found["said"] = mask(str(error))
-            found["where"] = [f"{place} {name}" for place, name in places(error)]
         return json.dumps(found, ensure_ascii=False)
 
 

@@ -25,7 +25,7 @@ def without_texts() -> Iterator[None]:
     try:
         yield
     except Exception as error:
-        if os.environ.get(SHOWN) == "shown":
+        if shown():
             raise
         if isinstance(error, BinderyError):
             raise error from None
@@ -36,19 +36,29 @@ def without_texts() -> Iterator[None]:
 
 
 def told(error: BaseException) -> str:
-    """Its kind, where it came from, and the same of what led to it: `KeyError (include/engine/gate/split.py:31 in split), after ...`."""
+    """Its kind, where it came from, and the same of what led to it: `KeyError (include/engine/gate/split.py:31 in split), after ...`.
+
+    As Python tells it, with its text, where that is asked for.
+    """
+    if shown():
+        return "".join(traceback.format_exception(error))
     said, seen = [], set[int]()
     cause: BaseException | None = error
     while cause is not None and id(cause) not in seen:
         seen.add(id(cause))
-        said.append(f"{type(cause).__name__} ({' > '.join(f'{place} in {name}' for place, name in places(cause)[-8:])})")
+        said.append(f"{type(cause).__name__} ({' > '.join(_places(cause)[-8:])})")
         cause = cause.__cause__ or (None if cause.__suppress_context__ else cause.__context__)
     return ", after ".join(said)
 
 
-def places(error: BaseException) -> list[tuple[str, str]]:
-    """The places of its traceback, outermost first: `include/engine/gate/split.py:31`, and the function there; never a value."""
-    return [(f"{_short(one.filename)}:{one.lineno}", one.name) for one in traceback.extract_tb(error.__traceback__)]
+def shown() -> bool:
+    """Whether the texts of faults are asked for."""
+    return os.environ.get(SHOWN) == "shown"
+
+
+def _places(error: BaseException) -> list[str]:
+    """Outermost first: `include/engine/gate/split.py:31 in split`; never a value."""
+    return [f"{_short(one.filename)}:{one.lineno} in {one.name}" for one in traceback.extract_tb(error.__traceback__)]
 
 
 def _short(filename: str) -> str:

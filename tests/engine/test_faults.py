@@ -48,8 +48,9 @@ def test_an_error_of_ours_passes_and_leaves_behind_what_caused_it() -> None:
 
 def test_who_looks_for_a_fault_may_see_its_text(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv(faults.SHOWN, "shown")
-    with pytest.raises(ValueError, match=CARD), faults.without_texts():
+    with pytest.raises(ValueError, match=CARD) as found, faults.without_texts():
         _lost()
+    assert faults.told(found.value).count(CARD) == 2
 
 
 def test_what_loops_ends() -> None:

@@ -23,6 +23,7 @@ from connectors.circulation.ncip.problems import AGENCY_REFUSED, LATER, SYNTAX, 
 from connectors.circulation.ncip.reading import LARGEST, Message, Unreadable, read
 from connectors.circulation.pins import NOBODY
 from connectors.circulation.sip2.session import House
+from include.engine.faults import told
 
 log = logging.getLogger("bindery.circulation")
 
@@ -109,11 +110,7 @@ def _failed(error: Exception) -> tuple[Problem, str, int]:
             log.critical("the journal failed: a message is not answered")
             return Problem(LATER), "failed", 503
         case _:
-            where = error.__traceback__
-            while where is not None and where.tb_next is not None:
-                where = where.tb_next
-            place = f"{where.tb_frame.f_code.co_filename}:{where.tb_lineno}" if where else "?"
-            log.error("a message could not be answered: %s at %s", type(error).__name__, place)
+            log.error("a message could not be answered: %s", told(error))
             return Problem(LATER), "failed", 500
 
 

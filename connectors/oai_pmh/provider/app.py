@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import sys
 import time
-import traceback
 from collections.abc import Awaitable, Callable, MutableMapping
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -14,6 +13,7 @@ from connectors.oai_pmh.provider.desk import Desk, Reply, takes_gzip
 from connectors.oai_pmh.provider.rate import Rate
 from connectors.oai_pmh.provider.repository import Repository
 from include.engine.errors import BinderyError, Unreachable
+from include.engine.faults import told
 
 LARGEST = 16 << 10  # bytes of a form
 SLOWEST = 10.0  # seconds in which a form must have come
@@ -43,8 +43,8 @@ def application(repository: Repository) -> App:
             if not (isinstance(error, Unreachable) and error.code == "OAI_INDEX_MISSING"):
                 print(error, file=sys.stderr, flush=True)
             return _later(_SOON, "The provider is not ready.")
-        except Exception:
-            traceback.print_exc()
+        except Exception as error:
+            print(told(error), file=sys.stderr, flush=True)
             return _text(500, "Something went wrong here; it was noted.")
         finally:
             waiting -= 1

@@ -11,6 +11,7 @@ from typing import Any
 from pydantic import BaseModel, ValidationError
 
 from include.engine import mistakes, yamls
+from include.engine.faults import told
 from include.engine.partner.settings import FlowSettings, Partner
 
 log = logging.getLogger("bindery")
@@ -57,7 +58,7 @@ def load_partner(file: Path, flows: FlowModels) -> Partner | list[Mistake]:
     try:
         return _read(file, flows)
     except Exception as error:  # a fault of ours in the check of some setting: it puts out this partner, and no other
-        log.exception("%s could not be checked", file.name)
+        log.error("%s could not be checked: %s", file.name, told(error))
         return [Mistake(file.stem, file.name, 1, f"it could not be checked ({type(error).__name__}); the log of dispatch has more")]
 
 

@@ -9,6 +9,7 @@ import time
 from collections.abc import Mapping
 
 from include.engine.errors import BinderyError, Unreachable
+from include.engine.faults import told
 from include.engine.storage.filesystem import Store
 from include.engine.storage.seen import Seen
 
@@ -56,7 +57,7 @@ def _look(store: Store) -> Look:
     except BinderyError as error:
         return error
     except Exception as error:  # a fault of ours, or of a library under a drive: it must not keep the others waiting for this thread
-        log.exception("%s could not be listed", store.location)
+        log.error("%s could not be listed: %s", store.location, told(error))
         return Unreachable(
             f"its listing could not be read ({type(error).__name__})", where=str(store.location), do="The log of dispatch has more."
         )

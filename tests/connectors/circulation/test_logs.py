@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import asyncio
+import gc
 import json
 import logging
-import sys
 from collections.abc import Iterator
 
 import pytest
 
 from connectors.circulation import logs
 from connectors.circulation.embedded.backend import Embedded
+from connectors.circulation.journal import JournalFailed
 from connectors.circulation.profile import Profile
 from connectors.circulation.terminals import Terminal
+from include.engine import faults
 from tests.connectors.circulation.conftest import Clock
 from tests.connectors.circulation.running import PASSWORD, Raw, running, terminals
 
@@ -33,17 +36,57 @@ def _lines(text: str) -> list[dict[str, object]]:
     return [json.loads(line) for line in text.splitlines()]
 
 
-def test_an_error_tells_its_place_and_none_of_its_values(capsys: pytest.CaptureFixture[str]) -> None:
+CARD = "010190-1234"
+TEXT = f"Reader One has no card {CARD}"
+
+
+def _logged(error: Exception, capsys: pytest.CaptureFixture[str]) -> dict[str, object]:
     logs.begin()
-    card = "010190-1234"
     try:
-        raise ValueError(f"no such card {card}")
-    except ValueError:
-        logging.getLogger("bindery.circulation").exception("a message of %s could not be answered", card)
+        try:
+            raise KeyError(TEXT)
+        except KeyError as missing:
+            raise error from missing
+    except Exception:
+        logging.getLogger("bindery.circulation").exception("a message of %s could not be answered", CARD)
     [line] = _lines(capsys.readouterr().err)
+    return line
+
+
+def test_a_fault_that_nobody_foresaw_tells_its_kind_and_places_and_none_of_its_text(capsys: pytest.CaptureFixture[str]) -> None:
+    line = _logged(ValueError(TEXT), capsys)
     assert line["level"] == "error" and line["what"] == "a message of ••••••-•••• could not be answered"
-    assert line["error"] == "ValueError" and line["said"] == "no such card ••••••-••••"
-    assert [str(one).rpartition(" ")[2] for one in line["where"]] == [sys._getframe().f_code.co_name]  # type: ignore[attr-defined]
+    told = str(line["fault"])
+    assert line["error"] == "ValueError" and told.startswith("ValueError (tests/connectors/circulation/test_logs.py:")
+    assert "in _logged), after KeyError (" in told
+    assert "Reader One" not in str(line) and "said" not in line
+
+
+def test_an_error_of_ours_tells_its_words_masked_and_not_those_of_what_led_to_it(capsys: pytest.CaptureFixture[str]) -> None:
+    line = _logged(JournalFailed(f"the disk of {CARD} is full"), capsys)
+    assert str(line["said"]).startswith("the disk of ••••••-•••• is full")
+    assert "Reader One" not in str(line)
+
+
+def test_who_looks_for_a_fault_may_see_its_text(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(faults.SHOWN, "shown")
+    assert str(_logged(ValueError(TEXT), capsys)["fault"]).count(TEXT) == 2
+
+
+def test_what_the_event_loop_says_of_a_task_that_nobody_waited_for_has_no_text_either(capsys: pytest.CaptureFixture[str]) -> None:
+    async def lost() -> None:
+        raise ValueError(TEXT)
+
+    async def forgets() -> None:
+        task = asyncio.create_task(lost())
+        await asyncio.wait([task])
+
+    logs.begin()
+    asyncio.run(forgets())
+    gc.collect()
+    [line] = _lines(capsys.readouterr().err)
+    assert (line["what"], line["error"]) == ("Task exception was never retrieved", "ValueError")
+    assert "Reader One" not in str(line)
 
 
 def test_what_silenced_our_loggers_before_is_undone(capsys: pytest.CaptureFixture[str]) -> None:

@@ -110,7 +110,9 @@ def test_a_period_beyond_any_calendar_is_a_mistake_like_any_other(written) -> No
     assert (mistake.line, "at most 36500 days" in mistake.message) == (13, True)
 
 
-def test_a_check_that_breaks_puts_out_that_partner_alone(tmp_path: Path) -> None:
+def test_a_check_that_breaks_puts_out_that_partner_alone_and_the_log_has_its_place(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
     class Broken(InboxFlow):
         @model_validator(mode="after")
         def _breaks(self) -> Broken:
@@ -123,6 +125,7 @@ def test_a_check_that_breaks_puts_out_that_partner_alone(tmp_path: Path) -> None
     found = load_partners(tmp_path, {**flow_models(), "broken": Broken})
     assert list(found.partners) == ["good"]
     assert [(mistake.partner, "KeyError" in mistake.message) for mistake in found.mistakes] == [("bad", True)]
+    assert "in _breaks)" in caplog.text and "a fault of ours" not in caplog.text
 
 
 def test_two_flows_that_watch_one_inbox_are_told_of_unless_one_is_switched_off(written) -> None:

@@ -134,6 +134,17 @@ def test_before_the_index_is_made_harvesters_are_asked_to_come_again(tmp_path: P
         assert httpx.get(f"http://127.0.0.1:{port}/health").status_code == 503
 
 
+def test_what_goes_wrong_inside_is_noted_by_kind_and_place_and_not_told_to_the_harvester(
+    shelf_: Shelf, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with serving(application(shelf_.repository(rate=0, page="fifty"))) as port:
+        answer = httpx.get(f"http://127.0.0.1:{port}{LIST}")
+    noted = capsys.readouterr().err
+    assert (answer.status_code, answer.text) == (500, "Something went wrong here; it was noted.\n")
+    assert "TypeError (" in noted and "connectors/oai_pmh/provider/" in noted
+    assert "Traceback" not in noted
+
+
 def test_who_asks_too_fast_is_told_when_to_come_again(shelf_: Shelf) -> None:
     with serving(application(shelf_.repository(rate=0.5))) as port, httpx.Client(base_url=f"http://127.0.0.1:{port}") as client:
         answers = [client.get("/oai?verb=Identify") for _ in range(4)]
