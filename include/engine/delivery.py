@@ -142,7 +142,6 @@ class Delivery:
     facts: Mapping[str, Any]
     seen_at: datetime
     claimed_at: datetime | None
-    triggered_at: datetime | None
     published_at: datetime | None
     finished_at: datetime | None
     touched_at: datetime

@@ -7,7 +7,7 @@ from sqlalchemy import BigInteger, Boolean, Column, ForeignKey, Index, Integer, 
 
 from include.engine.ledger.types import UtcTime, json_column
 
-HEAD = "0013"
+HEAD = "0014"
 """The newest revision in migrations/versions/."""
 
 metadata = sa.MetaData(
@@ -58,7 +58,6 @@ delivery = Table(
     json_column("facts", nullable=False),
     Column("seen_at", UtcTime, nullable=False),
     Column("claimed_at", UtcTime),
-    Column("triggered_at", UtcTime),
     Column("published_at", UtcTime),
     Column("finished_at", UtcTime),
     Column("touched_at", UtcTime, nullable=False),

@@ -6,6 +6,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 from uuid import uuid4
 
@@ -16,8 +17,9 @@ from alembic.config import Config
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 
+from include.engine.delivery import NewDelivery
 from include.engine.errors import SettingsError
-from include.engine.ledger import Ledger, inbox
+from include.engine.ledger import Ledger, deliveries, inbox
 from include.engine.ledger import migrations as migrations_package
 from include.engine.ledger.migrations.run import downgrade, upgrade
 from include.engine.ledger.schema import HEAD, metadata
@@ -100,6 +102,16 @@ def test_an_inbox_whose_connection_is_not_set_up_is_known_as_such_from_before(em
             tx.execute(sa.text(row), {"partner": partner, "at": "2026-11-22 06:00:00.000000", "note": note})
     empty.migrate()
     assert {one.partner: one.code for one in inbox.looks(empty)} == {"almvik": "CREDENTIAL_MISSING", "lindeby": None}
+
+
+def test_a_column_that_goes_takes_no_delivery_with_it(empty: Ledger) -> None:
+    empty.migrate()
+    new = NewDelivery("lindeby__loan__1", "lindeby", "ils_import", "loan", datetime(2026, 11, 22, tzinfo=UTC))
+    deliveries.see(empty, new)
+    before = deliveries.get(empty, new.id), deliveries.events(empty, new.id)
+    downgrade(empty, "0013")
+    empty.migrate()
+    assert (deliveries.get(empty, new.id), deliveries.events(empty, new.id)) == before
 
 
 def test_the_first_tables_can_be_taken_back(empty: Ledger) -> None:
