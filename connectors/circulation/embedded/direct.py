@@ -16,6 +16,7 @@ COLUMNS = {
     "hold": ("hold", "patron", "title_id", "item", "pickup", "placed", "expires", "ready"),
     "fee": ("fee", "patron", "kind", "outstanding", "title"),
     "returned": ("item", "patron", "loaned_at", "due", "renewals", "at"),
+    "filled": ("item", "patron", "loaned_at", "at", "status", "hold", "holds"),
     "done": ("key", "at", "outcome"),
     "conflict": ("number", "at", "reason", "asked", "found"),
 }  # fmt: skip

@@ -28,7 +28,7 @@ from include.engine.errors import Held, Refused
 
 MOST_LOST = 0.5
 """Share of the patrons or items that may vanish with a fill; above it nobody has meant it."""
-_KEPT = ("returned", "done", "conflict")
+_KEPT = ("returned", "filled", "done", "conflict")
 _OF_ITEM = ("status", "hold", "location", "properties")
 _A_BATCH = 2000
 
@@ -125,7 +125,7 @@ def again(made: Store, fill: Fill, number: int, entry: dict[str, Any], *, known:
 
     for change, value in entry["changes"]:
         table = change.removeprefix("-")
-        if table in ("loan", "returned"):
+        if table in ("loan", "returned", "filled"):
             if late:
                 made.apply([[change, value]])
         elif table == "done":

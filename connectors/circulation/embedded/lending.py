@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 
 from connectors.circulation.domain import Checkin, Checkout, Outcome, Patron, Renew
+from connectors.circulation.embedded import undoing
 from connectors.circulation.embedded.decision import Decision, Desk, barred, refused, too_young
 from connectors.circulation.embedded.direct import Row
 from connectors.circulation.embedded.store import Change
@@ -69,8 +70,11 @@ def _lend(desk: Desk, asked: Checkout, patron: Row, item: Row, against: str) -> 
         ["loan", {"item": item["item"], "patron": patron["patron"], "loaned_at": seconds(at), "due": seconds(due), "renewals": 0}],
         ["item", item | {"status": "on_loan", "hold": "", "location": asked.branch or item["location"]}],
     ]
-    changes += [["-hold", hold["hold"]] for hold in _filled(desk, patron, item)]
-    changes += [["hold", hold | {"ready": 0, "item": ""}] for hold in _put_back(desk, patron, item)]
+    filled, put_back = _filled(desk, patron, item), _put_back(desk, patron, item)
+    changes += [["-hold", hold["hold"]] for hold in filled]
+    changes += [["hold", hold | {"ready": 0, "item": ""}] for hold in put_back]
+    if filled or put_back:
+        changes.append(undoing.as_it_stands(item, patron["patron"], seconds(at), seconds(desk.now), [*filled, *put_back]))
     return Decision(_lent(desk, patron, item, asked.patron.card, due), changes, against)
 
 
@@ -99,7 +103,7 @@ def _undo_checkout(desk: Desk, asked: Checkout, patron: Row | None, item: Row | 
     loan = desk.store.get("loan", asked.item)
     if loan is None or item is None or patron is None or loan["patron"] != patron["patron"]:
         return Decision(Outcome(False, "NOT_LENT"), conflict="NOT_LENT" if asked.no_block else "")
-    changes: list[Change] = [["-loan", asked.item], ["item", item | {"status": "available"}]]
+    changes: list[Change] = [["-loan", asked.item], *undoing.as_it_stood(desk.store, item, loan)]
     return Decision(Outcome(True, item=item_view(desk.store, item), patron=_card(desk, patron, asked.patron.card)), changes)
 
 

@@ -48,6 +48,16 @@ CREATE TABLE IF NOT EXISTS returned (           -- the last loan of an item, so 
     renewals  INTEGER NOT NULL DEFAULT 0,
     at        INTEGER NOT NULL
 ) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS filled (             -- how an item and the holds on it stood before a loan, so that the loan can be undone
+    item      TEXT PRIMARY KEY,
+    patron    TEXT NOT NULL,                  -- whose loan it is, and when it began: no other loan is undone with this
+    loaned_at INTEGER NOT NULL,
+    at        INTEGER NOT NULL,
+    status    TEXT NOT NULL,
+    hold      TEXT NOT NULL,
+    holds     TEXT NOT NULL                   -- rows of the table hold, in JSON
+) WITHOUT ROWID;
+CREATE INDEX IF NOT EXISTS filled_at ON filled (at);
 CREATE TABLE IF NOT EXISTS hold (
     hold     TEXT PRIMARY KEY,
     patron   TEXT NOT NULL,

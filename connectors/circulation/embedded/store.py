@@ -154,7 +154,7 @@ class Store:
         self.apply([["conflict", row]])
 
     def forget(self, before: int) -> None:
-        """Drop the memory of requests done before that second, with the next commit: nobody asks for them again."""
+        """Drop the memory of requests done before that second, with the next commit: nobody asks for them again, or undoes them."""
         self._forget = before
         if self._memory is not None:
             self._memory.forget(before)

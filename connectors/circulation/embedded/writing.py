@@ -66,6 +66,7 @@ def write(db: Database, behind: Behind, hurry: Event | None = None) -> None:
     put_changes(db, behind.changed, Pace(sum(map(len, behind.changed.values())), hurry) if hurry else None)
     if behind.forget is not None:
         db.run("DELETE FROM done WHERE at < ?", (behind.forget,))
+        db.run("DELETE FROM filled WHERE at < ?", (behind.forget,))
     db.run("INSERT INTO state VALUES ('applied', ?) ON CONFLICT (name) DO UPDATE SET value = excluded.value", (behind.applied,))
     db.commit()
 
