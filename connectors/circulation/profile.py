@@ -122,6 +122,7 @@ class Output(Shape):
     name: Named = Field("{name}", description="AE, the patron's name")
     fee_line: Owed = Field("{title} {amount} {currency}", description="AV, one for each fee")
     hold_name: Named = Field("{name}", description="DA, whom a returned item waits for")
+    hold_phone: bool = Field(False, description="whether BF tells the phone number of whom a returned item waits for")
     custom: dict[Code, Named] = Field(
         default_factory=dict, description="fields of the site's own about a patron, such as {XC: '{category}'}"
     )

@@ -124,6 +124,8 @@ def _returned(context: Context, asked: Parsed, outcome: Outcome) -> Answer:
         fields["DA"] = profile.output.hold_name.format(
             name=outcome.waiting.name, category=outcome.waiting.category, home_library=outcome.waiting.home_library
         )
+        if profile.output.hold_phone and outcome.waiting.phone:
+            fields["BF"] = outcome.waiting.phone  # the protocol has no BF here: it comes last
     fixed = {
         "ok": "1" if ok else "0",
         "resensitize": "Y" if outcome.ok and not (item is not None and item.magnetic) else "N",
