@@ -121,6 +121,8 @@ class Embedded:
             row = self.store.patron_of(who.card)
             if row is not None and await self._pin_right(row, who.pin) is False:
                 return Outcome(False, "PIN_WRONG")
+        if isinstance(request, Reserve) and await desk_work.of_no_title(self.store, request):
+            return Outcome(False, "TITLE_UNKNOWN")
         if request.key and (known := self.store.get("done", request.key)):
             await self._journal.settled()  # the first time may still be on its way to the disk
             return self._as_before(known)

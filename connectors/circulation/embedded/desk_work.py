@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 from decimal import Decimal
 
 from connectors.circulation.domain import MOST_PAID, Block, Hold, Note, Outcome, Pay, Reserve
 from connectors.circulation.embedded.decision import Decision, Desk, barred, refused
 from connectors.circulation.embedded.direct import Row
-from connectors.circulation.embedded.store import Change
+from connectors.circulation.embedded.store import Change, Store
 from connectors.circulation.embedded.views import hold_view, item_view, patron_view, seconds
 
 KEPT_CARD = "CARD_BLOCKED_BY_TERMINAL"
@@ -37,6 +38,15 @@ def reserve(desk: Desk, asked: Reserve) -> Decision:
         return Decision(_held(desk, asked, patron, None), [["-hold", own["hold"]], *_shelf(desk, own)])
     changed = _row(own) | {"pickup": asked.pickup or own["pickup"], "expires": seconds(asked.expires) if asked.expires else own["expires"]}
     return Decision(_held(desk, asked, patron, hold_view(changed)), [["hold", changed]])
+
+
+async def of_no_title(store: Store, asked: Reserve) -> bool:
+    """Whether a hold is asked for on a title of which the library has no copy, and nobody waits for one: it would never be filled."""
+    if asked.change != "add" or not asked.title or store.get("item", asked.item) or store.queue(asked.title):
+        return False
+    if store.patron_of(asked.patron.card) is None or (asked.key and store.get("done", asked.key)):
+        return False
+    return not await asyncio.to_thread(store.has_title, asked.title)
 
 
 def _add(desk: Desk, asked: Reserve, patron: Row, title: str, holds: list[Row], own: Row | None) -> Decision:

@@ -147,6 +147,20 @@ class Store:
         found = self._db.one(f"SELECT count(*) AS n FROM {table}")  # noqa: S608 - a name of our own
         return int(found["n"]) if found else 0
 
+    def has_title(self, title_id: str) -> bool:
+        """Whether there is a copy of that title, as far as is committed; True where it is known of no copy which title it is of.
+
+        For another thread: there is no index by title, which each loan would have to be paid for with.
+        """
+        with self._writing:  # a store that is replaced must be open nowhere else
+            db = self._db.reader()
+            try:
+                if db.one("SELECT 1 AS n FROM item WHERE title_id = ? AND status <> 'withdrawn' LIMIT 1", (title_id,)):
+                    return True
+                return not db.one("SELECT 1 AS n FROM item WHERE title_id <> '' LIMIT 1")
+            finally:
+                db.close()
+
     def note_conflict(self, number: int, entry: Mapping[str, Any]) -> None:
         """What staff must look at: an entry of the journal that does not fit."""
         at = int(datetime.fromisoformat(entry["at"]).timestamp())

@@ -89,13 +89,14 @@ TYPES: dict[str, tuple[str, ...]] = {
     "PIN_NOT_KEPT": ("User Authentication Failed", NOT_SO),
     "PIN_WRONG": ("User Authentication Failed", NOT_SO),
     "TERMINAL_CANNOT": (UNSUPPORTED,),
+    "TITLE_UNKNOWN": ("Unknown Item", NOT_SO),
     "TOO_MANY_HOLDS": _INELIGIBLE,
     "TOO_MANY_LOANS": ("Maximum Check Outs Exceeded", NOT_SO),
     "TOO_MANY_RENEWALS": ("Maximum Renewals Exceeded", NOT_SO),
     "TOO_YOUNG": _INELIGIBLE,
 }
 """A reason's types, the best first; the first that the service's own scheme or the general one has is told."""
-_ABOUT_USERS = ("CARD_", "PIN_", "OWES_", "OVERDUE", "TOO_")
+_ABOUT = ((("CARD_", "PIN_", "OWES_", "OVERDUE", "TOO_"), "UserId"), ("HOLD", "RequestId"), ("TITLE_", "BibliographicId"))
 
 
 class Problem(Exception):
@@ -112,7 +113,7 @@ def because(service: str, reason: str) -> Problem:
     kind = next((kind for kind in TYPES.get(reason, ()) if kind in known), NOT_SO)
     if kind == UNSUPPORTED:
         return Problem(kind, service)
-    element = "UserId" if reason.startswith(_ABOUT_USERS) else "RequestId" if reason.startswith("HOLD") else "ItemId"
+    element = next((element for begin, element in _ABOUT if reason.startswith(begin)), "ItemId")
     return Problem(kind, element, reason)
 
 

@@ -155,6 +155,34 @@ def test_holds_have_a_limit_and_are_placed_once(do: Any) -> None:
     assert do(Reserve, "c2", title="t1").hold.position == 2
 
 
+def test_a_hold_on_what_the_library_has_no_copy_of_is_refused_unless_it_is_known_to_have_one(do: Any, library: Embedded) -> None:
+    assert do(Reserve, "c1", title="made up").reason == "TITLE_UNKNOWN"
+    assert do(Reserve, "c1", item="none", title="made up").reason == "TITLE_UNKNOWN"  # a copy that nobody knows, with the title's words
+    assert do(Reserve, "nobody", title="made up").reason == "CARD_UNKNOWN"
+    library.store.fill("item", [{"item": "gone", "title_id": "t9", "status": "withdrawn"}])
+    library.store.fill("hold", [{"hold": "h9", "patron": "p2", "title_id": "on order", "placed": 1}])
+    library.commit()
+    assert do(Reserve, "c1", title="t9").reason == "TITLE_UNKNOWN"
+    assert do(Reserve, "c1", title="on order").ok  # the library system has let somebody wait for it
+    assert library.store.count("hold") == 2
+
+
+def test_where_nothing_tells_which_title_a_copy_is_of_a_hold_is_taken(do: Any, library: Embedded) -> None:
+    for row in list(library.store.rows("item")):
+        library.store.amend("item", row["item"], {"title_id": ""})
+    library.commit()
+    assert do(Reserve, "c1", title="t1").ok
+
+
+def test_a_hold_that_was_placed_is_answered_again_though_the_copies_are_gone_by_then(do: Any, library: Embedded) -> None:
+    assert do(Reserve, "c1", title="t4", key="once").ok
+    assert do(Reserve, "c1", title="t4", change="delete").ok
+    library.store.amend("item", "r1", {"status": "withdrawn"})
+    library.commit()
+    assert do(Reserve, "c1", title="t4", key="once").again
+    assert do(Reserve, "c1", title="t4", key="anew").reason == "TITLE_UNKNOWN"
+
+
 def test_cancelling_a_checkout_undoes_it_and_sets_off_no_hold(do: Any, library: Embedded) -> None:
     do(Reserve, "c2", item="b1", pickup="main")
     do(Checkout, "c1", item="b1")

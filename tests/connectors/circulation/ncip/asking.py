@@ -100,6 +100,12 @@ def user(card: str, old: bool = False) -> str:
     return f"<UserId><UserIdentifierValue>{card}</UserIdentifierValue></UserId>"
 
 
+def record(title: str) -> str:
+    """A title by its control number, as 2.02 has it."""
+    return (f"<BibliographicId><BibliographicRecordId><BibliographicRecordIdentifier>{title}</BibliographicRecordIdentifier>"
+            "<BibliographicRecordIdentifierCode>FAUST</BibliographicRecordIdentifierCode></BibliographicRecordId></BibliographicId>")  # fmt: skip
+
+
 def item(barcode: str, old: bool = False) -> str:
     """An item's identifier."""
     if old:

@@ -11,7 +11,7 @@ from connectors.circulation.embedded.backend import Embedded
 from connectors.circulation.journal import read
 from include.engine.crypto.keys import MemoryKeyStore
 from tests.connectors.circulation.conftest import Clock
-from tests.connectors.circulation.ncip.asking import Caller, elements, item, pair, proof, user
+from tests.connectors.circulation.ncip.asking import Caller, elements, item, pair, proof, record, user
 from tests.house import stands_in
 
 KINDS = [True, False]
@@ -79,13 +79,11 @@ def test_a_request_is_placed_under_our_number_and_cancelled_by_it(asker: Caller,
 
 
 def test_a_title_is_requested_by_its_record_and_cancelled_by_a_copy(asker: Caller) -> None:
-    record = ("<BibliographicId><BibliographicRecordId><BibliographicRecordIdentifier>t1</BibliographicRecordIdentifier>"
-              "<BibliographicRecordIdentifierCode>FAUST</BibliographicRecordIdentifierCode></BibliographicRecordId></BibliographicId>")  # fmt: skip
-    placed = _request(asker, named=record)
+    placed = _request(asker, named=record("t1"))
     assert "RequestId/RequestIdentifierValue b" in placed[0] and placed[-1].endswith("RequestScopeType Bibliographic Item")
     assert "Duplicate Request" in _request(asker, named=item("b2"))[0]
     assert _cancel(asker, item("b2"))[0].endswith(placed[0].split()[-1])
-    assert "RequestId/RequestIdentifierValue" in _request(asker, named=record)[0]  # what was cancelled since is requested anew
+    assert "RequestId/RequestIdentifierValue" in _request(asker, named=record("t1"))[0]  # what was cancelled since is requested anew
 
 
 @pytest.mark.parametrize(
@@ -104,6 +102,7 @@ def test_a_title_is_requested_by_its_record_and_cancelled_by_a_copy(asker: Calle
         (f"<CheckInItem>{item('nothing')}</CheckInItem>", "Unknown Item", "ItemId"),
         (f"<RenewItem>{user('c1')}{item('b1')}</RenewItem>", "Item Not Checked Out", "ItemId"),
         (f"<RequestItem>{user('c1')}</RequestItem>", "Needed Data Missing", "BibliographicId"),
+        (f"<RequestItem>{user('c1')}{record('t0')}</RequestItem>", "Unknown Item", "BibliographicId"),
         (f"<RequestItem>{user('c3')}{item('b1')}</RequestItem>", "User Blocked", "UserId"),
         (f"<CancelRequestItem>{user('c1')}{item('b1')}</CancelRequestItem>", "Unknown Request", "RequestId"),
         (f"<CancelRequestItem>{user('c1')}</CancelRequestItem>", "Needed Data Missing", "RequestId"),
