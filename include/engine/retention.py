@@ -6,8 +6,9 @@ Each step looks at what is there and may be done again; a night that is missed i
 from __future__ import annotations
 
 import logging
+import os
 import shutil
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, fields
 from datetime import timedelta
 from functools import partial
@@ -18,12 +19,12 @@ from include.engine.contract.loading import SUFFIX
 from include.engine.delivery import FINISHED, IN_FLIGHT, Delivery, State
 from include.engine.engine import Engine
 from include.engine.erasure import kept
-from include.engine.errors import BinderyError, UnknownDelivery
+from include.engine.errors import BinderyError, SettingsError, UnknownDelivery
 from include.engine.inbound import archive
 from include.engine.lake import maintenance
 from include.engine.lake.query import tables as lake_tables
 from include.engine.lake.read import newest
-from include.engine.ledger import deliveries, manifests, parts, quarantined
+from include.engine.ledger import deliveries, history, manifests, parts, quarantined
 from include.engine.ledger import keys as key_rows
 from include.engine.ledger.manifests import Versions
 from include.engine.ledger.quarantined import Fate
@@ -39,6 +40,10 @@ from include.engine.spool import STAGING
 
 log = logging.getLogger("bindery")
 
+HISTORY = "BINDERY_HISTORY_DAYS"
+"""After how many days the steps of a delivery that is over go from the ledger, and the rules that held; they stay where it is not set."""
+SHORTEST = 31
+"""Days: the board looks back a month."""
 _LEFT_OVER = timedelta(days=1)  # staged bytes go at acknowledge: what is older is what a crash left
 
 
@@ -56,6 +61,7 @@ class Enforced:
     settled: int = 0
     compacted: int = 0
     vacuumed: int = 0
+    histories: int = 0
 
     def __add__(self, other: Enforced) -> Enforced:
         return Enforced(**{each.name: getattr(self, each.name) + getattr(other, each.name) for each in fields(self)})
@@ -65,12 +71,13 @@ class Enforced:
             f"deliveries whose landed bytes went: {self.landed:,}, staged left-overs: {self.staged:,}, quarantine: {self.quarantine:,}; "
             f"receipts: {self.receipts:,}; files in inboxes' archives: {self.archived:,}; loans without their patron now: {self.loans:,}; "
             f"rows of tables that have a period: {self.rows:,}; settled records that no flow looks at: {self.settled:,}; "
-            f"lake files written together: {self.compacted:,}, removed: {self.vacuumed:,}"
+            f"lake files written together: {self.compacted:,}, removed: {self.vacuumed:,}; "
+            f"deliveries whose history went: {self.histories:,}"
         )
 
 
 def enforce(engine: Engine) -> Enforced:
-    """Apply every partner's periods, as of now; a partner whose YAML cannot be read is kept to the house's own.
+    """Apply every partner's periods and the installation's, as of now; a partner whose YAML cannot be read is kept to the house's own.
 
     What cannot be done (a damaged file, a table that is busy) keeps nothing else from going: the first such error is raised at the end.
     """
@@ -82,8 +89,9 @@ def enforce(engine: Engine) -> Enforced:
         for partner, retention in periods.items():
             for step in _steps(engine, partner, retention, known.get(partner), sealed.get(partner, ()), troubles):
                 done += troubles.around(partner, step)
-        history = min((one.lake_history for one in periods.values()), default=Retention().lake_history)
-        done += troubles.around("the lake", lambda: _lake(engine, history))
+        lake_history = min((one.lake_history for one in periods.values()), default=Retention().lake_history)
+        done += troubles.around("the lake", lambda: _lake(engine, lake_history))
+        done += troubles.around("the ledger", lambda: _histories(engine))
     if troubles.found:
         log.info("%s", done)
         raise troubles.found[0]
@@ -244,6 +252,24 @@ def _lake(engine: Engine, history: timedelta) -> Enforced:
         cleared = maintenance.vacuum(engine.lake, table, keep_days=history / timedelta(days=1))
         done += Enforced(compacted=together, vacuumed=cleared.files)
     return done
+
+
+def history_period(environment: Mapping[str, str] = os.environ) -> timedelta | None:
+    """How long the history of a delivery is kept; None for as long as there is a ledger. SettingsError for what is no number of days from 31."""
+    said = environment.get(HISTORY, "").strip()
+    if not said:
+        return None
+    if not said.isdecimal() or not SHORTEST <= int(said) <= 36500:
+        raise SettingsError(f"{HISTORY} must be a whole number of days from {SHORTEST} to 36500.", do="Mend it, or leave it out.")
+    return timedelta(days=int(said))
+
+
+def _histories(engine: Engine) -> Enforced:
+    period = history_period()
+    if period is None:
+        return Enforced()
+    sealed = (kept.DELIVERY_KEY, kept.QUARANTINE_KEY)
+    return Enforced(histories=history.forget(engine.ledger, clock.now() - period, sealed=sealed))
 
 
 def _older(delivery: Delivery, than: timedelta) -> bool:

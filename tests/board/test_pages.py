@@ -13,9 +13,11 @@ from html import unescape
 import pytest
 import sqlalchemy as sa
 
+from include.engine import clock
 from include.engine.delivery import NewDelivery, State
-from include.engine.ledger import audit, claims, deliveries, pauses
+from include.engine.ledger import audit, claims, deliveries, history, pauses
 from include.engine.ledger.schema import delivery as table
+from include.engine.ledger.schema import quarantined
 from plugins.board import csrf
 from plugins.board.app import create
 from plugins.board.reads import kiosks
@@ -230,6 +232,20 @@ def test_data_docs_of_a_delivery_need_neither_net_nor_script(house: BoardHouse) 
     assert one.id in answer.text and "patron_id" in answer.text
     assert not re.search(r"<script|<link|<img|https?://(?!www\.w3\.org)", answer.text)
     assert "sandbox" in answer.headers["content-security-policy"]
+
+
+def test_a_delivery_whose_history_is_not_kept_any_more_says_so_and_has_what_stays(own_house: BoardHouse) -> None:
+    one = own_house.delivery("lindeby", table="patron")
+    with own_house.ledger.begin() as tx:
+        tx.execute(sa.update(quarantined).values(state="discarded"))
+    assert history.forget(own_house.ledger, clock.now() + timedelta(days=1), sealed=()) > 0
+    page = read(own_house, f"/deliveries/{one.id}")
+    assert "It is long over: its steps, and the rules that held, are not kept any more." in page
+    assert "rules held" not in page and "What became of the records" in page
+    for path in ("/", "/deliveries", "/contracts", "/contracts/ils_patron", "/partners/lindeby", f"/deliveries/{one.id}/receipt"):
+        assert read(own_house, path), path
+    docs = own_house.browser().get(f"/bindery/deliveries/{one.id}/docs/ils_patron?gate=incoming")
+    assert docs.status_code == 409 and "the rules that held are not kept any more" in text(docs.text)
 
 
 def test_a_partner_has_its_settings_its_mistakes_by_line_and_what_is_due(house: BoardHouse) -> None:

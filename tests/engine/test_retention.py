@@ -14,7 +14,7 @@ from pydantic import ValidationError
 from include.engine import clock
 from include.engine.delivery import NewDelivery, State, delivery_id
 from include.engine.dispatch.look import look
-from include.engine.errors import KeyDestroyed, Tampered, Unreachable
+from include.engine.errors import KeyDestroyed, SettingsError, Tampered, Unreachable
 from include.engine.ledger import deliveries, quarantined
 from include.engine.ledger import keys as key_rows
 from include.engine.ledger.quarantined import Fate
@@ -22,7 +22,7 @@ from include.engine.partner.retention import Retention
 from include.engine.privacy.loans import over, unlink, without_old_links
 from include.engine.quarantine import store
 from include.engine.replay import replay
-from include.engine.retention import Enforced, enforce
+from include.engine.retention import HISTORY, Enforced, enforce, history_period
 from tests.engine.lived_in import ANNE, BROKEN, OTHER, House, opened_at
 
 DAY = timedelta(days=1)
@@ -180,6 +180,30 @@ def test_old_versions_of_the_lake_go_when_their_time_is_over(house: House) -> No
     assert len([path for path in files(house, "lake") if path.suffix == ".parquet"]) < before
     assert b"aase@" not in b"".join(path.read_bytes() for path in files(house, "lake"))
     assert len(house.rows("patron_identity")) == 2
+
+
+def test_the_history_of_deliveries_stays_unless_the_installation_says_for_how_long(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv(HISTORY, raising=False)
+    assert after(500, house).histories == 0
+    monkeypatch.setenv(HISTORY, "365")
+    assert after(300, house).histories == 0
+    assert after(500, house).histories == 2
+    [patrons] = deliveries.find(house.engine.ledger, table="patron")
+    assert deliveries.events(house.engine.ledger, patrons.id) == []
+
+
+@pytest.mark.parametrize("said", ["30", "a year", "-1", "99999"])
+def test_a_period_that_is_no_number_of_days_or_less_than_the_board_looks_back_is_refused(said: str) -> None:
+    with pytest.raises(SettingsError, match="BINDERY_HISTORY_DAYS must be a whole number of days from 31"):
+        history_period({HISTORY: said})
+    assert history_period({}) is None
+
+
+def test_a_wrong_period_of_the_installation_keeps_nothing_else_from_going(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(HISTORY, "soon")
+    with pytest.raises(SettingsError, match=HISTORY):
+        after(91, house)
+    assert files(house, "quarantine") == []
 
 
 def test_a_loan_is_over_when_any_of_its_rows_says_so() -> None:

@@ -17,7 +17,7 @@ from include.engine.contract.model import Contract
 from include.engine.contract.page import HANDOFFS, SEVERITIES, page, type_in_words
 from include.engine.engine import ROOT
 from include.engine.errors import Unreachable, WrongState
-from include.engine.ledger import gate_results
+from include.engine.ledger import gate_results, history
 from include.engine.ledger.gate_results import GateResult
 from plugins.board.headers import DOCUMENT
 from plugins.board.house import Using
@@ -69,6 +69,10 @@ def document(viewer: Looking, engine: Using, contract: str) -> HTMLResponse:
 def docs(request: Request, viewer: Looking, engine: Using, delivery: str, contract: str, gate: str = "") -> HTMLResponse:
     """What a contract said of a delivery, as Great Expectations' own Data Docs, offline."""
     one = one_delivery(engine.ledger, delivery, viewer.partners)
+    if not history.whole(engine.ledger, one.id):
+        raise WrongState(
+            "the rules that held are not kept any more.", where=one.id, do="Those that were broken are on the delivery's own page."
+        )
     found = [row for row in gate_results.of(engine.ledger, one.id) if row.contract == contract and gate in ("", row.gate)]
     if not found:
         raise HTTPException(404)

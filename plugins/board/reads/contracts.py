@@ -41,7 +41,8 @@ class Fare:
 
 @dataclass(frozen=True)
 class Version:
-    """A version of a contract as the ledger knows it: from when to when it judged, and how many deliveries."""
+    """A version of a contract as the ledger knows it: from when to when it judged, and how many deliveries. Of those whose history is not kept
+    any more only the ones in which it was broken count."""
 
     version: str
     since: datetime

@@ -10,7 +10,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from include.engine.delivery import Delivery, State
-from include.engine.ledger import Ledger, audit, deliveries, gate_results, manifests, parts, quarantined, queue, receipts, windows
+from include.engine.ledger import Ledger, audit, deliveries, gate_results, history, manifests, parts, quarantined, queue, receipts, windows
 from include.engine.ledger.audit import AuditEntry
 from include.engine.ledger.deliveries import DeliveryEvent
 from include.engine.ledger.gate_results import GateResult
@@ -37,7 +37,8 @@ class Step:
 
 @dataclass(frozen=True)
 class Life:
-    """A delivery and all that belongs to it. `reasons` are (reason, column, records), the most frequent first."""
+    """A delivery and all that belongs to it. `reasons` are (reason, column, records), the most frequent first. `whole`: its steps, and the
+    rules that held, are kept from the beginning on."""
 
     delivery: Delivery
     steps: tuple[Step, ...]
@@ -53,6 +54,7 @@ class Life:
     replays: tuple[Delivery, ...]
     waits_for: str | None
     audit: tuple[AuditEntry, ...]
+    whole: bool
 
 
 def life(ledger: Ledger, id: str, partners: Partners) -> Life:
@@ -77,6 +79,7 @@ def life(ledger: Ledger, id: str, partners: Partners) -> Life:
             tuple(deliveries.find(ledger, origin=id, tx=tx)),
             queue.waits_for(ledger, id, tx=tx),
             tuple(audit.find(ledger, subject=id, tx=tx)),
+            history.whole(ledger, id, tx=tx),
         )
 
 
