@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,13 +13,18 @@ from playwright.sync_api import Browser, Page
 from starlette.applications import Starlette
 from starlette.routing import Mount
 
+from include.engine.gate.__main__ import page as data_docs
+from include.engine.inbound.drop import drop
 from include.engine.ledger import deliveries, quarantined
 from include.engine.ledger.quarantined import Fate, Quarantined
+from include.engine.partner.loading import load_partner
+from include.engine.partner.settings import Partner
+from plugins.board.pages import contracts
 from tests.board.library import BAD_ITEM, BAD_PATRON, GOOD_ITEMS, GOOD_PATRONS, SCRIPT, Library
 from tests.browser.conftest import LOOKED, PICTURES, serving
-from tests.browser.test_board import GRAVE, NARROW, WIDE, looked_at, opened
+from tests.browser.test_board import DOCUMENTS, GRAVE, NARROW, WIDE, looked_at, opened
 from tests.connectors.ils.marc_records import iso
-from tests.flows.files import GOOD, ITEMS, PATRONS, csv
+from tests.flows.files import GOOD, ITEMS, NEIGHBOUR, PATRONS, csv
 
 KEPT = {"marc": "board_record"}
 FIELDS = [("020", b"  \x1fa978-87-00-00000-2"), ("100", b"1 \x1faHolm, Anne"), ("650", b" 0\x1fa\xc3\x86bler\x1fxDyrkning\x1fzDanmark")]
@@ -29,6 +35,8 @@ class Served:
     library: Library
     url: str
     rows: dict[str, Quarantined]
+    dropped: str
+    """The hash of a file that was dropped here and has gone through."""
 
 
 @pytest.fixture(scope="module")
@@ -40,14 +48,29 @@ def served(tmp_path_factory: pytest.TempPathFactory, migrated_file: Path) -> Ite
         "marc": library.aside("bib_1.mrc", iso("t1", extra=FIELDS) + iso("t2", title=SCRIPT.encode(), extra=FIELDS)[:-12])[0],
         "xml": library.aside("items_2.csv", csv(ITEMS, [*GOOD_ITEMS, "7"]))[0],
     }
-    for url in serving(Starlette(routes=[Mount("/bindery", library.board.app)])):
-        yield Served(library, url, rows)
+    partner = load_partner(library.house.engine.partners_folder / "havnsund.yaml", library.house.engine.flows)
+    assert isinstance(partner, Partner)
+    dropped = drop(library.house.engine, partner, "ils_import", "items_3.csv", iter([NEIGHBOUR]), who="lise")
+    library.house.taken()
+    with (
+        pytest.MonkeyPatch.context() as patch
+    ):  # Great Expectations is loaded here already: a process of its own (test_pages.py) would take seconds
+        patch.setattr(contracts, "_data_docs", lambda asked: data_docs(json.loads(asked)))
+        for url in serving(Starlette(routes=[Mount("/bindery", library.board.app)])):
+            yield Served(library, url, rows, dropped.sha256)
 
 
 def at(
-    chromium: Browser, served: Served, path: str, size: tuple[int, int] = WIDE, scheme: str = "light", who: str = "erik"
+    chromium: Browser,
+    served: Served,
+    path: str,
+    size: tuple[int, int] = WIDE,
+    scheme: str = "light",
+    who: str = "erik",
+    *,
+    sandbox: bool = True,
 ) -> tuple[Page, list[str]]:
-    page, wrong = opened(chromium, size, scheme)
+    page, wrong = opened(chromium, size, scheme, sandbox=sandbox)
     page.context.set_extra_http_headers({"x-user": who})
     page.goto(served.url + path)
     return page, wrong
@@ -67,29 +90,34 @@ def traced(page: Page, served: Served) -> None:
     page.get_by_role("heading", name="deliver").wait_for()
 
 
-def to(path: str) -> Callable[[Page, Served], None]:
-    return lambda page, served: page.goto(served.url + path.format(**{name: row.id for name, row in served.rows.items()})) and None
-
-
-PAGES: dict[str, Callable[[Page, Served], None]] = {
-    "list": to("/quarantine?state=all"),
-    "none": to("/quarantine?q=nowhere"),
-    "item": to("/quarantine/{item}"),
-    "patron": to("/quarantine/{patron}"),
-    "marc": to("/quarantine/{marc}"),
-    "ragged": to("/quarantine/{xml}"),
+PAGES: dict[str, str | Callable[[Page, Served], None]] = {
+    "list": "/quarantine?state=all",
+    "none": "/quarantine?q=nowhere",
+    "item": "/quarantine/{item}",
+    "patron": "/quarantine/{patron}",
+    "marc": "/quarantine/{marc}",
+    "ragged": "/quarantine/{xml}",
     "revealed": revealed,
-    "trace": to("/trace"),
+    "trace": "/trace",
     "traced": traced,
-    "upload": to("/upload"),
+    "upload": "/upload",
+    "watch": "/upload/havnsund/ils_import/{dropped}",
+    "receipt": "/deliveries/{delivery}/receipt",
+    "docs": "/deliveries/{delivery}/docs/ils_item",
 }
+"""Paths, and what is done where a path alone does not lead there."""
 
 
 @pytest.mark.parametrize("name", PAGES)
 @pytest.mark.parametrize(("size", "scheme"), [(WIDE, "light"), (NARROW, "dark")], ids=["wide and light", "narrow and dark"])
 def test_a_page_can_be_used_by_everybody(chromium: Browser, served: Served, name: str, size: tuple[int, int], scheme: str) -> None:
-    page, wrong = at(chromium, served, "/upload", size, scheme)
-    PAGES[name](page, served)
+    page, wrong = at(chromium, served, "/upload", size, scheme, sandbox=name not in DOCUMENTS)
+    there = PAGES[name]
+    if isinstance(there, str):
+        rows = {name: row.id for name, row in served.rows.items()}
+        page.goto(served.url + there.format(delivery=served.rows["item"].delivery_id, dropped=served.dropped, **rows))
+    else:
+        there(page, served)
     if LOOKED:
         page.screenshot(path=Path(LOOKED) / f"{name}_{size[0]}.png", full_page=True)
     looked_at(page, size)

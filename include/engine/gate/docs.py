@@ -71,6 +71,7 @@ def _result(expectation: Any, result: RuleResult, verdict: Verdict) -> Expectati
 def offline(page: str, *, title: str) -> str:
     """The page without anything that is fetched or run, and with a style of its own."""
     tree: Any = html.document_fromstring(page)
+    tree.set("lang", "en")
     for node in tree.xpath(DEAD):
         if node.getparent() is not None:
             node.drop_tree()
