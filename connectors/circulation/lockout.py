@@ -59,6 +59,7 @@ class Guarded:
 
     def __init__(self, backend: Backend, lockout: Lockout, terminal: str) -> None:
         self._backend, self._lockout, self._terminal = backend, lockout, terminal
+        self._counted: Credentials | None = None
 
     def patron(self, who: Credentials, *, whole: bool = True) -> Coroutine[Any, Any, Patron | None]:
         """See Backend. While locked out, every PIN is answered as wrong, and none is checked."""
@@ -70,7 +71,10 @@ class Guarded:
             return replace(found, pin_right=False) if found else None
         found = await self._backend.patron(who, whole=whole)
         if found is not None and found.pin_right is not None:
-            (self._lockout.right if found.pin_right else self._lockout.wrong)(who.card, self._terminal)
+            if found.pin_right:
+                self._lockout.right(who.card, self._terminal)
+            else:
+                self._wrong(who)
         return found
 
     def item(self, item: str) -> Coroutine[Any, Any, Item | None]:
@@ -87,8 +91,14 @@ class Guarded:
             return Outcome(False, "PIN_LOCKED")
         outcome = await self._backend.perform(request)
         if outcome.reason == "PIN_WRONG":
-            self._lockout.wrong(who.card, self._terminal)
+            self._wrong(who)
         return outcome
+
+    def _wrong(self, who: Credentials) -> None:
+        """Once for a message, however often the back end is asked for it: all that one asks has the very same credentials."""
+        if who is not self._counted:
+            self._counted = who
+            self._lockout.wrong(who.card, self._terminal)
 
     def online(self) -> Coroutine[Any, Any, bool]:
         """See Backend."""

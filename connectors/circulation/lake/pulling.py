@@ -57,8 +57,9 @@ def fetch(pull: Pull) -> None:
         _add(pull, journal, batch)
     pull.pages.flush()
     pull.pages.lead(_summary(pull, journal, first, until))
-    if pull.delivery.status == "live" and journal:
+    if journal:  # in status `test` too: what staff say of a conflict is no rehearsal
         conflicts.close_there(pull, journal, pull.engine.home / flow.folder)
+    if pull.delivery.status == "live" and journal:
         all_of_it = not young and not count and not kept and there.acknowledged == until
         mark(folder, journal, there.acknowledged, at_end if all_of_it else None)
     claims.note(pull.engine.ledger, pull.token, journal={"id": journal, "after": first, "until": until})

@@ -59,7 +59,7 @@ class Context:
         return moment(text, self.zone)
 
     def who(self, asked: Parsed) -> Credentials:
-        """The card and PIN of a request. An empty PIN is none: machines without a keyboard send one."""
+        """The card and PIN of a request, once for each (lockout.py). An empty PIN is none: machines without a keyboard send one."""
         return Credentials(
             asked.fields.get("AA", "").strip(), asked.fields.get("AD") or None if self.profile.policy.pin != "never" else None
         )
@@ -108,7 +108,7 @@ def key_of(terminal: str, asked: Parsed) -> str:
     return f"{asked.fixed['transaction date']}-{digest}"
 
 
-async def kept_out(context: Context, asked: Parsed) -> str:
+async def kept_out(context: Context, asked: Parsed, who: Credentials) -> str:
     """What the profile has against a patron who wants to borrow, beyond the library's rules; '' when there is nothing."""
     policy, given = context.profile.policy, bool(asked.fields.get("AD"))
     if asked.yes("no block") or asked.yes("BI"):
@@ -118,7 +118,7 @@ async def kept_out(context: Context, asked: Parsed) -> str:
     unchecked = given and not policy.card_alone and policy.pin != "never"
     if not unchecked and not policy.overdue_blocks:
         return ""
-    patron = await context.backend.patron(context.who(asked))
+    patron = await context.backend.patron(who)
     if patron is not None and unchecked and patron.pin_right is None:
         return "PIN_WRONG"
     if patron is not None and policy.overdue_blocks and any(loan.overdue(context.now()) for loan in patron.loans):

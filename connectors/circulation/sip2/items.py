@@ -56,16 +56,16 @@ async def update(context: Context, asked: Parsed) -> Answer:
 
 async def hold(context: Context, asked: Parsed) -> Answer:
     """15: place (+), cancel (-) or change (*) a hold."""
-    change = CHANGES.get(asked.fixed["hold mode"])
+    change, who = CHANGES.get(asked.fixed["hold mode"]), context.who(asked)
     if change is None:
         outcome = Outcome(False, "TERMINAL_CANNOT")
-    elif why := await kept_out(context, asked):
+    elif why := await kept_out(context, asked, who):
         outcome = Outcome(False, why)
     else:
         outcome = await context.backend.perform(
             Reserve(
                 **context.said(asked),  # type: ignore[arg-type]
-                patron=context.who(asked),
+                patron=who,
                 change=change,
                 item=asked.fields.get("AB", "").strip(),
                 title=asked.fields.get("AJ", "").strip(),

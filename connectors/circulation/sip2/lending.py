@@ -17,27 +17,29 @@ async def checkout(context: Context, asked: Parsed) -> Answer:
     undo = asked.yes("BI")
     if undo and not context.profile.policy.undo:
         return _lent(context, asked, "12", Outcome(False, "TERMINAL_CANNOT"))
+    who = context.who(asked)
     request = Checkout(
         **context.said(asked),  # type: ignore[arg-type]
-        patron=context.who(asked),
+        patron=who,
         item=asked.fields.get("AB", "").strip(),
         due=context.time(asked.fixed["no block due date"]),
         renewal_allowed=asked.yes("renewal policy"),
         fee_acknowledged=asked.yes("BO"),
         undo=undo,
     )
-    if why := await kept_out(context, asked):
+    if why := await kept_out(context, asked, who):
         return _lent(context, asked, "12", Outcome(False, why))
     return _lent(context, asked, "12", await context.backend.perform(request))
 
 
 async def renew(context: Context, asked: Parsed) -> Answer:
     """29: lend an item longer."""
-    if why := await kept_out(context, asked):
+    who = context.who(asked)
+    if why := await kept_out(context, asked, who):
         return _lent(context, asked, "30", Outcome(False, why))
     request = Renew(
         **context.said(asked),  # type: ignore[arg-type]
-        patron=context.who(asked),
+        patron=who,
         item=asked.fields.get("AB", "").strip(),
         due=context.time(asked.fixed["no block due date"]),
         third_party=asked.yes("third party allowed"),
@@ -50,10 +52,11 @@ async def renew(context: Context, asked: Parsed) -> Answer:
 
 async def renew_all(context: Context, asked: Parsed) -> Answer:
     """65: lend everything longer, as far as each may be."""
-    if why := await kept_out(context, asked):
+    who = context.who(asked)
+    if why := await kept_out(context, asked, who):
         outcome = Outcome(False, why)
     else:
-        outcome = await context.backend.perform(Renew(**context.said(asked), patron=context.who(asked)))  # type: ignore[arg-type]
+        outcome = await context.backend.perform(Renew(**context.said(asked), patron=who))  # type: ignore[arg-type]
     counts = {"renewed count": f"{min(len(outcome.done), 9999):04d}", "unrenewed count": f"{min(len(outcome.not_done), 9999):04d}"}
     fields: dict[str, Value] = {
         "AO": context.institution,

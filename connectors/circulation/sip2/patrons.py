@@ -71,15 +71,16 @@ async def end_session(context: Context, asked: Parsed) -> Answer:
 
 async def block(context: Context, asked: Parsed) -> Answer:
     """01: block a card, which the machine may have kept. The answer is a patron status."""
+    who = context.who(asked)
     await context.backend.perform(
         Block(
             **context.said(asked),  # type: ignore[arg-type]
-            patron=context.who(asked),
+            patron=who,
             card_retained=asked.yes("card retained"),
             message=asked.fields.get("AL", ""),
         )
     )
-    return _status(context, asked, "24", await context.backend.patron(context.who(asked)))
+    return _status(context, asked, "24", await context.backend.patron(who))
 
 
 async def enable(context: Context, asked: Parsed) -> Answer:

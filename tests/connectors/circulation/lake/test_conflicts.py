@@ -88,8 +88,10 @@ def test_a_machine_that_was_alone_before_a_store_of_its_own(house: House) -> Non
     assert conflicts.standing(house.engine.ledger) == []
 
 
-def test_what_is_dealt_with_on_the_board_is_closed_in_the_sidecar_s_own_list(place: Place, empty: House) -> None:
+@pytest.mark.parametrize("status", ["live", "test"])
+def test_what_is_dealt_with_on_the_board_is_closed_in_the_sidecar_s_own_list(place: Place, empty: House, status: str) -> None:
     ledger = empty.engine.ledger
+    empty.settle(status=status)
     number = place.run(lambda forwarding: _a_blocked_card_borrows_while_koha_is_away(forwarding, place))
     empty.read()
     [one] = conflicts.standing(ledger)

@@ -231,6 +231,23 @@ class TestAProfileSays:
         status, bare, loan, hold = self.ask(library, clock, {"policy": {"card_alone": False}}, *lines)
         assert (status.fields["CQ"], bare.fields.get("CQ"), loan.fixed["ok"], hold.fixed["ok"]) == ("N", None, "0", "0")
 
+    @pytest.mark.parametrize("policy", [{"card_alone": False}, {"overdue_blocks": True}, {"overpayment": False}])
+    def test_a_wrong_pin_counts_once_for_a_message_however_often_the_back_end_is_asked_for_it(
+        self, library: Embedded, clock: Clock, policy: dict[str, bool]
+    ) -> None:
+        library.store.fill("fee", [{"fee": "f1", "patron": "p1", "outstanding": 100}])
+        asks = [f"11NN{NOW}{NOW}AOx|AAc1|ABb1|AC|", f"15+{NOW}AOx|AAc1|ABb1|", f"29NN{NOW}{NOW}AOx|AAc1|ABb1|AC|"]
+        if "overpayment" in policy:
+            asks = [f"37{NOW}0100DKKBV0.01|AOx|AAc1|AC|"] * 3
+        *wrong, right = self.ask(library, clock, {"policy": policy}, *(f"{one}AD9|" for one in asks), f"{asks[0]}AD1234|")
+        said = [one.fixed.get("ok") or one.fixed["payment accepted"] for one in (*wrong, right)]
+        assert said in (["0", "0", "0", "1"], ["N", "N", "N", "Y"])  # the fifth wrong one would have locked the card here
+
+    def test_a_wrong_pin_of_a_card_that_is_to_be_let_go_counts_once(self, library: Embedded, clock: Clock) -> None:
+        lines = [f"25{NOW}AOx|AAc1|AC|AD9|"] * 3
+        *_, right = self.ask(library, clock, {}, *lines, f"{self.STATUS}AD1234|")
+        assert right.fields["CQ"] == "Y"
+
     def test_whether_a_birth_date_is_told(self, library: Embedded, clock: Clock) -> None:
         assert "PB" not in self.ask(library, clock, {}, self.STATUS)[0].fields
         assert self.ask(library, clock, {"output": {"birth_date": True}}, self.STATUS)[0].fields["PB"] == "19800501"
