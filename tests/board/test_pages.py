@@ -14,8 +14,9 @@ import pytest
 import sqlalchemy as sa
 
 from include.engine import clock
+from include.engine.alerts.standing import UNREACHABLE_AFTER
 from include.engine.delivery import NewDelivery, State
-from include.engine.ledger import audit, claims, deliveries, history, pauses
+from include.engine.ledger import audit, claims, deliveries, history, inbox, pauses
 from include.engine.ledger.schema import delivery as table
 from include.engine.ledger.schema import quarantined
 from plugins.board import csrf
@@ -266,6 +267,24 @@ def test_a_partner_is_paused_and_goes_on_and_both_are_in_the_audit(own_house: Bo
     assert own_house.post("/partners/nobody/pause").status_code == 404
     assert own_house.post("/partners/lindeby/resume", flow="people_import").status_code == 303
     assert [(one.who, one.action) for one in audit.find(own_house.ledger, subject="lindeby")] == [(ENGINEER, "resume"), (ENGINEER, "pause")]
+
+
+def test_an_inbox_that_failed_before_its_flow_was_paused_stands_no_longer(own_house: BoardHouse) -> None:
+    for flow in ("", "people_import"):
+        for _ in range(UNREACHABLE_AFTER):
+            inbox.look_failed(own_house.ledger, "lindeby", "people_import", "file:inbox/lindeby", "nobody answers", clock.now())
+        failing = re.compile(r'class="stop">(?:(?!</span>).)*looks in a row have failed', re.DOTALL)
+        assert failing.search(own_house.browser().get("/bindery/partners/lindeby").text)
+        assert "The inbox could not be read" in _lindeby(own_house)
+        own_house.post("/partners/lindeby/pause", flow=flow)
+        assert "The inbox could not be read" not in _lindeby(own_house)
+        page = own_house.browser().get("/bindery/partners/lindeby").text
+        assert not failing.search(page) and "nobody answers" in page
+        own_house.post("/partners/lindeby/resume", flow=flow)
+
+
+def _lindeby(house: BoardHouse) -> str:
+    return read(house, "/").partition("Partners and flows")[0]
 
 
 # --- hostile content

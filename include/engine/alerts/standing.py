@@ -13,7 +13,7 @@ from include.engine.delivery import Delivery, State
 from include.engine.dispatch.calendar import CODE as EXPECTED
 from include.engine.engine import Engine
 from include.engine.errors import MissingCredential
-from include.engine.ledger import conflicts, deliveries, inbox, notices
+from include.engine.ledger import conflicts, deliveries, inbox, notices, pauses
 from include.engine.ledger.alerts import Told
 from include.engine.reasons import table, words
 
@@ -60,7 +60,7 @@ def standing(engine: Engine) -> list[Standing]:
         found.append(
             Standing("silent" if silent else "settings", f"{notice.file} {notice.message}"[:500], notice.partner, notice.at, page, values)
         )
-    for look in inbox.looks(engine.ledger):
+    for look in pauses.others(inbox.looks(engine.ledger), pauses.find(engine.ledger)):
         if unreachable(look):
             values = {"inbox": look.inbox, "flow": look.flow, "note": look.note or "", "times": look.failures}
             subject = f"{look.partner}/{look.flow} {look.inbox}"

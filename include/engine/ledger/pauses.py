@@ -14,6 +14,7 @@ import sqlalchemy as sa
 from include.engine import clock
 from include.engine.ledger import audit
 from include.engine.ledger.database import Ledger
+from include.engine.ledger.inbox import InboxLook
 from include.engine.ledger.schema import pause as table
 from include.engine.partner.settings import FlowSettings, Partner
 
@@ -70,6 +71,11 @@ def without(partners: Iterable[Partner], pauses: Mapping[tuple[str, str], Pause]
         else one
         for one in partners
     ]
+
+
+def others(looks: Iterable[InboxLook], pauses: Mapping[tuple[str, str], Pause]) -> list[InboxLook]:
+    """The looks at inboxes that nobody has paused. One that failed before a pause fails no longer: nobody looks into it."""
+    return [one for one in looks if of(pauses, one.partner, one.flow) is None]
 
 
 def _off(flow: FlowSettings) -> FlowSettings:

@@ -92,7 +92,7 @@ def overview(ledger: Ledger, settled: Partners, visible: Visible) -> Overview:
         aside, broken = figures.aside(tx, visible), figures.broken_rules(tx, visible)
         paused = pauses.find(ledger, tx=tx)
         missing = expected.missing(tx, pauses.without(settled.partners.values(), paused), now, lines)
-        looks = [one for one in inbox.looks(ledger, tx=tx) if visible is None or one.partner in visible]
+        looks = [one for one in pauses.others(inbox.looks(ledger, tx=tx), paused) if visible is None or one.partner in visible]
         standing = [one for one in notices.find(ledger, tx=tx) if visible is None or one.partner in visible]
         heaps = {key: heap for key, heap in conflicts.heaps(ledger, tx=tx).items() if visible is None or key[0] in visible}
     keys = {(id, flow) for id, one in settled.partners.items() for flow in one.flows} | set(newest)

@@ -12,10 +12,10 @@ import time_machine
 
 from include.engine import clock
 from include.engine.alerts.send import SHOWN, say
-from include.engine.alerts.standing import not_set_up
+from include.engine.alerts.standing import UNREACHABLE_AFTER, not_set_up, standing
 from include.engine.credentials import EnvironmentCredentials
 from include.engine.delivery import State
-from include.engine.ledger import Ledger, conflicts, inbox
+from include.engine.ledger import Ledger, conflicts, inbox, pauses
 from include.engine.partner.settings import InboxFlow
 from include.engine.reasons import LANGUAGES
 from include.sandbox.servers.ports import free_port
@@ -101,6 +101,17 @@ def test_a_file_that_was_expected_and_did_not_come_is_told(watched: House, post:
         watched.claimed()
         [mail] = post.mails()
     assert "hold_* (paper_import) was expected and has not come" in mail.get_content()
+
+
+def test_an_inbox_that_failed_before_its_flow_was_paused_is_told_of_when_it_goes_on(watched: House) -> None:
+    engine = watched.engine
+    for _ in range(UNREACHABLE_AFTER):
+        inbox.look_failed(engine.ledger, "lindeby", "paper_import", "file:inbox/lindeby", "nobody answers", clock.now())
+    assert [one.kind for one in standing(engine)] == ["inbox"]
+    pauses.pause(engine.ledger, "lindeby", "paper_import", "kirsten")
+    assert standing(engine) == []
+    pauses.resume(engine.ledger, "lindeby", "paper_import", "kirsten")
+    assert [one.kind for one in standing(engine)] == ["inbox"]
 
 
 def test_an_inbox_that_cannot_be_read_is_told_at_the_third_look(watched: House, post: SmtpServer) -> None:
