@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import html
 import re
+from datetime import timedelta
 from pathlib import Path
 from urllib.parse import quote
 
@@ -18,7 +19,7 @@ from plugins.board.app import create
 from tests.board.house import ENGINEER, SECRET, STRANGER, BoardHouse, users
 from tests.conftest import sqlite_ledger
 from tests.flows.conftest import yaml
-from tests.flows.files import GOOD
+from tests.flows.files import GOOD, NEIGHBOUR
 from tests.house import House
 
 STAFF = "lise"
@@ -62,6 +63,17 @@ def test_a_library_drops_a_file_and_watches_it_go_through(house: House, board: B
     assert watched in browser.get("/bindery/upload").text
     [entry] = audit.find(house.engine.ledger, action="upload")
     assert entry.who == STAFF
+
+
+def test_a_file_is_found_again_by_a_look_that_began_before_it_was_dropped(house: House, board: BoardHouse) -> None:
+    before = send(board, "items_1.csv", GOOD).json()["to"]
+    first = house.taken()
+    answer = send(board, "items_1.csv", NEIGHBOUR)
+    house.ahead = timedelta(seconds=-20)  # one of another inbox was slow to answer
+    [claimed] = house.claimed()
+    page = board.browser(STAFF).get(answer.json()["to"]).text
+    assert claimed.id in page and first.id not in page
+    assert first.id in board.browser(STAFF).get(before).text
 
 
 def test_a_refusal_is_told_in_the_readers_words_and_leaves_nothing(house: House, board: BoardHouse) -> None:

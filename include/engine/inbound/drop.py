@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 from include.engine.engine import Engine
 from include.engine.errors import Refused, SettingsError, Unreachable
-from include.engine.ledger import audit
+from include.engine.ledger import audit, deliveries
 from include.engine.partner.settings import DeliverySpec, InboxFlow, Partner, spec_for
 from include.engine.storage.filesystem import Store
 from include.engine.storage.readiness import marker
@@ -56,11 +56,12 @@ def drop(
     with engine.store(flow.inbox) as store:
         if store.exists(path):
             raise _taken(path)
+        after = deliveries.last_arrival(engine.ledger)  # dispatch may see the file before it is in the audit, and says when its look began
         written = _write(store, path, _counted(blocks, flow.largest, size, digest))
         if done := marker(path, flow.ready_for(spec)):
             store.put(done, b"")
     dropped = Dropped(flow_name, path, written, digest.hexdigest())
-    facts = {"flow": flow_name, "path": path, "size": written, "sha256": dropped.sha256}
+    facts = {"flow": flow_name, "path": path, "size": written, "sha256": dropped.sha256, "after": after}
     audit.record(engine.ledger, who, "upload", partner.id, facts)
     return dropped
 

@@ -60,7 +60,7 @@ def see_all(ledger: Ledger, new: Sequence[NewDelivery], *, tx: sa.Connection | N
         fresh = {one.id: one for one in sorted(new, key=_arrival) if one.id not in found}
         if fresh:
             origins = _by_id(tx, [one.origin for one in fresh.values() if one.origin])
-            last = tx.execute(sa.select(sa.func.coalesce(sa.func.max(delivery.c.arrival), 0))).scalar_one()
+            last = last_arrival(ledger, tx=tx)
             rows = [_first_row(one, origins) | {"arrival": number} for number, one in enumerate(fresh.values(), last + 1)]
             tx.execute(sa.insert(delivery), rows)
             tx.execute(sa.insert(delivery_event), [event(one.id, "seen", State.SEEN, at=one.seen_at) for one in fresh.values()])
@@ -69,6 +69,13 @@ def see_all(ledger: Ledger, new: Sequence[NewDelivery], *, tx: sa.Connection | N
             if any(getattr(found[one.id], name) != _known(one, name) for name in _WHAT_IT_IS):
                 raise WrongState("another file or flow already has this delivery id.", where=one.id, do="Make the id with another salt.")
         return [found[one.id] for one in new]
+
+
+def last_arrival(ledger: Ledger, *, tx: sa.Connection | None = None) -> int:
+    """The number of the delivery that arrived last, 0 before the first: whatever is seen from now on has a higher one."""
+    with ledger.reading(tx) as tx:
+        found: int = tx.execute(sa.select(sa.func.coalesce(sa.func.max(delivery.c.arrival), 0))).scalar_one()
+        return found
 
 
 def get(ledger: Ledger, id: str, *, tx: sa.Connection | None = None) -> Delivery:

@@ -20,7 +20,7 @@ LAST = 20
 
 @dataclass(frozen=True)
 class Dropped:
-    """One file that was dropped: when, by whom, and its facts (flow, path, size, sha256)."""
+    """One file that was dropped: when, by whom, and its facts (flow, path, size, sha256, after: the arrival of the last delivery before it)."""
 
     id: int
     partner: str
@@ -52,12 +52,11 @@ def find(tx: sa.Connection, partner: str, flow: str, sha256: str) -> Dropped | N
 
 
 def way(tx: sa.Connection, dropped: Dropped, inbox: str) -> Way:
-    """How far the file has come."""
+    """How far the file has come. Its delivery is the first of its name that arrived after it: the times of both do not tell, see `drop`."""
     c, f = delivery.c, inbox_file.c
-    flow, path = dropped.facts["flow"], dropped.facts["path"]
-    query = sa.select(delivery).where(
-        c.partner == dropped.partner, c.flow == flow, c.path == path, c.origin.is_(None), c.seen_at >= dropped.at
-    )
+    flow, path, after = dropped.facts["flow"], dropped.facts["path"], dropped.facts.get("after")
+    later = c.seen_at >= dropped.at if after is None else c.arrival > after  # None: it was dropped before this was noted
+    query = sa.select(delivery).where(c.partner == dropped.partner, c.flow == flow, c.path == path, c.origin.is_(None), later)
     row = tx.execute(query.order_by(c.arrival).limit(1)).one_or_none()
     place = (f.partner == dropped.partner, f.flow == flow, f.inbox == inbox)
     looked = sa.select(inbox_look.c.looked_at).where(
