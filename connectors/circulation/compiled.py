@@ -58,8 +58,11 @@ def build(modules: Sequence[str] = MODULES, *, optimise: str = "-O2", at_once: i
             done.mkdir()
             for _ in pool.map(lambda module: _build(module, Path(made), done, flags), modules):
                 pass
-            if not found.is_dir():
+            try:
                 done.replace(found)  # all of them or none
+            except OSError:  # whoever builds at the same time does the same
+                if not found.is_dir():
+                    raise
     except FileNotFoundError as missing:
         raise SettingsError(f"{missing} was found.", do="On Debian or Ubuntu: apt-get install gcc libc6-dev") from missing
     except subprocess.CalledProcessError as failed:
