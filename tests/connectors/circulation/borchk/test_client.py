@@ -16,6 +16,7 @@ from include.engine.engine import ROOT
 from include.engine.errors import Unreachable
 from include.sandbox.servers.borchk import BorChk, Borrower, Library, borchk
 from include.sandbox.servers.tls import certificates
+from tests.loopback import dribbles, server
 
 SCHEMA = ROOT.parent / "shared" / "ground_truth" / "dbc_borchk" / "borchk.xsd"
 NAMESPACE = "{http://oss.dbc.dk/ns/borchk}"
@@ -146,23 +147,13 @@ def test_the_command_speaks_to_nobody_without_tls(service: BorChk) -> None:
 
 
 def test_an_answer_that_dribbles_is_none() -> None:
-    async def dribbles(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        try:
-            await reader.readuntil(b"\r\n\r\n")
-            writer.write(b"HTTP/1.1 200 OK\r\nContent-Type: text/xml\r\nContent-Length: 50000\r\n\r\n<")
-            while True:
-                writer.write(b" ")
-                await writer.drain()
-                await asyncio.sleep(0.02)
-        except OSError:
-            writer.close()
-
     async def work() -> None:
-        server = await asyncio.start_server(dribbles, "127.0.0.1", 0)
-        url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
-        async with Client(url, "netpunkt", seconds=0.3, attempts=2) as client, asyncio.timeout(20):
+        async with (
+            server(dribbles) as url,
+            Client(url, "netpunkt", seconds=0.3, attempts=2) as client,
+            asyncio.timeout(20),
+        ):
             with pytest.raises(Unreachable):
                 await client.check("710100", CPR, "1234")
-        server.close()
 
     asyncio.run(work())

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
-from contextlib import asynccontextmanager
+from collections.abc import Mapping
 
 import httpx
 import pytest
@@ -17,8 +16,8 @@ from connectors.circulation.remote.http import Calls
 from connectors.circulation.remote.system import System
 from include.engine.credentials import Connection
 from tests.connectors.circulation.remote.site import ME, Site
+from tests.loopback import dribbles, server
 
-Serve = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
 PATIENCE = 20.0
 """A time that nothing here comes near, but what never ends."""
 
@@ -31,41 +30,6 @@ class Nobody:
 
     def forget(self, shown: Mapping[str, str]) -> None:
         return
-
-
-@asynccontextmanager
-async def server(serve: Serve) -> AsyncIterator[str]:
-    """A server on loopback that does with each connection what it is told; its address."""
-    tasks: set[asyncio.Task[None]] = set()
-
-    async def one(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        task = asyncio.current_task()
-        assert task is not None
-        tasks.add(task)
-        try:
-            await serve(reader, writer)
-        except (OSError, asyncio.IncompleteReadError, asyncio.CancelledError):
-            return
-        finally:
-            writer.close()
-
-    listening = await asyncio.start_server(one, "127.0.0.1", 0)
-    try:
-        yield f"http://127.0.0.1:{listening.sockets[0].getsockname()[1]}"
-    finally:
-        listening.close()
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
-
-
-async def _dribbles(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-    await reader.readuntil(b"\r\n\r\n")
-    writer.write(b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 1000000\r\n\r\n[")
-    while True:
-        writer.write(b" ")
-        await writer.drain()
-        await asyncio.sleep(0.02)
 
 
 async def _never_ends(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -82,7 +46,7 @@ async def _says_nothing(reader: asyncio.StreamReader, writer: asyncio.StreamWrit
 
 def test_an_answer_that_dribbles_ends_with_its_time() -> None:
     async def work() -> None:
-        async with server(_dribbles) as url, asyncio.timeout(PATIENCE):
+        async with server(dribbles) as url, asyncio.timeout(PATIENCE):
             calls = Calls("It", url, Nobody(), call_seconds=0.8)
             asked = calls.ask("/items"), calls.change("POST", "/checkouts")
             found = await asyncio.gather(*asked, return_exceptions=True)
