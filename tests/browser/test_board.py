@@ -19,6 +19,8 @@ from tests.board.busy import NOW
 from tests.browser.conftest import LOOKED, PICTURES
 
 WIDE, NARROW = (1280, 900), (400, 800)
+FRAME = 1195
+"""Pixels that are left of 1280 by Airflow's navigation and a scroll bar."""
 PAGES = {
     "overview": "/",
     "deliveries": "/deliveries",
@@ -101,6 +103,15 @@ def test_a_page_can_be_used_by_everybody(
     page.context.close()
 
 
+@pytest.mark.parametrize("language", ["en", "da", "sv", "nl"])
+def test_the_overview_fits_in_airflows_frame_in_each_language(chromium: Browser, board: str, language: str) -> None:
+    page, _ = opened(chromium, (FRAME, 900), "light", language)
+    page.goto(f"{board}/")
+    assert page.locator(".matrix thead th").count() == 8, "a partner and the seven flows of today"
+    assert page.locator(".table", has=page.locator(".matrix")).evaluate("one => one.scrollWidth <= one.clientWidth")
+    page.context.close()
+
+
 def test_however_many_flows_there_are_the_page_does_not_scroll_sideways(chromium: Browser, board: str) -> None:
     page, _ = opened(chromium, WIDE, "light")
     page.goto(f"{board}/")
@@ -140,6 +151,10 @@ def test_it_speaks_the_language_of_the_browser_and_of_the_switch(chromium: Brows
     page.goto(f"{board}/")
     assert page.locator("h1").inner_text() == title
     assert page.evaluate("document.documentElement.scrollWidth") <= NARROW[0]
+    beside = "items => items.every(one => one.querySelector('a').offsetLeft > one.querySelector('.icon').getBoundingClientRect().right)"
+    assert page.locator(".troubles li:has(a)").evaluate_all(beside), (
+        "a sign stands alone on its line: a name and its flow are too long to stay beside it"
+    )
     page.get_by_role("link", name="English").click()
     assert page.locator("h1").inner_text() == "Overview"
     page.get_by_role("link", name="Partners").first.click()
