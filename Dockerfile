@@ -6,11 +6,11 @@ RUN pip install --no-cache-dir --require-hashes -r requirements.txt
 COPY . .
 ENV PYTHONPATH=/opt/bindery
 
-# The readers' compiled parts are built here: the image that runs has no compiler.
+# The compiled parts of readers and sidecar are built here: the image that runs has no compiler.
 FROM base AS kernels
 RUN apt-get update && apt-get install -y --no-install-recommends gcc libc6-dev
 USER bindery
-RUN python -m include.marc.kernels
+RUN python -m include.marc.kernels && python -m connectors.circulation compile
 
 FROM base
 COPY --from=kernels --chown=bindery:bindery /home/bindery/.cache/bindery /home/bindery/.cache/bindery

@@ -1,6 +1,6 @@
 # `make demo` and `make test` do everything on a fresh machine; `make help` lists the rest.
 .DEFAULT_GOAL := help
-.PHONY: test-engine test-others test-demo coverage deeds crash-circulation pictures crash-crm help demo test check lint types format bench crash crash-oai fuzz marc check-partners lock clean schema
+.PHONY: test-engine test-others test-demo coverage deeds compiled crash-circulation pictures crash-crm help demo test check lint types format bench crash crash-oai fuzz marc check-partners lock clean schema
 PY := .venv/bin/python
 export PYTHONPATH := $(CURDIR)
 WORKERS ?= 2
@@ -68,6 +68,11 @@ crash-circulation: ## kill -9 of the sidecar: kiosks under load, its journal's D
 	$(PY) -m tests.crash.circulation --seeds $(or $(SEEDS),50)
 	BINDERY_SEEDS=$(or $(SEEDS),50) $(PY) -m pytest -q tests/connectors/circulation/forwarding/test_kill.py
 	BINDERY_SEEDS=$(or $(SEEDS),50) $(PY) -m pytest -q tests/connectors/circulation/ncip/test_process.py -k kill
+
+compiled: ## the sidecar compiled as the image does it, and all of its tests on that
+	@bin/setup dev
+	$(PY) -m connectors.circulation compile
+	$(PY) -m pytest -n $(WORKERS) -p tests.connectors.circulation.as_compiled tests/connectors/circulation
 
 fuzz: ## MARC under random damage, the compiled reader against NumPy's (MINUTES=10; SANITIZED=yes: built with sanitizers); SIP2 under random bytes (INPUTS=10000000); every property of the suite on new examples
 	@bin/setup dev

@@ -1,4 +1,4 @@
-"""Self-service, live: python -m connectors.circulation serve | load | pins | conflicts | kiosk | record | shadow | bridge | borrower-check | hash
+"""Self-service, live: python -m connectors.circulation serve | compile | load | pins | conflicts | kiosk | record | shadow | bridge | borrower-check | hash
 
 The store, the journal and the settings lie in `<BINDERY_HOME>/circulation` (`--folder`: in another); the key that seals the journal is in
 Bindery's key store.
@@ -7,6 +7,7 @@ Bindery's key store.
 from __future__ import annotations
 
 import asyncio
+import logging
 import os
 import re
 from collections.abc import Callable
@@ -62,12 +63,16 @@ def serve(
     """Answer kiosks until the process is stopped. The ports are printed as one line of JSON."""
 
     def run() -> None:
+        from connectors.circulation import compiled
+
+        quick = compiled.use()
         from connectors.circulation import logs
         from connectors.circulation.demo import made
         from connectors.circulation.serving import Ports
         from connectors.circulation.serving import serve as serve_until_stopped
 
         logs.begin(messages=log_messages)
+        logging.getLogger("bindery.circulation").info("the sidecar runs %s", "compiled" if quick else "as it is written: see `compile`")
         ports = Ports(host, sip2_port, sip2_tls_port, http_port, https_port, ncip_port, certificate, key, client_ca)
         where, keys, done = made() if demo else (folder(name), _keys(), lambda: None)
         try:
@@ -75,6 +80,19 @@ def serve(
                 runner.run(serve_until_stopped(where, keys, ports))
         finally:
             done()
+
+    told(run)
+
+
+@app.command(name="compile")
+def compile_() -> None:
+    """Compile what answers kiosks, once for each version, into the user's cache (a minute or two); `serve` takes it from there and needs a fifth
+    less processor. Wants a C compiler and Python's headers."""
+
+    def run() -> None:
+        from connectors.circulation.compiled import build
+
+        console.print(f"compiled: {build()}", highlight=False, soft_wrap=True)
 
     told(run)
 

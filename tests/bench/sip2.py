@@ -4,7 +4,8 @@ Each server (sip2_servers.py) runs as a process on one core, the load (sip2_load
 
 Bindery's server is the sidecar as it is started in production: embedded store, sealed journal, fdatasync before each answer. "no journal" is the
 same server with a journal that says "durable" at once and keeps nothing: what no library may run, for the comparison with a server that keeps
-nothing either. pysip2's runs on uvloop, as ours does, and on asyncio alone, as its own documentation starts it.
+nothing either. Both are compiled, as in the image (connectors/circulation/compiled.py); "as written" is the sidecar without that. pysip2's server
+runs on uvloop, as ours does, and on asyncio alone, as its own documentation starts it.
 Seconds are of the wall; a message's microseconds are the server's processor time.
 """
 
@@ -23,6 +24,7 @@ from statistics import median
 
 import uvloop
 
+from connectors.circulation import compiled
 from connectors.circulation.sip2.codec import parse, write
 from tests.bench.row import row
 from tests.bench.sip2_load import Load, Machine
@@ -50,11 +52,17 @@ class Measured:
     each: float
 
 
-def measured(command: list[str], connections: int, seconds: float, rate: float = 0) -> Measured:
+def measured(command: list[str], connections: int, seconds: float, rate: float = 0, *, as_written: bool = False) -> Measured:
     """The load on a server that is started for it; `rate`: messages a second of all connections together."""
+    environment = os.environ | ({compiled.SETTING: "off"} if as_written else {})
     cores = sorted(os.sched_getaffinity(0))
     with subprocess.Popen(
-        command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, preexec_fn=lambda: os.sched_setaffinity(0, {cores[0]})
+        command,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+        env=environment,
+        preexec_fn=lambda: os.sched_setaffinity(0, {cores[0]}),
     ) as server:  # with all its threads
         try:
             assert server.stdout is not None
@@ -144,10 +152,12 @@ def main() -> None:
     print(f"codec: {ours:,.0f} messages parsed and written a second; pysip2 {theirs:,.0f}; {ours / theirs:.1f}x")
     row("sip2", "codec, parse and write", ours, "/s", "200,000")
     row("sip2", "codec beside pysip2", ours / theirs, "x")
+    compiled.build()
     goals = {50: "10", 500: "50"}
     for connections in asked.connections:
         servers = {"Bindery": OURS, "no journal": UNKEPT, "pysip2": PEER, "pysip2 on asyncio": PLAIN_PEER}
         found = {name: measured(command, connections, asked.seconds) for name, command in servers.items()}
+        found["as written"] = measured(OURS, connections, asked.seconds, as_written=True)
         for name, one in found.items():
             said = one.figures
             print(f"{connections:>4} connections, {name:>17}: {said['a second']:>7,.0f}/s, p50 {said['p50']:6.2f} ms, p99 {said['p99']:6.2f} ms, "
@@ -161,6 +171,7 @@ def main() -> None:
         row("sip2", f"{connections} connections", mine.figures["a second"], "/s", "10,000")
         row("sip2", f"{connections} connections, p99", mine.figures["p99"], "ms", goals.get(connections, ""))
         row("sip2", f"{connections} connections, processor a message", mine.each, "us", "100")
+        row("sip2", f"{connections} connections, processor a message, as written to compiled", found["as written"].each / mine.each, "x")
         for name, peer in (("pysip2", "pysip2"), ("pysip2 on asyncio", "pysip2's server on asyncio")):
             ratio = found["no journal"].figures["a second"] / found[name].figures["a second"]
             row("sip2", f"{connections} connections, no journal, beside {peer}", ratio, "x", "2")

@@ -36,6 +36,9 @@ class Unkept:
 
 def no_journal() -> None:
     """The sidecar without its journal."""
+    from connectors.circulation import compiled
+
+    compiled.use()
     from connectors.circulation.demo import made
     from connectors.circulation.embedded import backend
     from connectors.circulation.serving import Ports, serve

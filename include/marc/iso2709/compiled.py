@@ -7,12 +7,8 @@ BINDERY_MARC_KERNEL=off leaves it out.
 from __future__ import annotations
 
 import ctypes
-import hashlib
 import os
-import platform
-import shutil
 import subprocess
-import tempfile
 from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
@@ -22,6 +18,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
+from include import compiler
 from include.marc.batch import Bools, Ints
 from include.marc.iso2709.blocks import DELIMITER, END_OF_RECORD, SPARE
 from include.marc.iso2709.shapes import ROWS, Fields, Rows, Spans
@@ -56,22 +53,10 @@ def loaded(source: Path) -> ctypes.CDLL | None:
 
 def built(file: Path) -> Path:
     """The library's file. Raises OSError or SubprocessError where there can be none."""
-    source = file.read_bytes()
-    name = hashlib.sha256(b"\0".join([source, " ".join([*FLAGS, platform.machine(), platform.system()]).encode()])).hexdigest()[:16]
-    folder = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "bindery"
-    library = folder / f"marc-{name}.so"
-    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    if folder.stat().st_uid != os.getuid():
-        raise PermissionError(f"{folder} is someone else's")
-    if library.exists():
-        return library
-    compiler = os.environ.get("CC") or shutil.which("cc") or shutil.which("gcc") or shutil.which("clang")
-    if compiler is None:
-        raise FileNotFoundError("no C compiler")
-    with tempfile.TemporaryDirectory(dir=folder) as made:
-        draft = Path(made) / "kernel.so"
-        subprocess.run([*compiler.split(), *FLAGS, str(file), "-o", str(draft)], check=True, capture_output=True, timeout=60)
-        draft.replace(library)  # whoever builds at the same time does the same
+    name = compiler.name_of([file.read_bytes(), " ".join(FLAGS).encode()])
+    library = compiler.cache() / f"marc-{name}.so"
+    if not library.exists():
+        compiler.build(file, library, FLAGS)
     return library
 
 
