@@ -10,23 +10,20 @@ from types import SimpleNamespace
 from typing import Any, cast
 
 import pytest
+import time_machine
 
 from connectors import flow_models
-from connectors.adhl import outbound
 from connectors.ils import inbound as ils
 from include.engine import clock
 from include.engine.credentials import EnvironmentCredentials
 from include.engine.delivery import Delivery
 from include.engine.dispatch.start import start
 from include.engine.ledger import Ledger
-from include.engine.outbound.confirm import confirm
-from include.engine.outbound.render import render
-from include.engine.outbound.select import select
-from include.engine.outbound.send import send
 from include.sandbox.deliveries import made
 from include.sandbox.demo.acts import adhl_upload as act
 from include.sandbox.demo.partners import copied
 from tests.house import MASTER, House
+from tests.sandbox.flows import run
 
 LOANS = 1000
 ONE_AT_A_TIME = Lock()
@@ -40,10 +37,11 @@ class Played(House):
 
     def deliver(self, partner: str, flow: str, *_: object, **__: object) -> Delivery:  # type: ignore[override]
         with ONE_AT_A_TIME:
-            id = start(self.engine, partner, flow, who="demo").id
-            for step in (select, render, send, confirm):
-                step(self.engine, id, outbound)
-            return self.get(id)
+            return self.run(start(self.engine, partner, flow, who="demo").id)
+
+    def run(self, delivery_id: str) -> Delivery:
+        with time_machine.travel(clock.now() + self.ahead):
+            return run(self.engine, delivery_id)
 
     def until(self, done: Any, seconds: float, why: Any) -> None:
         import time

@@ -5,7 +5,6 @@ from __future__ import annotations
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
-from types import ModuleType
 from typing import Any, cast
 
 import yaml
@@ -13,29 +12,19 @@ import yaml
 from connectors import flow_models
 from connectors.bi.feed import feed
 from connectors.bi.house import house_of
-from connectors.circulation.lake import inbound as journal
-from connectors.circulation.lake import outbound as fill
-from connectors.ils import inbound
 from include.engine.credentials import EnvironmentCredentials
 from include.engine.delivery import Delivery
 from include.engine.dispatch.look import look
 from include.engine.dispatch.start import start
 from include.engine.engine import Engine
-from include.engine.inbound.acknowledge import acknowledge
-from include.engine.inbound.gate import gate
-from include.engine.inbound.publish import publish
-from include.engine.inbound.receive import receive
-from include.engine.ledger import Ledger, deliveries
-from include.engine.outbound.confirm import confirm
-from include.engine.outbound.render import render
-from include.engine.outbound.select import select
-from include.engine.outbound.send import send
+from include.engine.ledger import Ledger
 from include.sandbox.demo.acts import circulation
 from include.sandbox.demo.installation import Installation
 from include.sandbox.demo.stage import Stage
 from include.sandbox.world import make
 from tests.crash.house import _partners
 from tests.house import MASTER
+from tests.sandbox.flows import run
 
 FLOWS = {
     "circulation_journal": {"schedule": "0 3 29 2 *", "wait": "2 min"},
@@ -45,7 +34,7 @@ FLOWS = {
 
 @dataclass
 class Library:
-    """A stage without Airflow: deliveries are run here, and the BI feed after each."""
+    """A stage without Airflow: deliveries are run here, and the BI feed after those that change the lake."""
 
     installation: Installation
     engine: Engine
@@ -55,20 +44,13 @@ class Library:
         return self.engine.ledger
 
     def deliver(self, partner: str, flow: str) -> Delivery:
-        made = start(self.engine, partner, flow, who="kirsten")
-        if flow == circulation.FILL:
-            return self.run(made.id, fill, select, render, send, confirm)
-        done = self.run(made.id, journal, receive, gate, publish, acknowledge)
-        feed(house_of(self.engine))
+        done = run(self.engine, start(self.engine, partner, flow, who="kirsten").id)
+        if flow == circulation.JOURNAL:
+            feed(house_of(self.engine))
         return done
 
     def until(self, done: Any, _seconds: float, why: Any) -> None:
         assert done(), why()
-
-    def run(self, id: str, connector: ModuleType, *steps: Any) -> Delivery:
-        for step in steps:
-            step(self.engine, id, connector)
-        return deliveries.get(self.engine.ledger, id)
 
 
 def test_what_a_kiosk_does_is_in_the_parquet_figure_by_figure(tmp_path: Path) -> None:
@@ -92,7 +74,7 @@ def test_what_a_kiosk_does_is_in_the_parquet_figure_by_figure(tmp_path: Path) ->
                 (inbox / one.file).write_bytes((tmp_path / "world" / "almvik" / "day1" / one.file).read_bytes())
         while due := look(library.engine, patience=10) or look(library.engine, patience=10):
             for claimed in due:
-                library.run(claimed.id, inbound, receive, gate, publish, acknowledge)
+                run(library.engine, claimed.id)
         outcome = play(cast(Stage, library))
     assert outcome.wrong == []
     assert "2 loans, 1 renewal and 1 return of one patron, each once" in outcome.lines[-1]

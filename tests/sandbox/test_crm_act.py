@@ -6,32 +6,22 @@ from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 from threading import Lock
-from types import ModuleType
 from typing import Any, cast
 
 from connectors import flow_models
-from connectors.crm import outbound
-from connectors.ils import inbound
 from include.engine.credentials import EnvironmentCredentials
 from include.engine.delivery import Delivery
 from include.engine.dispatch.look import look
 from include.engine.dispatch.start import start
 from include.engine.engine import Engine
-from include.engine.inbound.acknowledge import acknowledge
-from include.engine.inbound.gate import gate
-from include.engine.inbound.publish import publish
-from include.engine.inbound.receive import receive
-from include.engine.ledger import Ledger, deliveries
-from include.engine.outbound.confirm import confirm
-from include.engine.outbound.render import render
-from include.engine.outbound.select import select
-from include.engine.outbound.send import send
+from include.engine.ledger import Ledger
 from include.sandbox.demo.acts import crm
 from include.sandbox.demo.installation import Installation
 from include.sandbox.demo.stage import Stage
 from include.sandbox.world import make
 from tests.crash.house import _partners
 from tests.house import MASTER
+from tests.sandbox.flows import run
 
 
 @dataclass
@@ -48,13 +38,7 @@ class Boards:
 
     def deliver(self, partner: str, flow: str) -> Delivery:
         with self.one_at_a_time:  # Airflow runs them in processes of their own
-            made = start(self.engine, partner, flow, who="kirsten")
-            return self.run(made.id, outbound, select, render, send, confirm)
-
-    def run(self, id: str, connector: ModuleType, *steps: Any) -> Delivery:
-        for step in steps:
-            step(self.engine, id, connector)
-        return deliveries.get(self.engine.ledger, id)
+            return run(self.engine, start(self.engine, partner, flow, who="kirsten").id)
 
 
 def test_two_libraries_go_to_their_crm_and_a_second_time_nothing_is_left_to_do(tmp_path: Path) -> None:
@@ -72,7 +56,7 @@ def test_two_libraries_go_to_their_crm_and_a_second_time_nothing_is_left_to_do(t
             inbox.mkdir(parents=True)
             (inbox / sheet.files[0].file).write_bytes((tmp_path / "world" / library / "day1" / sheet.files[0].file).read_bytes())
         for one in look(boards.engine, patience=10) or look(boards.engine, patience=10):
-            boards.run(one.id, inbound, receive, gate, publish, acknowledge)
+            run(boards.engine, one.id)
         outcome = play(cast(Stage, boards))
     assert outcome.wrong == []
     first, second = (
