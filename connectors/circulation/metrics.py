@@ -54,6 +54,7 @@ class Metrics:
         self.registry.register(self._tally)
         self.connections = Gauge("sip2_connections", "SIP2 connections that are open", registry=self.registry)
         self.closed = Counter("sip2_connections_closed", "SIP2 connections that we ended", ("why",), registry=self.registry)
+        self.webs_closed = Counter("http_connections_closed", "HTTP connections that we ended", ("port", "why"), registry=self.registry)
         self.resends = Counter("sip2_resends", "SIP2 lines whose checksum was wrong", registry=self.registry)
         self.asked_messages = Counter(
             "ncip_messages", "NCIP and Netmusik messages answered", ("caller", "service", "status"), registry=self.registry

@@ -10,13 +10,11 @@ import os
 import signal
 import ssl
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
-from typing import Any
 
-import uvicorn
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
@@ -42,6 +40,7 @@ from connectors.circulation.sip2 import https
 from connectors.circulation.sip2.server import Limits, Server
 from connectors.circulation.sip2.session import House
 from connectors.circulation.terminals import Terminals
+from connectors.circulation.webs import Web
 from include.engine.credentials import EnvironmentCredentials
 from include.engine.crypto.keys import KeyStore
 from include.engine.errors import SettingsError
@@ -53,7 +52,6 @@ LOOK_SECONDS = 2.0
 _SETTINGS = ("terminals.yaml", "rules.yaml", "doors.yaml")
 PROFILES = "profiles"
 """Where in the sidecar's folder a site's own profiles lie."""
-_QUIET: Any = {"log_level": "warning", "access_log": False, "server_header": False, "lifespan": "off"}
 
 
 @dataclass(frozen=True)
@@ -89,26 +87,19 @@ async def serve(folder: Path, keys: KeyStore, ports: Ports, limits: Limits | Non
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
     tasks: list[asyncio.Task[None]] = []
-    webs: dict[str, _Http] = {}
+    webs: dict[str, Web] = {}
     try:
         found = {"sip2": await server.listen(ports.host, ports.sip2)}
         if ports.sip2_tls is not None:
             found["sip2_tls"] = await server.listen(ports.host, ports.sip2_tls, tls_context(ports))
-        webs["http"] = _Http(uvicorn.Config(Ending(pages(house, server), stop), host=ports.host, port=ports.http, **_QUIET))
-        if ports.https is not None:
-            tls_context(ports)  # which says what is wrong with the files
-            machines = Ending(Starlette(routes=[https.route(house), *doors_of(house)]), stop)
-            files: Any = {"ssl_certfile": str(ports.certificate), "ssl_keyfile": str(ports.key)}
-            webs["https"] = _Http(uvicorn.Config(machines, host=ports.host, port=ports.https, **files, **_QUIET))
-        if ports.ncip is not None:
-            doors = Ending(Starlette(routes=doors_of(house)), stop)
-            webs["ncip"] = _Http(uvicorn.Config(doors, host=ports.host, port=ports.ncip, **_QUIET))
-        for name, web in webs.items():
-            tasks.append(loop.create_task(web.serve()))
-            while not web.started and not tasks[-1].done():
-                await asyncio.sleep(0.01)
-            if web.started:
-                found[name] = web.servers[0].sockets[0].getsockname()[1]
+        machines, doors = Starlette(routes=[https.route(house), *doors_of(house)]), Starlette(routes=doors_of(house))
+        for name, port, app in (("http", ports.http, pages(house, server)), ("https", ports.https, machines), ("ncip", ports.ncip, doors)):
+            if port is not None:
+                webs[name] = Web(Ending(app, stop), closed=partial(_closed, house.metrics, name))
+                found[name] = await webs[name].listen(
+                    ports.host, port, tls_context(replace(ports, clients=None)) if name == "https" else None
+                )
+                tasks.append(webs[name].task)
         tasks.append(loop.create_task(_reread(folder, house, backend, seen)))
         if isinstance(backend, Embedded):
             tasks += [loop.create_task(_close_conflicts(backend, folder)), loop.create_task(keep(backend, COMMIT_SECONDS))]
@@ -126,7 +117,7 @@ async def serve(folder: Path, keys: KeyStore, ports: Ports, limits: Limits | Non
     finally:
         stop.set()
         for web in webs.values():
-            web.should_exit = True
+            web.end()
         await server.close()
         if tasks:  # the first are the webs, which end once they have answered what was asked
             await asyncio.wait(tasks[: len(webs)], timeout=server.limits.drain_s)
@@ -149,12 +140,8 @@ def _calmly() -> None:
     sys.setswitchinterval(0.0005)
 
 
-class _Http(uvicorn.Server):
-    """uvicorn, which leaves signals to us: a stop must first let the machines finish."""
-
-    @contextmanager
-    def capture_signals(self) -> Iterator[None]:
-        yield
+def _closed(metrics: Metrics, port: str, why: str) -> None:
+    metrics.webs_closed.labels(port, why).inc()
 
 
 async def _close_conflicts(backend: Embedded, folder: Path) -> None:

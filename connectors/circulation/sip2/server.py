@@ -9,7 +9,7 @@ import ssl
 from collections import deque
 from dataclasses import dataclass
 from time import monotonic
-from typing import cast
+from typing import Any, cast
 
 from connectors.circulation.sip2.framing import Lines, TooLong
 from connectors.circulation.sip2.session import House, Over, Session
@@ -35,6 +35,7 @@ class Limits:
     idle_s: float = 1800.0
     login_s: float = 30.0
     stuck_s: float = 30.0
+    handshake_s: float = 10.0
     connections: int = 10_000
     drain_s: float = 10.0
 
@@ -51,7 +52,8 @@ class Server:
     async def listen(self, host: str, port: int, tls: ssl.SSLContext | None = None) -> int:
         """Listen on a port (0: any free one); returns which."""
         loop = asyncio.get_running_loop()
-        found = await loop.create_server(lambda: Connection(self, self._house), host, port, ssl=tls, backlog=1024, reuse_address=True)
+        handshake: Any = {"ssl": tls, "ssl_handshake_timeout": self.limits.handshake_s} if tls else {}
+        found = await loop.create_server(lambda: Connection(self, self._house), host, port, backlog=1024, reuse_address=True, **handshake)
         self._listening.append(found)
         self._sweeper = self._sweeper or loop.create_task(self._sweep())
         return int(found.sockets[0].getsockname()[1])
