@@ -36,8 +36,8 @@ class Returns(Protocol):
     async def close(self) -> None: ...
 
 
-async def checkin(site: Site, asked: Checkin) -> Outcome:
-    """Take a copy back."""
+async def checkin(site: Site, returns: Returns, asked: Checkin) -> Outcome:
+    """Take a copy back, the way that returns go at this site."""
     item = await site.item(asked.item)
     if item is None:
         return Outcome(False, "ITEM_UNKNOWN")
@@ -45,7 +45,7 @@ async def checkin(site: Site, asked: Checkin) -> Outcome:
         loan = await site.checkout_of(item["item_id"])
         if loan is not None and moment(loan["checkout_date"]) > (asked.returned or asked.at):
             return Outcome(True, "RETURNED_BEFORE", item=item_view(site.settings, item))
-    outcome = await site.returns.take_back(site, asked, item)
+    outcome = await returns.take_back(site, asked, item)
     site.changed(barcode=asked.item, item_id=item["item_id"])
     site.everyone_changed()
     return outcome

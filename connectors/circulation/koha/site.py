@@ -6,7 +6,7 @@ import asyncio
 import json
 from collections.abc import Iterable, Mapping
 from datetime import datetime
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from connectors.circulation.backend import Away, Odd
 from connectors.circulation.domain import Credentials, Hold, Loan, Patron
@@ -14,9 +14,6 @@ from connectors.circulation.koha.settings import KohaSettings
 from connectors.circulation.koha.views import Json, fees_view, hold_view, loan_view, patron_view
 from connectors.circulation.remote.http import Calls, Reply
 from connectors.circulation.remote.known import Known, RightPins
-
-if TYPE_CHECKING:
-    from connectors.circulation.koha.returning import Returns
 
 BASE = "/api/v1"
 ALL = "500"
@@ -26,10 +23,10 @@ ITEM_SECONDS = 30.0
 
 
 class Site:
-    """`settings` say where and how; `calls` are the connections, `returns` is the way that returns go."""
+    """`settings` say where and how; `calls` are the connections."""
 
-    def __init__(self, settings: KohaSettings, calls: Calls, returns: Returns) -> None:
-        self.settings, self.calls, self.returns = settings, calls, returns
+    def __init__(self, settings: KohaSettings, calls: Calls) -> None:
+        self.settings, self.calls = settings, calls
         self._patrons: Known[Json] = Known(settings.patron_seconds)
         self._wholes: Known[tuple[tuple[Loan, ...], tuple[Hold, ...], Json]] = Known(settings.patron_seconds)
         self._items: Known[Json] = Known(ITEM_SECONDS)
