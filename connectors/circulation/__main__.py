@@ -44,6 +44,7 @@ def folder(name: str) -> Path:
 @app.command()
 def serve(
     sip2_port: Port = 6001,
+    no_sip2_port: Annotated[bool, typer.Option("--no-sip2-port", help="No SIP2 without TLS.")] = False,
     sip2_tls_port: Annotated[int | None, typer.Option(min=0, max=65535, help="Needs --certificate and --key.")] = None,
     http_port: Annotated[int, typer.Option(min=0, max=65535, help="/health and /metrics.")] = 8200,
     https_port: Annotated[
@@ -73,7 +74,9 @@ def serve(
 
         logs.begin(messages=log_messages)
         logging.getLogger("bindery.circulation").info("the sidecar runs %s", "compiled" if quick else "as it is written: see `compile`")
-        ports = Ports(host, sip2_port, sip2_tls_port, http_port, https_port, ncip_port, certificate, key, client_ca)
+        ports = Ports(
+            host, None if no_sip2_port else sip2_port, sip2_tls_port, http_port, https_port, ncip_port, certificate, key, client_ca
+        )
         where, keys, done = made() if demo else (folder(name), _keys(), lambda: None)
         try:
             with asyncio.Runner(loop_factory=_loop()) as runner:

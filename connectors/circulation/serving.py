@@ -7,6 +7,7 @@ import gc
 import json
 import logging
 import os
+import resource
 import signal
 import ssl
 import sys
@@ -62,7 +63,7 @@ class Ports:
     """
 
     host: str = "127.0.0.1"
-    sip2: int = 6001
+    sip2: int | None = 6001
     sip2_tls: int | None = None
     http: int = 8200
     https: int | None = None
@@ -74,6 +75,7 @@ class Ports:
 
 async def serve(folder: Path, keys: KeyStore, ports: Ports, limits: Limits | None = None) -> None:
     """Serve until SIGTERM or SIGINT; then finish what was asked, keep everything, and return."""
+    _room()
     seen = _times(folder)  # before they are read: what changes meanwhile is read again
     terminals = Terminals.load(folder / "terminals.yaml")
     rules = Rules.load(folder / "rules.yaml") if (folder / "rules.yaml").exists() else Rules(timezone=terminals.timezone)
@@ -88,12 +90,18 @@ async def serve(folder: Path, keys: KeyStore, ports: Ports, limits: Limits | Non
         loop.add_signal_handler(number, stop.set)
     tasks: list[asyncio.Task[None]] = []
     webs: dict[str, Web] = {}
+    found: dict[str, int] = {}
     try:
-        found = {"sip2": await server.listen(ports.host, ports.sip2)}
+        if ports.sip2 is not None:
+            found["sip2"] = await server.listen(ports.host, ports.sip2)
         if ports.sip2_tls is not None:
             found["sip2_tls"] = await server.listen(ports.host, ports.sip2_tls, tls_context(ports))
         machines, doors = Starlette(routes=[https.route(house), *doors_of(house)]), Starlette(routes=doors_of(house))
-        for name, port, app in (("http", ports.http, pages(house, server)), ("https", ports.https, machines), ("ncip", ports.ncip, doors)):
+        for name, port, app in (
+            ("http", ports.http, pages(house, server, found)),
+            ("https", ports.https, machines),
+            ("ncip", ports.ncip, doors),
+        ):
             if port is not None:
                 webs[name] = Web(Ending(app, stop), closed=partial(_closed, house.metrics, name))
                 found[name] = await webs[name].listen(
@@ -129,6 +137,13 @@ async def serve(folder: Path, keys: KeyStore, ports: Ports, limits: Limits | Non
         else:
             await backend.close()
         house.pins.close()
+
+
+def _room() -> None:
+    """As many open files as the system lets a process have: with the thousand that is usual, connections would take what the journal needs."""
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    with suppress(OSError, ValueError):
+        resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
 
 
 def _calmly() -> None:
@@ -212,12 +227,12 @@ def tls_context(ports: Ports) -> ssl.SSLContext:
     return context
 
 
-def pages(house: House, server: Server) -> Starlette:
-    """/health for whoever watches the process, /metrics for Prometheus."""
+def pages(house: House, server: Server, ports: dict[str, int]) -> Starlette:
+    """/health for whoever watches the process, /metrics for Prometheus. `ports` are those that it listens on, by name."""
 
     async def health(_: Request) -> Response:
         online = await house.backend.online()
-        found: dict[str, object] = {"online": online, "connections": len(server.connections), "pid": os.getpid()}
+        found: dict[str, object] = {"online": online, "connections": len(server.connections), "pid": os.getpid(), "ports": ports}
         if isinstance(house.backend, Forwarding):
             found |= forwarding_status(house.backend)
         return JSONResponse(found, status_code=200 if online else 503)

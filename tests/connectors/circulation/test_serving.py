@@ -7,9 +7,11 @@ import base64
 import json
 import os
 import random
+import resource
 import secrets
 import signal
 import socket
+import ssl
 import subprocess
 import sys
 import threading
@@ -27,6 +29,7 @@ from connectors.circulation.kiosk import load
 from connectors.circulation.sip2.codec import parse
 from include.engine.engine import ROOT
 from tests.connectors.circulation.running import Raw
+from tests.connectors.circulation.sip2.certificates import certificate
 
 LIBRARY: dict[str, Any] = {
     "terminals": {
@@ -195,6 +198,27 @@ def test_it_stops_at_once_and_quietly_whoever_is_in_the_midst_of_a_request(env: 
         said = serving.process.communicate(timeout=60)[1]
     assert serving.process.returncode == 0
     assert "Traceback" not in said and '"level": "error"' not in said
+
+
+def test_a_site_that_wants_tls_alone_has_it_and_the_process_all_the_files_it_may(env: dict[str, str], tmp_path: Path) -> None:
+    chain, key = certificate(tmp_path, "localhost")
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (min(soft, hard - 1), hard))
+    try:
+        serving = Serving(env, "--demo", "--no-sip2-port", "--sip2-tls-port", "0", "--certificate", str(chain), "--key", str(key))
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+    try:
+        assert sorted(serving.ports) == ["http", "sip2_tls"]
+        assert json.loads(serving.get("/health"))["ports"] == serving.ports
+        files = next(line.split() for line in Path(f"/proc/{serving.process.pid}/limits").read_text().splitlines() if "open files" in line)
+        assert files[3] == files[4]
+        trusting = ssl.create_default_context(cafile=str(chain))
+        with Raw(serving.ports["sip2_tls"]) as kiosk:
+            kiosk.socket = trusting.wrap_socket(kiosk.socket, server_hostname="localhost")
+            assert kiosk.ask("9900802.00").startswith("98Y")
+    finally:
+        assert serving.end() == 0
 
 
 def test_a_second_process_is_told_that_the_journal_is_taken(serving: Serving, filled: dict[str, str]) -> None:
