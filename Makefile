@@ -85,13 +85,13 @@ marc: ## 200,000 generated MARC records, row by row as pymarc reads them (RECORD
 	@bin/setup dev
 	$(PY) -m tests.marc.against_pymarc $(or $(RECORDS),200000)
 
-deeds: ## every deed of the board's records by hand in a running Airflow: drop, mend, replay, discard, tell, trace
+deeds: ## each action of the board by its own button in a running Airflow, and what is pressed when
 	@bin/setup dev
-	$(PY) -m tests.browser.deeds_in_airflow
+	$(PY) -m pytest -s tests/browser/test_deeds.py
 
 pictures: ## the documentation's pictures of the board, taken anew
 	@bin/setup dev
-	BINDERY_PICTURES=1 $(PY) -m pytest tests/browser
+	BINDERY_PICTURES=1 $(PY) -m pytest tests/browser --ignore=tests/browser/test_deeds.py
 
 check-partners: ## every partner's YAML; PARTNER=aarhus: that one, and its connections (list, read, write, rename)
 	@bin/setup run
