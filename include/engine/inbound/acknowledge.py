@@ -14,8 +14,8 @@ from include.engine.inbound import archive
 from include.engine.inbound.connector import Inbound
 from include.engine.inbound.ending import stopped
 from include.engine.inbound.leftovers import sweep
-from include.engine.inbound.work import UNFINISHED, Outcome, flow_of
-from include.engine.ledger import claims, deliveries, publishing
+from include.engine.inbound.work import TO_FINISH, UNFINISHED, Outcome, flow_of, turn
+from include.engine.ledger import claims, publishing
 from include.engine.partner.settings import InboxFlow, Partner, PulledFlow, spec_for
 from include.engine.receipts.compose import compose
 from include.engine.receipts.send import send
@@ -23,17 +23,11 @@ from include.engine.storage.readiness import marker as marker_of
 
 log = logging.getLogger("bindery")
 
-_ENDED = frozenset({State.ACKNOWLEDGED, State.RETRACTED})
-
 
 def acknowledge(engine: Engine, delivery_id: str, _connector: Inbound) -> Outcome:
     """Finish a delivery. One whose steps gave up (no try left) ends as `failed`; its source stays where it is, and its bytes are kept."""
-    delivery = deliveries.get(engine.ledger, delivery_id)
-    if delivery.state in {State.SEEN, *_ENDED}:
-        return Outcome(delivery.id, delivery.state, "nothing to acknowledge")
-    token = claims.take(engine.ledger, delivery.id, "acknowledge")
-    delivery = deliveries.get(engine.ledger, delivery.id)  # the try before this one may have got through just now
-    if delivery.state in _ENDED:
+    delivery, token = turn(engine, delivery_id, "acknowledge", TO_FINISH)
+    if token is None:
         return Outcome(delivery.id, delivery.state, "nothing to acknowledge")
     point("acknowledge.before")
     partner, flow = _settings(engine, delivery)

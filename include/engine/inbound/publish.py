@@ -15,25 +15,21 @@ from include.engine.inbound.ending import ending
 from include.engine.inbound.gate import GatedRows
 from include.engine.inbound.others import others
 from include.engine.inbound.spared import spared
-from include.engine.inbound.work import Outcome, nothing_to_do
+from include.engine.inbound.work import Outcome, nothing_to_do, turn
 from include.engine.lake.migrate import ensure
 from include.engine.lake.plan import plan
 from include.engine.lake.publish import Published, published_before
 from include.engine.lake.publish import publish as publish_table
 from include.engine.lake.read import newest
-from include.engine.ledger import claims, deliveries, manifests, publishing, quarantined
+from include.engine.ledger import claims, manifests, publishing, quarantined
 from include.engine.ledger.manifests import Versions
 from include.engine.ledger.quarantined import Fate
 
 
 def publish(engine: Engine, delivery_id: str, connector: Inbound) -> Outcome:
     """Publish a gated delivery. A partner in status `test` gets only the figures of what would have been. Done twice, it happens once."""
-    delivery = deliveries.get(engine.ledger, delivery_id)
-    if delivery.state != State.GATED:
-        return nothing_to_do(delivery)
-    token = claims.take(engine.ledger, delivery.id, "publish")
-    delivery = deliveries.get(engine.ledger, delivery.id)  # the try before this one may have got through just now
-    if delivery.state != State.GATED:
+    delivery, token = turn(engine, delivery_id, "publish", {State.GATED})
+    if token is None:
         return nothing_to_do(delivery)
     point("publish.before")
     with ending(engine, token, lambda: delivery.counts):

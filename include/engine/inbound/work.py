@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO, cast
@@ -14,12 +14,13 @@ import pyarrow.dataset as ds
 from include.engine import spool
 from include.engine.clock import day_in
 from include.engine.crypto.keys import DataKey
-from include.engine.delivery import Delivery, State
+from include.engine.delivery import Delivery, State, Token
 from include.engine.engine import Engine
 from include.engine.errors import SettingsError, WrongState
 from include.engine.inbound.connector import Binder, Bound, Work
 from include.engine.lake import read as lake_read
 from include.engine.lake.table import exists, table_schema
+from include.engine.ledger import claims, deliveries
 from include.engine.partner.settings import DeliverySpec, InboxFlow, Partner, PulledFlow, spec_for
 from include.engine.privacy.pseudonym import Pseudonyms
 from include.engine.storage.archive import Limits, Member, members
@@ -27,6 +28,8 @@ from include.engine.storage.landing import Landed, open_landed
 
 UNFINISHED = frozenset({State.CLAIMED, State.STAGED, State.GATED})
 """In flight, and not published yet."""
+TO_FINISH = frozenset(State) - {State.SEEN, State.ACKNOWLEDGED, State.RETRACTED}
+"""Where the last step has something to do, whatever became of the delivery."""
 PACKED_BY_US = Limits(ratio=float("inf"), max_bytes=1 << 50)
 """What we fetched and packed ourselves is no archive bomb, however well it packs."""
 KEY = "delivery"
@@ -44,6 +47,19 @@ class Outcome:
 
     def __str__(self) -> str:
         return f"{self.state}: {self.words}"
+
+
+def turn(engine: Engine, delivery_id: str, step: str, may_be: Collection[State]) -> tuple[Delivery, Token | None]:
+    """The delivery, and a new try's token for `step`; None where the delivery is in none of the states in which the step may begin.
+
+    It is looked at again once the token is taken: the try before this one may have got through just now.
+    """
+    delivery = deliveries.get(engine.ledger, delivery_id)
+    if delivery.state not in may_be:
+        return delivery, None
+    token = claims.take(engine.ledger, delivery.id, step)
+    delivery = deliveries.get(engine.ledger, delivery.id)
+    return delivery, token if delivery.state in may_be else None
 
 
 def nothing_to_do(delivery: Delivery) -> Outcome:

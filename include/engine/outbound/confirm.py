@@ -15,8 +15,8 @@ from include.engine.errors import SettingsError
 from include.engine.failpoints import point
 from include.engine.inbound.ending import stopped
 from include.engine.inbound.leftovers import sweep
-from include.engine.inbound.work import UNFINISHED, Outcome
-from include.engine.ledger import claims, deliveries, manifests, parts
+from include.engine.inbound.work import TO_FINISH, UNFINISHED, Outcome, turn
+from include.engine.ledger import claims, manifests, parts
 from include.engine.ledger.manifests import Versions
 from include.engine.outbound import settled
 from include.engine.outbound.again import resolve
@@ -28,18 +28,12 @@ from include.engine.receipts.send import send as send_receipt
 
 log = logging.getLogger("bindery")
 
-_ENDED = frozenset({State.ACKNOWLEDGED, State.RETRACTED})
-
 
 def confirm(engine: Engine, delivery_id: str, connector: Outbound) -> Outcome:
     """Finish a delivery. One whose steps gave up ends as `failed`. If part of one that failed, or was blocked, may have left, its sealed parts are
     kept, so that clearing its run sends them as they are. One that the receiver says it took nothing of ends as `retracted`: what was in it is due again."""
-    delivery = deliveries.get(engine.ledger, delivery_id)
-    if delivery.state in {State.SEEN, *_ENDED}:
-        return Outcome(delivery.id, delivery.state, "nothing to confirm")
-    token = claims.take(engine.ledger, delivery.id, "confirm")
-    delivery = deliveries.get(engine.ledger, delivery.id)  # the try before this one may have got through just now
-    if delivery.state in _ENDED:
+    delivery, token = turn(engine, delivery_id, "confirm", TO_FINISH)
+    if token is None:
         return Outcome(delivery.id, delivery.state, "nothing to confirm")
     point("confirm.before")
     rehearsed = delivery.state == State.GATED and delivery.status == "test" and "would_send" in delivery.facts
@@ -54,7 +48,7 @@ def confirm(engine: Engine, delivery_id: str, connector: Outbound) -> Outcome:
         delivery = replace(delivery, reason=None, message=None)
     went = _receipt(engine, delivery, told)
     point("confirm.receipt")
-    if told in _ENDED or not parts.fixed(engine.ledger, delivery.id):
+    if told in {State.ACKNOWLEDGED, State.RETRACTED} or not parts.fixed(engine.ledger, delivery.id):
         sweep(engine, delivery)
     point("confirm.purged")
     if told in {State.ACKNOWLEDGED, State.RETRACTED}:

@@ -15,8 +15,8 @@ from include.engine.engine import Engine
 from include.engine.errors import WrongState
 from include.engine.failpoints import point
 from include.engine.inbound.ending import ending
-from include.engine.inbound.work import Outcome, key_of, nothing_to_do
-from include.engine.ledger import claims, copies, deliveries, parts, quarantined
+from include.engine.inbound.work import Outcome, key_of, nothing_to_do, turn
+from include.engine.ledger import claims, copies, parts, quarantined
 from include.engine.ledger.parts import Part
 from include.engine.outbound.connector import FIGURES, Outbound
 from include.engine.outbound.work import REFUSED, work_on
@@ -28,12 +28,8 @@ def send(engine: Engine, delivery_id: str, connector: Outbound) -> Outcome:
 
     Done again after it died, it goes on after the parts that are done. Raises Unreachable (a retry helps), Refused, StaleToken.
     """
-    delivery = deliveries.get(engine.ledger, delivery_id)
-    if delivery.state != State.GATED:
-        return nothing_to_do(delivery)
-    token = claims.take(engine.ledger, delivery.id, "send")
-    delivery = deliveries.get(engine.ledger, delivery.id)  # the try before this one may have got through just now
-    if delivery.state != State.GATED:
+    delivery, token = turn(engine, delivery_id, "send", {State.GATED})
+    if token is None:
         return nothing_to_do(delivery)
     point("send.before")
     made = parts.of(engine.ledger, delivery.id)
