@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import mailbox
-import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -13,7 +12,8 @@ from pathlib import Path
 
 from pysasl.hashing import BuiltinHash
 
-from include.sandbox.servers.ports import HOST, PASSWORD, die_with_parent, free_port, wait_until_open
+from include.sandbox.servers.ports import HOST, PASSWORD, free_port
+from include.sandbox.servers.process import running
 
 _PYMAP = "import sys; from pymap.main import main; sys.exit(main())"
 LOGIN = "bindery"
@@ -46,20 +46,6 @@ def imap_server(folder: Path, *, port: int = 0, seconds: float = 60) -> Iterator
     (folder / "pymap-etc-passwd").write_text(f"{LOGIN}:x::::box:\n")
     (folder / "pymap-etc-shadow").write_text(f"{LOGIN}:{hashed}:::::::\n")
     mailbox.Maildir(folder / "box", create=True)
-    log = folder / "pymap.log"
-    with log.open("ab") as out:
-        process = subprocess.Popen(
-            [sys.executable, "-c", _PYMAP, "--host", HOST, "--port", str(port), "--no-tls", "maildir", str(folder)],
-            stdin=subprocess.DEVNULL, stdout=out, stderr=subprocess.STDOUT, preexec_fn=die_with_parent,
-        )  # fmt: skip
-    try:
-        if not wait_until_open(port, seconds, process) or process.poll() is not None:
-            raise RuntimeError(f"the IMAP server did not start: {log.read_text(errors='replace')[-600:]}")
+    command = [sys.executable, "-c", _PYMAP, "--host", HOST, "--port", str(port), "--no-tls", "maildir", str(folder.absolute())]
+    with running(command, "the IMAP server", port, log=folder / "pymap.log", seconds=seconds):
         yield ImapServer(folder / "box", port)
-    finally:
-        process.terminate()
-        try:
-            process.wait(timeout=10)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()

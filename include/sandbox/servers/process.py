@@ -20,15 +20,24 @@ def served(module: str, arguments: Sequence[str], port: int, *, env: Mapping[str
     RuntimeError with the log's last words when it does not. Start it from a thread that lives as long as the server must (the main
     one): Linux sends the parent's death signal when the thread that forked ends.
     """
+    with running([sys.executable, "-m", module, *arguments], module, port, env=env, log=log, seconds=seconds) as pid:
+        yield pid
+
+
+@contextmanager
+def running(
+    command: Sequence[str], name: str, port: int, *, env: Mapping[str, str] | None = None, log: Path, seconds: float = 60
+) -> Iterator[int]:
+    """The same for any command, in the root of the repository; `env` is this process's own where it is not given."""
     log.parent.mkdir(parents=True, exist_ok=True)
     with log.open("ab") as out:
         process = subprocess.Popen(
-            [sys.executable, "-m", module, *arguments],
-            cwd=ROOT, env=dict(env), stdin=subprocess.DEVNULL, stdout=out, stderr=subprocess.STDOUT, preexec_fn=die_with_parent,
+            command,
+            cwd=ROOT, env=env, stdin=subprocess.DEVNULL, stdout=out, stderr=subprocess.STDOUT, preexec_fn=die_with_parent,
         )  # fmt: skip
     try:
         if not wait_until_open(port, seconds, process) or process.poll() is not None:
-            raise RuntimeError(f"{module} did not start: {log.read_text(errors='replace')[-600:]}")
+            raise RuntimeError(f"{name} did not start: {log.read_text(errors='replace')[-600:]}")
         yield process.pid
     finally:
         process.terminate()
