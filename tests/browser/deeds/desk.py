@@ -141,7 +141,6 @@ def sitting_at(home: Path, chromium: Browser) -> Iterator[Desk]:
         (home / "dags" / f"{dag}.py").symlink_to(ROOT / "dags" / f"{dag}.py")
     more = {
         "AIRFLOW__CORE__DAGS_FOLDER": str(home / "dags"),
-        "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": f"sqlite:///{home}/airflow/airflow.db?timeout=120",  # SQLite's own 5 s are short on a busy machine
         "BINDERY_PARTNERS": str(home / "partners"),
     }
     with running(home, MASTER | more) as airflow:
