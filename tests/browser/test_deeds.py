@@ -1,6 +1,6 @@
 """Each action of the board, done by its own button inside a running Airflow with its own scheduler. `make deeds` does this alone, and tells of it.
 
-An action that is added to the board tomorrow fails the last line until its button is pressed here.
+A form that is added to the board tomorrow fails the last line until it is sent here.
 """
 
 from __future__ import annotations
