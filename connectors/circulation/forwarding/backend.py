@@ -142,6 +142,8 @@ class Forwarding:
             self.breaker.failed(error)
             return await self._offline(request, tried)
         self.breaker.answered()
+        if outcome.ok:
+            self.breaker.done(kind_of(request))
         return outcome
 
     async def _live(self, request: Request | Admission, tried: str) -> tuple[Outcome, str]:

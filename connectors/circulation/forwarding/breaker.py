@@ -6,6 +6,7 @@ else open again. While it is open no kiosk waits for a time-out: that is what it
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Literal
@@ -21,6 +22,8 @@ class Breaker:
         self._settings, self._now = settings, now
         self._failures = 0
         self._probe_at: datetime | None = None
+        self._done: Counter[str] = Counter()
+        self._seen: dict[int, int] = {}
         self.away_since: datetime | None = None
 
     @property
@@ -42,6 +45,19 @@ class Breaker:
         """It is away, whatever was counted."""
         self.away_since = self.away_since or self._now()
         self._probe_at = self._now() + timedelta(seconds=self._settings.probe_seconds)
+
+    def done(self, kind: str) -> None:
+        """It has made a change of that kind."""
+        self._done[kind] += 1
+
+    def alone(self, number: int, kind: str) -> bool:
+        """Transaction `number` has failed again: whether others of its kind were done since it failed last."""
+        before, self._seen[number] = self._seen.get(number), self._done[kind]
+        return before is not None and before != self._done[kind]
+
+    def over(self, number: int) -> None:
+        """The transaction waits no more."""
+        self._seen.pop(number, None)
 
     def answered(self) -> None:
         """It answered."""

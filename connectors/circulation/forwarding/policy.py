@@ -43,7 +43,7 @@ class Policy(Shape):
     set_aside: bool = Field(True, description="returns are set aside (alert 99): nobody knows who waits for them")
     waiting: Annotated[int, Field(ge=1)] = Field(20_000, description="transactions that may wait; then nothing more is accepted")
     tries: Annotated[int, Field(ge=1, le=100)] = Field(
-        5, description="after so many failures of one transaction at a library system that answers, staff get it"
+        5, description="after so many failures of one transaction while others of its kind are done, staff get it"
     )
     settle_seconds: Annotated[float, Field(ge=0, le=600)] = Field(
         10.0, description="so long after a try that was not answered nothing is looked up: the library system may still be at it"

@@ -26,6 +26,8 @@ from include.engine.failpoints import point
 
 log = logging.getLogger("bindery.circulation")
 
+MOST_FAILING = 5
+"""So many that fail are tried in one turn: enough to find one that does not, and no load for a library system that takes no changes."""
 T = TypeVar("T")
 Journaled = Callable[[Json], Awaitable[int]]
 Changes = Callable[[Request, Outcome], Json]
@@ -41,26 +43,54 @@ async def drain(
     now: Callable[[], datetime],
     zone: ZoneInfo,
 ) -> int:
-    """Replay what waits until nothing does, or the library system goes away again. Returns how many were told."""
-    count = 0
-    while state.waiting:
-        waiting = next(iter(state.waiting.values()))
-        if not _settled_down(waiting, policy, now):
+    """Replay what waits, in order, until something fails or the library system goes away again. Returns how many were told.
+
+    Past what has failed `tries` times the others go, but for what has to do with it.
+    """
+    count = failing = 0
+    behind: set[tuple[str, Any]] = set()
+    for waiting in list(state.waiting.values()):
+        about = _about(waiting)
+        if about & behind:
+            behind |= about  # what follows this one follows that one, too
+            continue
+        if _settled_down(waiting, policy, now):
+            try:
+                outcome = await _told(remote, waiting, followed(remote, state, late(waiting), now), journaled)
+            except Away as error:
+                breaker.failed(error)
+                # What was not reached has not failed: a part of the system may be away for an hour (Koha's SIP2 server) while the rest is there.
+                if not isinstance(error, Unsure | Odd) or not await is_there(remote):
+                    return count
+                waiting.tries += 1
+                outcome = Outcome(False, FAILS)
+            if outcome.reason != FAILS or _for_staff(waiting, breaker, policy, now):
+                if outcome.ok:
+                    breaker.done(waiting.kind)
+                breaker.answered()
+                breaker.over(waiting.number)
+                await _settled(waiting, outcome, journaled, changes, zone)
+                count += 1
+                continue
+        failing += 1
+        if waiting.tries < policy.tries or failing == MOST_FAILING:
             return count
-        try:
-            outcome = await _told(remote, waiting, followed(remote, state, late(waiting), now), journaled)
-        except Away as error:
-            breaker.failed(error)
-            # What fails by itself though the system answers goes to staff, so that it does not hold up the others. What was not reached has
-            # not failed: a part of the system may be away for an hour (Koha's SIP2 server) while the rest is there.
-            waiting.tries += isinstance(error, Unsure | Odd)
-            if waiting.tries < policy.tries or not isinstance(error, Unsure | Odd) or not await is_there(remote):
-                return count
-            outcome = Outcome(False, FAILS)
         breaker.answered()
-        await _settled(waiting, outcome, journaled, changes, zone)
-        count += 1
+        behind |= about
     return count
+
+
+def _for_staff(waiting: Waiting, breaker: Breaker, policy: Policy, now: Callable[[], datetime]) -> bool:
+    """Whether it is this one transaction that fails: others of its kind were done since it failed last. As long as none is, the library system
+    is at fault (it takes no changes, or none of these), and all wait for it, as they do while it is away."""
+    alone = breaker.alone(waiting.number, waiting.kind)
+    too_long = now() - datetime.fromisoformat(waiting.tried) >= timedelta(hours=policy.hours)
+    return waiting.tries >= policy.tries and (alone or too_long)
+
+
+def _about(waiting: Waiting) -> set[tuple[str, Any]]:
+    """The patron, copy, title and hold that it is about."""
+    return {(name, waiting.asked[name]) for name in ("patron", "item", "title", "hold") if waiting.asked.get(name)}
 
 
 async def clear(

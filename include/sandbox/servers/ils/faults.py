@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import dataclass, field
+from threading import Event
 
 from starlette.responses import HTMLResponse, JSONResponse, PlainTextResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -21,6 +22,7 @@ FAULTS = (
     "change_error",  # a change is done, the answer is 500
     "change_page",  # a change is not done, the answer is 200 and a page for people, as of a proxy before a system that is being mended
     "change_hangs",  # a change is done, the answer comes `seconds` late
+    "change_late",  # the answer is 504 at once, as of a proxy before a system that dawdles, and the change is done once `release` is set
     "change_cut",  # a change is done, the connection is closed without an answer
 )
 _CHANGES = ("POST", "PUT", "DELETE")
@@ -35,8 +37,10 @@ class Faults(Switches):
     spared: int = 0
     retry_after: int = 0
     asked: list[tuple[str, str]] = field(default_factory=list)
+    release: Event = field(default_factory=Event)
     exempt: frozenset[str] = frozenset()
     """Paths to which no fault comes: where tokens are had."""
+    _tasks: set[asyncio.Task[None]] = field(default_factory=set)
 
     def before(self, app: ASGIApp) -> ASGIApp:
         """The application with its faults."""
@@ -73,6 +77,10 @@ class Faults(Switches):
                 await app(scope, receive, _swallow)
                 await PlainTextResponse("Internal server error", 500)(scope, receive, send)
                 return
+            if self.take("change_late"):
+                self._tasks.add(asyncio.create_task(self._late(app, scope, await _whole(receive))))
+                await PlainTextResponse("Gateway time-out", 504)(scope, receive, send)
+                return
             self.take("change_hangs")
             kept: list[Message] = []
 
@@ -86,6 +94,14 @@ class Faults(Switches):
 
         return faulty
 
+    async def _late(self, app: ASGIApp, scope: Scope, body: bytes) -> None:
+        async def receive() -> Message:
+            return {"type": "http.request", "body": body, "more_body": False}
+
+        while not self.release.is_set():
+            await asyncio.sleep(0.005)
+        await app(scope, receive, _swallow)
+
     def _instead(self) -> Response | None:
         if self.take("busy"):
             return JSONResponse({"error": "Too many requests"}, 429, {"Retry-After": str(self.retry_after)})
@@ -96,6 +112,14 @@ class Faults(Switches):
         if self.take("page"):
             return HTMLResponse("<html><body>We will be back soon</body></html>")
         return None
+
+
+async def _whole(receive: Receive) -> bytes:
+    body, more = b"", True
+    while more:
+        piece = await receive()
+        body, more = body + piece.get("body", b""), piece.get("more_body", False)
+    return body
 
 
 async def _swallow(message: Message) -> None:
