@@ -9,7 +9,9 @@ from __future__ import annotations
 import json
 import logging
 import sys
+import threading
 from datetime import UTC, datetime
+from types import TracebackType
 
 from include.engine.errors import BinderyError
 from include.engine.faults import shown, told
@@ -54,3 +56,19 @@ def begin(*, messages: bool = False) -> None:
             one.setLevel(logging.NOTSET)
     logging.getLogger("bindery").setLevel(logging.INFO)
     logging.getLogger(MESSAGES).setLevel(logging.DEBUG if messages else logging.WARNING)
+    sys.excepthook, threading.excepthook = _uncaught, _uncaught_in_a_thread
+
+
+def _uncaught(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
+    """What ends the process is told as any other fault is; Python itself would write its text."""
+    if isinstance(error, Exception):
+        logging.getLogger("bindery.circulation").critical("the process ends", exc_info=error)
+    else:
+        sys.__excepthook__(kind, error, trace)
+
+
+def _uncaught_in_a_thread(of: threading.ExceptHookArgs) -> None:
+    if isinstance(of.exc_value, Exception):
+        logging.getLogger("bindery.circulation").critical("a thread ends", exc_info=of.exc_value)
+    else:
+        threading.__excepthook__(of)

@@ -6,6 +6,9 @@ import asyncio
 import gc
 import json
 import logging
+import subprocess
+import sys
+import threading
 from collections.abc import Iterator
 
 import pytest
@@ -16,6 +19,7 @@ from connectors.circulation.journal import JournalFailed
 from connectors.circulation.profile import Profile
 from connectors.circulation.terminals import Terminal
 from include.engine import faults
+from include.engine.engine import ROOT
 from tests.connectors.circulation.conftest import Clock
 from tests.connectors.circulation.running import PASSWORD, Raw, running, terminals
 
@@ -24,7 +28,9 @@ NAMES = ("", "bindery", logs.MESSAGES)
 
 
 @pytest.fixture(autouse=True)
-def as_before() -> Iterator[None]:
+def as_before(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    monkeypatch.setattr(sys, "excepthook", sys.excepthook)
+    monkeypatch.setattr(threading, "excepthook", threading.excepthook)
     found = [(logging.getLogger(name), logging.getLogger(name).level, logging.getLogger(name).handlers[:]) for name in NAMES]
     yield
     for logger, level, handlers in found:
@@ -87,6 +93,26 @@ def test_what_the_event_loop_says_of_a_task_that_nobody_waited_for_has_no_text_e
     [line] = _lines(capsys.readouterr().err)
     assert (line["what"], line["error"]) == ("Task exception was never retrieved", "ValueError")
     assert "Reader One" not in str(line)
+
+
+def test_what_nobody_catches_ends_the_process_or_a_thread_without_its_text() -> None:
+    program = f"""
+import threading
+from connectors.circulation import logs
+logs.begin()
+def lost(): raise ValueError({TEXT!r})
+thread = threading.Thread(target=lost)
+thread.start()
+thread.join()
+lost()
+"""
+    done = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, timeout=60, check=False)
+    assert done.returncode == 1
+    assert [(line["what"], line["error"]) for line in _lines(done.stderr)] == [
+        ("a thread ends", "ValueError"),
+        ("the process ends", "ValueError"),
+    ]
+    assert "Reader One" not in done.stderr
 
 
 def test_what_silenced_our_loggers_before_is_undone(capsys: pytest.CaptureFixture[str]) -> None:
