@@ -64,6 +64,7 @@ def page(chromium: Browser, desk: Desk) -> Iterator[Page]:
 def tab_to(page: Page, to: Locator) -> None:
     """Tab until `to` has the focus, and look whether it is seen."""
     there = to.element_handle()
+    page.wait_for_load_state()
     for _ in range(MOST):
         page.keyboard.press("Tab")
         if there.evaluate("one => one === document.activeElement"):
