@@ -152,14 +152,14 @@ def conflicts(
         from connectors.circulation.embedded.rules import Rules
         from connectors.circulation.forwarding import keeping
         from connectors.circulation.forwarding.report import COLUMNS, as_csv, rows
-        from connectors.circulation.forwarding.resume import resumed
+        from connectors.circulation.forwarding.standing import standing
         from connectors.circulation.words import LANGUAGES
 
         if language not in LANGUAGES:
             raise typer.BadParameter(f"there are {', '.join(LANGUAGES)}", param_hint="--language")
         where = folder(name)
         rules = Rules.load(where / "rules.yaml") if (where / "rules.yaml").exists() else Rules()
-        state = resumed(where, _keys())
+        state = standing(where, _keys())
         for number in close or ():
             if number not in state.conflicts:
                 raise typer.BadParameter(f"there is no open conflict {number}", param_hint="--close")

@@ -164,7 +164,8 @@ class Store:
     def note_conflict(self, number: int, entry: Mapping[str, Any]) -> None:
         """What staff must look at: an entry of the journal that does not fit."""
         at = int(datetime.fromisoformat(entry["at"]).timestamp())
-        row = {"number": number, "at": at, "reason": entry["conflict"], "asked": json.dumps(entry["asked"]), "found": entry["reason"]}
+        asked = json.dumps(entry["asked"] | {"kind": entry["kind"], "ok": entry["ok"]})
+        row = {"number": number, "at": at, "reason": entry["conflict"], "asked": asked, "found": entry["reason"]}
         self.apply([["conflict", row]])
 
     def forget(self, before: int) -> None:
@@ -248,4 +249,19 @@ def store_of(folder: Path, *, at_once: bool = False) -> Store:
         return Store(folder / "store.db")
     from connectors.circulation.embedded.postgres import Postgres
 
-    return Store(Postgres(address, re.sub(r"\W", "_", folder.name.casefold()), SCHEMA, at_once=at_once))
+    return Store(Postgres(address, _schema(folder), SCHEMA, at_once=at_once))
+
+
+def reader_of(folder: Path) -> Store | None:
+    """What is committed in the store of a folder, to be read beside a sidecar that may run; None where there is none."""
+    address = os.environ.get(ADDRESS, "")
+    if not address:
+        path = folder / "store.db"
+        return Store(Sqlite(path, "", read_only=True)) if path.exists() else None
+    from connectors.circulation.embedded.postgres import Postgres
+
+    return Store(Postgres(address, _schema(folder), "", read_only=True))
+
+
+def _schema(folder: Path) -> str:
+    return re.sub(r"\W", "_", folder.name.casefold())
