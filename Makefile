@@ -6,7 +6,8 @@ export PYTHONPATH := $(CURDIR)
 # Where the caller's environment forbids Python to keep what it has compiled, each process that is started compiles Airflow and all of ours
 # anew: a sixth of the CPU of a test in Airflow, and three fifths of that of finding the tests, in every worker.
 unexport PYTHONDONTWRITEBYTECODE
-WORKERS ?= 2
+# One more than two cores: a quarter of a worker's time is waiting for processes, servers and disks.
+WORKERS ?= 3
 # The engine's own tests must cover it; those of everything else would, too, and measured they take nearly twice the time.
 ENGINE := tests/engine tests/records tests/flows/test_again.py tests/flows/test_trace.py
 COVERED := --cov=include/engine --cov-branch --cov-report=term:skip-covered --cov-fail-under=90
@@ -18,26 +19,25 @@ demo: ## four libraries deliver; watch it in Airflow until Ctrl-C (ONCE=1: end b
 	@bin/setup run
 	@exec $(PY) -m include.sandbox.demo $(if $(ONCE),--once)
 
-PARTS := check test-engine test-others test-demo
-
 test: ## everything that must hold: lint, types, floors, contracts, the engine's tests with coverage, all others, the demo
 	@bin/setup dev
 	@trap 'exit 130' INT; failed=; \
-	for part in $(PARTS); do $(MAKE) --no-print-directory $$part || failed="$$failed $$part"; done; \
-	if [ -n "$$failed" ]; then echo "make test: of $(PARTS) there failed:$$failed" >&2; exit 1; fi
+	$(MAKE) --no-print-directory -k -j2 -O check test-engine || failed="check or test-engine"; \
+	$(MAKE) --no-print-directory test-others || failed="$$failed test-others"; \
+	if [ -n "$$failed" ]; then echo "make test: there failed: $$failed" >&2; exit 1; fi
 
 test-engine:
 	$(PY) -m pytest -n $(WORKERS) --dist worksteal $(ENGINE) $(COVERED)
 
-test-others:
-	$(PY) -m pytest -n $(WORKERS) --dist worksteal -m "not demo" $(addprefix --ignore=,$(ENGINE))
+test-others: # and the demo, which leaves a third of two cores idle
+	$(PY) -m pytest -n $(WORKERS) --dist worksteal $(addprefix --ignore=,$(ENGINE))
 
 test-demo:
-	$(PY) -m pytest -m demo
+	$(PY) -m pytest tests/demo
 
 coverage: ## the engine's coverage by every test (half an hour)
 	@bin/setup dev
-	$(PY) -m pytest -n $(WORKERS) --dist worksteal -m "not demo" $(COVERED)
+	$(PY) -m pytest -n $(WORKERS) --dist worksteal --ignore=tests/demo $(COVERED)
 
 check: ## lint, format, types, floors, contracts
 	$(PY) -m ruff check -q .

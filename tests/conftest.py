@@ -24,6 +24,18 @@ settings.register_profile("searching", parent=settings.get_profile("house"), der
 settings.load_profile("searching" if os.environ.get("BINDERY_SEARCHING") else "house")
 
 
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The longest tests, which mostly wait, come first: the others fill their waiting, and no worker is alone with one at the end."""
+    items.sort(key=_turn)
+
+
+def _turn(item: pytest.Item) -> int:
+    """The demo takes minutes, an Airflow of one's own half a minute, a process that is killed seconds."""
+    marks = {mark.name for mark in item.iter_markers()}
+    return next((turn for turn, wanted in enumerate(({"demo"}, {"airflow", "crash"}, {"crash"})) if wanted <= marks), 3)
+
+
 @pytest.fixture(scope="session")
 def migrated_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """An empty SQLite ledger, migrated once and copied for each test."""
