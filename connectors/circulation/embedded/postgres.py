@@ -108,6 +108,11 @@ class Postgres:
         successor.close()
         self.close()
         with _told(), psycopg.connect(_plain(self._dsn)) as other:  # one transaction
+            both = Identifier(successor.schema), Identifier(self.schema)
+            # Whose it is stays (owning.py).
+            other.execute(
+                SQL("INSERT INTO {}.state SELECT * FROM {}.state WHERE name = 'installation' ON CONFLICT DO NOTHING").format(*both)
+            )
             other.execute(SQL("DROP SCHEMA {} CASCADE").format(Identifier(self.schema)))
             other.execute(SQL("ALTER SCHEMA {} RENAME TO {}").format(Identifier(successor.schema), Identifier(self.schema)))
         return self.again()

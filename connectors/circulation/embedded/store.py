@@ -247,9 +247,12 @@ def store_of(folder: Path, *, at_once: bool = False) -> Store:
     address = os.environ.get(ADDRESS, "")
     if not address:
         return Store(folder / "store.db")
+    from connectors.circulation.embedded.owning import own
     from connectors.circulation.embedded.postgres import Postgres
 
-    return Store(Postgres(address, _schema(folder), SCHEMA, at_once=at_once))
+    db = Postgres(address, _schema(folder), SCHEMA, at_once=at_once)
+    own(folder, db, _schema(folder))
+    return Store(db)
 
 
 def reader_of(folder: Path) -> Store | None:
