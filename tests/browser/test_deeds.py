@@ -21,7 +21,7 @@ from tests.browser.deeds import partners, records
 from tests.browser.deeds.desk import Desk, sitting_at, until
 from tests.flows.files import ITEMS, LOANS, PATRONS, csv, loan
 
-pytestmark = [pytest.mark.airflow, pytest.mark.timeout(1800)]
+pytestmark = [pytest.mark.airflow, pytest.mark.long, pytest.mark.timeout(1800)]
 FEES = "accountlines_id,borrowernumber,itemnumber,debit_type_code,amount,amountoutstanding,date"
 FEE = "1,1,1,OVERDUE,20.00,20.00,2026-03-02"
 BAD_ITEMS = [BAD_ITEM.replace("9,9", f"{number},{number}") for number in (7, 8, 9)]

@@ -12,7 +12,7 @@ from tests.crash.processes import zygote
 from tests.crash.state import differences
 from tests.crash.targets import TARGETS
 
-pytestmark = [pytest.mark.crash, pytest.mark.airflow]
+pytestmark = [pytest.mark.crash, pytest.mark.airflow, pytest.mark.long]
 
 
 def test_airflows_tasks_and_a_supervisor_are_killed_two_tries_overlap_and_the_delivery_is_taken_in_once(tmp_path: Path) -> None:

@@ -16,7 +16,7 @@ from include.engine.ledger import audit, claims, deliveries
 from include.sandbox.airflow import Airflow, running
 from tests.crash.house import House
 
-pytestmark = [pytest.mark.crash, pytest.mark.airflow]  # its own Airflow: half a minute
+pytestmark = [pytest.mark.airflow, pytest.mark.long]  # its own Airflow: half a minute
 
 PARTNER = """\
 name: Lindeby Biblioteker

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import fcntl
 import os
 import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -22,15 +20,6 @@ from tests.demo.browsing import CHROMIUM, browse
 
 pytestmark = [pytest.mark.demo, pytest.mark.airflow, pytest.mark.timeout(1500)]
 COMMAND = [sys.executable, "-m", "include.sandbox.demo"]
-
-
-@pytest.fixture(autouse=True)
-def one_at_a_time() -> Iterator[None]:
-    """All demos have one home, and two workers of pytest may be at two of these tests."""
-    HOME.parent.mkdir(exist_ok=True)
-    with HOME.with_suffix(".lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)  # until it is closed
-        yield
 
 
 def _of(pid: int, what: str) -> bytes:

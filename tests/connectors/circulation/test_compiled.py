@@ -26,6 +26,7 @@ def own_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @buildable
+@pytest.mark.long
 def test_all_of_it_compiled_holds_every_golden_conversation() -> None:
     compiled.build(optimise="-O0", at_once=1)
     run = [sys.executable, "-m", "pytest", "-q", "-p", "tests.connectors.circulation.as_compiled", "-p", "no:cacheprovider"]
