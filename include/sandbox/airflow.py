@@ -20,8 +20,6 @@ from include.sandbox.servers.ports import free_port
 
 ROOT = Path(__file__).resolve().parents[2]
 PARALLELISM = 6
-LOCKED = 120
-"""Seconds that a writer waits for another: SQLite's own five are short on a busy machine, and whoever asks the API then gets a 500."""
 
 
 def environment(home: Path, port: int, extra: Mapping[str, str]) -> dict[str, str]:
@@ -45,7 +43,7 @@ def environment(home: Path, port: int, extra: Mapping[str, str]) -> dict[str, st
         "AIRFLOW__API__PORT": str(port),
         "AIRFLOW__API__BASE_URL": f"http://127.0.0.1:{port}",
         "AIRFLOW__API__WORKERS": "1",
-        "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": f"sqlite:///{airflow_home}/airflow.db?timeout={LOCKED}",
+        "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": f"sqlite:///{airflow_home}/airflow.db",
         "AIRFLOW__LOGGING__WORKER_LOG_SERVER_PORT": str(free_port()),
         "AIRFLOW__LOGGING__TRIGGER_LOG_SERVER_PORT": str(free_port()),
         "AIRFLOW__SCHEDULER__SCHEDULER_IDLE_SLEEP_TIME": "0.1",
