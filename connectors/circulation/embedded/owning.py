@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import os
 import secrets
 from pathlib import Path
 
 from connectors.circulation.embedded.direct import Database
+from include.engine.durable import write_whole
 from include.engine.errors import SettingsError
 
 NAME = "installation"
@@ -46,10 +46,5 @@ def _given(folder: Path) -> int:
     """A new number, durably in the folder before it is in the database."""
     number = secrets.randbits(62) | 1
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-    part = folder / f".{NAME}"
-    with part.open("w") as file:
-        file.write(str(number))
-        file.flush()
-        os.fsync(file.fileno())
-    part.replace(folder / NAME)
+    write_whole(folder / NAME, str(number).encode())
     return number

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import os
 import sqlite3
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+
+from include.engine.durable import sync_folder
 
 Row = dict[str, Any]
 
@@ -89,11 +90,7 @@ class Sqlite:
         if any(one.exists() for one in (*_beside(self.path), *_beside(successor.path))):
             raise OSError(f"{self.path.name} is open elsewhere: its write-ahead log would be taken for its successor's")
         successor.path.replace(self.path)
-        folder = os.open(self.path.parent, os.O_RDONLY)
-        try:
-            os.fsync(folder)
-        finally:
-            os.close(folder)
+        sync_folder(self.path.parent)
         return self.again()
 
     def again(self) -> Sqlite:

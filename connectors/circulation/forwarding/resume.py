@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
 from connectors.circulation.forwarding.state import State, rebuilt
 from connectors.circulation.journal import before, read
 from include.engine.crypto.keys import KeyStore
+from include.engine.durable import write_whole
 
 MARK = "forwarding.at"
 """A file with the number of that entry; without it, or when it is older than the journal, all of the journal is read."""
@@ -15,12 +15,7 @@ MARK = "forwarding.at"
 
 def checkpointed(folder: Path, number: int) -> None:
     """The entry `number` is durable and holds the whole state."""
-    part = folder / f".{MARK}"
-    with part.open("w") as file:
-        file.write(str(number))
-        file.flush()
-        os.fsync(file.fileno())
-    part.replace(folder / MARK)
+    write_whole(folder / MARK, str(number).encode())
 
 
 def resumed(folder: Path, keys: KeyStore) -> State:

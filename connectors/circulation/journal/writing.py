@@ -19,6 +19,7 @@ import msgspec
 from connectors.circulation.journal.reading import IDENTITY, last
 from connectors.circulation.journal.segment import Frames, new_header, new_path, segments
 from include.engine.crypto.keys import DataKey, KeyStore
+from include.engine.durable import sync_folder, write_whole
 from include.engine.errors import BinderyError
 
 log = logging.getLogger("bindery.circulation")
@@ -196,11 +197,7 @@ class Journal:
         os.fchmod(self._file.fileno(), 0o600)
         self._size = self._file.write(header.raw)
         self._frames = Frames(header, self._key)
-        folder = os.open(self._folder, os.O_RDONLY)
-        try:
-            os.fsync(folder)
-        finally:
-            os.close(folder)
+        sync_folder(self._folder)
 
     def _next_key(self) -> DataKey:
         if self._another is None:
@@ -216,12 +213,7 @@ def _name(folder: Path) -> None:
     """Give a new journal its name, durably."""
     path = folder / IDENTITY
     if not path.exists():
-        part = folder / f".{IDENTITY}"
-        with part.open("w") as file:
-            file.write(secrets.token_hex(8))
-            file.flush()
-            os.fsync(file.fileno())
-        part.replace(path)
+        write_whole(path, secrets.token_hex(8).encode())
 
 
 def _make_last_durable(folder: Path) -> None:
