@@ -41,15 +41,18 @@ from include.engine.spool import STAGING
 log = logging.getLogger("bindery")
 
 HISTORY = "BINDERY_HISTORY_DAYS"
-"""After how many days the steps of a delivery that is over go from the ledger, and the rules that held; they stay where it is not set."""
+"""After how many days the steps of a delivery that is over go from the ledger, the rules that held, the records that nobody has to decide on, and
+its receipts' rows; they stay where it is not set."""
 SHORTEST = 31
 """Days: the board looks back a month."""
+_SEALED = (kept.DELIVERY_KEY, kept.QUARANTINE_KEY)
 _LEFT_OVER = timedelta(days=1)  # staged bytes go at acknowledge: what is older is what a crash left
 
 
 @dataclass(frozen=True)
 class Enforced:
-    """How much went: deliveries whose landed bytes, staged bytes and quarantine went, receipts, loans that lost their patron, lake files."""
+    """How much went: deliveries whose landed bytes, staged bytes and quarantine went, receipts, loans that lost their patron, lake files;
+    `told`: the ledger's rows of receipts."""
 
     landed: int = 0
     staged: int = 0
@@ -62,6 +65,7 @@ class Enforced:
     compacted: int = 0
     vacuumed: int = 0
     histories: int = 0
+    told: int = 0
 
     def __add__(self, other: Enforced) -> Enforced:
         return Enforced(**{each.name: getattr(self, each.name) + getattr(other, each.name) for each in fields(self)})
@@ -72,7 +76,7 @@ class Enforced:
             f"receipts: {self.receipts:,}; files in inboxes' archives: {self.archived:,}; loans without their patron now: {self.loans:,}; "
             f"rows of tables that have a period: {self.rows:,}; settled records that no flow looks at: {self.settled:,}; "
             f"lake files written together: {self.compacted:,}, removed: {self.vacuumed:,}; "
-            f"deliveries whose history went: {self.histories:,}"
+            f"deliveries whose history went: {self.histories:,}, rows of receipts: {self.told:,}"
         )
 
 
@@ -91,7 +95,7 @@ def enforce(engine: Engine) -> Enforced:
                 done += troubles.around(partner, step)
         lake_history = min((one.lake_history for one in periods.values()), default=Retention().lake_history)
         done += troubles.around("the lake", lambda: _lake(engine, lake_history))
-        done += troubles.around("the ledger", lambda: _histories(engine))
+        done += troubles.around("the ledger", lambda: _histories(engine, periods))
     if troubles.found:
         log.info("%s", done)
         raise troubles.found[0]
@@ -264,12 +268,17 @@ def history_period(environment: Mapping[str, str] = os.environ) -> timedelta | N
     return timedelta(days=int(said))
 
 
-def _histories(engine: Engine) -> Enforced:
+def _histories(engine: Engine, periods: Mapping[str, Retention]) -> Enforced:
     period = history_period()
     if period is None:
         return Enforced()
-    sealed = (kept.DELIVERY_KEY, kept.QUARANTINE_KEY)
-    return Enforced(histories=history.forget(engine.ledger, clock.now() - period, sealed=sealed))
+    now = clock.now()
+    gone = history.forget(engine.ledger, now - period, sealed=_SEALED)
+    told = (
+        history.forget_receipts(engine.ledger, partner, now - period, seen_before=now - retention.receipts, sealed=_SEALED)
+        for partner, retention in periods.items()
+    )
+    return Enforced(histories=gone, told=sum(told))
 
 
 def _older(delivery: Delivery, than: timedelta) -> bool:

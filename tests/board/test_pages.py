@@ -18,7 +18,7 @@ from include.engine.alerts.standing import UNREACHABLE_AFTER
 from include.engine.delivery import NewDelivery, State
 from include.engine.ledger import audit, claims, deliveries, history, inbox, pauses
 from include.engine.ledger.schema import delivery as table
-from include.engine.ledger.schema import quarantined
+from include.engine.ledger.schema import quarantined, receipt
 from plugins.board import csrf
 from plugins.board.app import create
 from plugins.board.reads import kiosks
@@ -241,12 +241,15 @@ def test_a_delivery_whose_history_is_not_kept_any_more_says_so_and_has_what_stay
         tx.execute(sa.update(quarantined).values(state="discarded"))
     assert history.forget(own_house.ledger, clock.now() + timedelta(days=1), sealed=()) > 0
     page = read(own_house, f"/deliveries/{one.id}")
-    assert "It is long over: its steps, and the rules that held, are not kept any more." in page
+    assert "It is long over: its steps, what was set aside record by record, and the rules that held, are not kept any more." in page
     assert "rules held" not in page and "What became of the records" in page
     for path in ("/", "/deliveries", "/contracts", "/contracts/ils_patron", "/partners/lindeby", f"/deliveries/{one.id}/receipt"):
         assert read(own_house, path), path
     docs = own_house.browser().get(f"/bindery/deliveries/{one.id}/docs/ils_patron?gate=incoming")
     assert docs.status_code == 409 and "the rules that held are not kept any more" in text(docs.text)
+    with own_house.ledger.begin() as tx:
+        tx.execute(sa.delete(receipt).where(receipt.c.delivery_id == one.id))
+    assert "The receipt is not kept any more." in read(own_house, f"/deliveries/{one.id}")
 
 
 def test_a_partner_has_its_settings_its_mistakes_by_line_and_what_is_due(house: BoardHouse) -> None:

@@ -15,7 +15,7 @@ from include.engine import clock
 from include.engine.delivery import NewDelivery, State, delivery_id
 from include.engine.dispatch.look import look
 from include.engine.errors import KeyDestroyed, SettingsError, Tampered, Unreachable
-from include.engine.ledger import deliveries, quarantined
+from include.engine.ledger import deliveries, quarantined, receipts
 from include.engine.ledger import keys as key_rows
 from include.engine.ledger.quarantined import Fate
 from include.engine.partner.retention import Retention
@@ -190,6 +190,18 @@ def test_the_history_of_deliveries_stays_unless_the_installation_says_for_how_lo
     assert after(500, house).histories == 2
     [patrons] = deliveries.find(house.engine.ledger, table="patron")
     assert deliveries.events(house.engine.ledger, patrons.id) == []
+    assert quarantined.find(house.engine.ledger) == []
+    assert {one.kind for one in receipts.of(house.engine.ledger, patrons.id)} == {"partner txt", "partner json"}
+
+
+def test_an_open_case_is_never_pruned_and_keeps_its_receipts(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(HISTORY, "31")
+    _, patrons = deliveries.find(house.engine.ledger)
+    before = receipts.of(house.engine.ledger, patrons.id)
+    assert after(80, house).told == 0, "our own copies are kept for a year"
+    [one] = quarantined.find(house.engine.ledger)
+    assert (one.delivery_id, one.state) == (patrons.id, Fate.OPEN)
+    assert receipts.of(house.engine.ledger, patrons.id) == before
 
 
 @pytest.mark.parametrize("said", ["30", "a year", "-1", "99999"])

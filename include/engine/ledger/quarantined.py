@@ -117,7 +117,9 @@ def get(ledger: Ledger, id: int, *, tx: sa.Connection | None = None) -> Quaranti
     with ledger.reading(tx) as tx:
         row = tx.execute(sa.select(quarantined).where(quarantined.c.id == id)).one_or_none()
     if row is None:
-        raise UnknownDelivery("there is no such record in the quarantine.", where=str(id), do="Its delivery may have been done again.")
+        raise UnknownDelivery(
+            "there is no such record in the quarantine.", where=str(id), do="Its delivery may have been done again, or be long over."
+        )
     return from_row(row)
 
 

@@ -37,8 +37,8 @@ class Step:
 
 @dataclass(frozen=True)
 class Life:
-    """A delivery and all that belongs to it. `reasons` are (reason, column, records), the most frequent first. `whole`: its steps, and the
-    rules that held, are kept from the beginning on."""
+    """A delivery and all that belongs to it. `reasons` are (reason, column, records), the most frequent first. `whole`: its steps, what
+    was set aside and the rules that held are kept from the beginning on."""
 
     delivery: Delivery
     steps: tuple[Step, ...]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import NamedTuple
 
 import pytest
@@ -11,7 +11,7 @@ import time_machine
 
 from include.engine import clock
 from include.engine.delivery import Delivery, State
-from include.engine.ledger import Ledger, claims, deliveries, gate_results, history, keys, quarantined
+from include.engine.ledger import Ledger, claims, deliveries, gate_results, history, keys, quarantined, receipts
 from include.engine.ledger.quarantined import Fate
 from include.engine.metrics.read import Measure, read
 from tests.engine.ledger.conftest import START, MakeDelivery
@@ -108,3 +108,61 @@ def test_what_happens_to_one_afterwards_is_a_history_of_its_own_and_not_a_whole_
     with time_machine.travel(START + 500 * DAY):
         claims.reopen(ledger, one.id)
     assert left(ledger, one) == (1, ["broken"], False)
+
+
+@pytest.mark.parametrize("fate", [Fate.DISCARDED, Fate.REPLAYED, Fate.ERASED])
+def test_records_that_nobody_has_to_decide_on_go_with_the_history_however_many(
+    ledger: Ledger, new: MakeDelivery, fate: Fate, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(history, "ROWS", 2)
+    one, other = judged(ledger, new, State.ACKNOWLEDGED), judged(ledger, new, State.ACKNOWLEDGED)
+    for of in (one, other):
+        quarantined.add(ledger, of.id, aside(*[("DATE_UNREADABLE", "due_on")] * 5), "file:blob")
+    quarantined.end(ledger, one.id, fate, note="erik: no")
+    assert forgotten(ledger) == 1
+    assert quarantined.find(ledger, delivery_id=one.id) == [] and left(ledger, one).events == 0
+    assert len(quarantined.find(ledger, delivery_id=other.id, state=Fate.OPEN)) == 5
+    quarantined.set_state(ledger, [quarantined.find(ledger)[0].id], fate)
+    assert forgotten(ledger) == 0, "a delivery with one open case keeps all of them"
+    assert len(quarantined.find(ledger, delivery_id=other.id)) == 5
+
+
+def test_records_of_a_delivery_whose_steps_went_before_them_go_too(ledger: Ledger, new: MakeDelivery) -> None:
+    one = judged(ledger, new, State.ACKNOWLEDGED)
+    assert forgotten(ledger) == 1
+    quarantined.add(ledger, one.id, aside(("DATE_UNREADABLE", "due_on")), "file:blob")
+    quarantined.end(ledger, one.id, Fate.DISCARDED, note="retention")
+    assert (forgotten(ledger), forgotten(ledger)) == (1, 0)
+    assert quarantined.find(ledger) == []
+
+
+def test_what_an_erasure_emptied_stays_for_as_long_again_since_its_certificate_counts_it(ledger: Ledger, new: MakeDelivery) -> None:
+    one = judged(ledger, new, State.ACKNOWLEDGED)
+    keys.add(ledger, "k1", "delivery", one.id, b"wrapped")
+    quarantined.add(ledger, one.id, aside(*[("DATE_UNREADABLE", "due_on")] * 2), "file:blob")
+    erased, replayed = quarantined.find(ledger)
+    quarantined.set_state(ledger, [replayed.id], Fate.REPLAYED)
+    quarantined.set_state(ledger, [erased.id], Fate.ERASED, note="erasure 7")
+    with time_machine.travel(clock.now() + 40 * DAY):
+        keys.destroy(ledger, "k1", why="erasure 7")
+    assert forgotten(ledger) == 1
+    assert [row.id for row in quarantined.find(ledger)] == [erased.id]
+    assert forgotten(ledger, after=406 * DAY) == 1
+    assert quarantined.find(ledger) == []
+
+
+def test_rows_of_receipts_go_when_both_periods_are_over_and_a_partner_s_own_file_stays_known(ledger: Ledger, new: MakeDelivery) -> None:
+    one, waits = judged(ledger, new, State.ACKNOWLEDGED), judged(ledger, new, State.HELD)
+    kinds = {"own txt": "file:receipts/x.txt", "mail blocked": "mailto:a@example.org", "partner txt": "sftp://x/receipts/x.txt"}
+    for of in (one, waits):
+        for kind, uri in kinds.items():
+            receipts.add(ledger, of.id, kind, uri, "da")
+    early, late = one.seen_at - DAY, clock.now() + 400 * DAY
+
+    def forget(before: datetime, seen_before: datetime, partner: str = one.partner) -> int:
+        return history.forget_receipts(ledger, partner, before, seen_before=seen_before, sealed=SEALED, most=1)
+
+    assert (forget(early, late), forget(late, early), forget(late, late, "another")) == (0, 0, 0)
+    assert (forget(late, late), forget(late, late)) == (2, 0)
+    assert [row.kind for row in receipts.of(ledger, one.id)] == ["partner txt"]
+    assert len(receipts.of(ledger, waits.id)) == 3
