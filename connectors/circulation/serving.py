@@ -7,7 +7,6 @@ import gc
 import json
 import logging
 import os
-import resource
 import signal
 import ssl
 import sys
@@ -37,6 +36,7 @@ from connectors.circulation.keeping import keep, retire_segments, take_fills
 from connectors.circulation.metrics import Metrics
 from connectors.circulation.ncip import route as ncip
 from connectors.circulation.pinfile import take_pins
+from connectors.circulation.room import make_room
 from connectors.circulation.sip2 import https
 from connectors.circulation.sip2.server import Limits, Server
 from connectors.circulation.sip2.session import House
@@ -75,7 +75,7 @@ class Ports:
 
 async def serve(folder: Path, keys: KeyStore, ports: Ports, limits: Limits | None = None) -> None:
     """Serve until SIGTERM or SIGINT; then finish what was asked, keep everything, and return."""
-    _room()
+    make_room()
     seen = _times(folder)  # before they are read: what changes meanwhile is read again
     terminals = Terminals.load(folder / "terminals.yaml")
     rules = Rules.load(folder / "rules.yaml") if (folder / "rules.yaml").exists() else Rules(timezone=terminals.timezone)
@@ -137,13 +137,6 @@ async def serve(folder: Path, keys: KeyStore, ports: Ports, limits: Limits | Non
         else:
             await backend.close()
         house.pins.close()
-
-
-def _room() -> None:
-    """As many open files as the system lets a process have: with the thousand that is usual, connections would take what the journal needs."""
-    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
-    with suppress(OSError, ValueError):
-        resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
 
 
 def _calmly() -> None:

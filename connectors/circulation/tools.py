@@ -74,6 +74,7 @@ def bridge(
     terminator: Annotated[Literal["cr", "crlf", "lf"], typer.Option(help="What the lines to them end with.")] = "cr",
 ) -> None:
     """From plain SIP2 machines to a library system that takes SIP2 over HTTPS only; until the process is stopped."""
+    from connectors.circulation.room import make_room
     from connectors.circulation.sip2.bridge import Bridge
     from connectors.circulation.sip2.framing import ENDS
 
@@ -83,6 +84,7 @@ def bridge(
         raise typer.BadParameter("no encoding is called so, such as latin-1 or cp850", param_hint="--encoding") from None
 
     async def run() -> None:
+        make_room()
         stop, loop = asyncio.Event(), asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, stop.set)
@@ -103,6 +105,7 @@ def record(
     host: Host = "127.0.0.1",
 ) -> None:
     """Stand between a kiosk and its library system, change nothing, and write down what they say; until the process is stopped."""
+    from connectors.circulation.room import make_room
     from connectors.circulation.sip2.recording import Recorder
 
     there, _, number = upstream.rpartition(":")
@@ -110,6 +113,7 @@ def record(
         raise typer.BadParameter("it is host:port", param_hint="UPSTREAM")
 
     async def run() -> None:
+        make_room()
         stop, loop = asyncio.Event(), asyncio.get_running_loop()
         for one in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(one, stop.set)

@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from time import monotonic
 
 import httpx
 
@@ -18,11 +19,13 @@ from connectors.circulation.sip2.framing import Lines, TooLong
 from connectors.circulation.sip2.framing import opened as line_of
 from connectors.circulation.sip2.framing import sealed as framed
 from connectors.circulation.sip2.https import LARGEST, Envelope, Unfit, opened, sealed
+from connectors.circulation.sip2.listening import STUCK, Listener
+from connectors.circulation.sip2.server import Limits
 from connectors.circulation.sip2.table import SUPPORTED_ORDER
 from include.engine import clock
 
-IDLE_SECONDS, STUCK_SECONDS = 1800.0, 30.0
-"""After so long without a word, and without reading its answers, a machine has gone."""
+LIMITS = Limits(connections=1000)
+"""Machines of one house, and not of all the others that the system behind it serves."""
 NOBODY = ("", "")
 log = logging.getLogger("bindery.circulation")
 
@@ -34,52 +37,60 @@ class _Talk:
     login: tuple[str, str] = NOBODY
     asked: bytes = b""
     told: bytes = b""
+    made: float = field(default_factory=monotonic)
+
+    def patience(self, limits: Limits) -> float:
+        """How long its next word is waited for: a machine that has not logged in must do so soon."""
+        return limits.idle_s if self.login != NOBODY else max(self.made + limits.login_s - monotonic(), 0.0)
 
 
 class Bridge:
     """Listens for machines, and asks `url` for each of their lines."""
 
     def __init__(
-        self, url: str, *, verify: bool | str = True, seconds: float = 15.0, encoding: str = "utf-8", terminator: bytes = b"\r"
+        self,
+        url: str,
+        *,
+        verify: bool | str = True,
+        seconds: float = 15.0,
+        encoding: str = "utf-8",
+        terminator: bytes = b"\r",
+        limits: Limits = LIMITS,
     ) -> None:
         self._url, self._seconds, self._encoding, self._terminator = url, seconds, encoding, terminator
         self._http = httpx.AsyncClient(verify=verify, timeout=seconds, limits=httpx.Limits(max_connections=100))
-        self._server: asyncio.Server | None = None
-        self._conversations: set[asyncio.Task[None]] = set()
+        self._limits, self._listener = limits, Listener(self._converse, limits)
 
     async def listen(self, host: str, port: int) -> int:
         """Listen (0: any free port); returns the port."""
-        self._server = await asyncio.start_server(self._begun, host, port)
-        return int(self._server.sockets[0].getsockname()[1])
+        return await self._listener.listen(host, port)
 
     async def close(self) -> None:
         """Listen no more, and end the conversations under way."""
-        if self._server is not None:
-            self._server.close()
-        for conversation in self._conversations:
-            conversation.cancel()
-        await asyncio.gather(*self._conversations, return_exceptions=True)
+        await self._listener.close()
         await self._http.aclose()
 
-    def _begun(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        conversation = asyncio.get_running_loop().create_task(self._converse(reader, writer))
-        self._conversations.add(conversation)
-        conversation.add_done_callback(self._conversations.discard)
-
-    async def _converse(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    async def _converse(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> str:
         lines, talk = Lines(), _Talk()
-        try:
-            while data := await asyncio.wait_for(reader.read(65536), IDLE_SECONDS):
-                for raw in lines.feed(data):
-                    said = await self._answer(talk, raw)
-                    if said is None:
-                        return
-                    writer.write(said)
-                    await asyncio.wait_for(writer.drain(), STUCK_SECONDS)
-        except (TooLong, ConnectionError, TimeoutError):
-            return
-        finally:
-            writer.close()
+        while True:
+            try:
+                data = await asyncio.wait_for(reader.read(65536), talk.patience(self._limits))
+                found = lines.feed(data)
+            except TimeoutError:
+                return "no login" if talk.login == NOBODY else "idle"
+            except TooLong:
+                return "a line without end"
+            if not data:
+                return ""
+            for raw in found:
+                said = await self._answer(talk, raw)
+                if said is None:
+                    return "no answer from the other side"
+                writer.write(said)
+                try:
+                    await asyncio.wait_for(writer.drain(), self._limits.stuck_s)
+                except TimeoutError:
+                    return STUCK
 
     async def _answer(self, talk: _Talk, raw: bytes) -> bytes | None:
         """What the machine is told; None when there is nothing to be told."""

@@ -15,12 +15,15 @@ import os
 import re
 from collections.abc import Iterator
 from contextlib import suppress
+from dataclasses import dataclass, field
 from pathlib import Path
 from time import monotonic
 from typing import Any, Literal, NamedTuple, TextIO
 
 from connectors.circulation.sip2.framing import LONGEST, opened
+from connectors.circulation.sip2.listening import STUCK, Listener, ended, watched
 from connectors.circulation.sip2.masking import unsaid
+from connectors.circulation.sip2.server import Limits
 from include.engine import clock
 from include.engine.errors import Refused
 
@@ -29,6 +32,8 @@ VERSION = 1
 _LINE = re.compile(rb"([^\r\n]*)(\r\n|\r|\n)")
 _ENDS = {b"\r": "cr", b"\r\n": "crlf", b"\n": "lf"}
 From = Literal["machine", "system"]
+LIMITS = Limits(connections=1000, idle_s=24 * 3600.0)
+"""Whoever is silent for half an hour is the library system's to send away, not ours; a day is longer than any night."""
 
 
 class Said(NamedTuple):
@@ -43,54 +48,69 @@ class Said(NamedTuple):
     utf8: bool
 
 
+@dataclass
+class _Talk:
+    """One connection, by its number, and when either side was heard last."""
+
+    number: int
+    heard: float = field(default_factory=monotonic)
+
+
 class Recorder:
     """Listens for machines, and passes each connection on to the library system at `host` and `port`."""
 
-    def __init__(self, host: str, port: int, to: Path) -> None:
+    def __init__(self, host: str, port: int, to: Path, *, limits: Limits = LIMITS) -> None:
         self._host, self._port = host, port
         self._file: TextIO = os.fdopen(os.open(to, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8")
         self._begun, self._connections, self.lines = monotonic(), 0, 0
         self._ended = False
-        self._server: asyncio.Server | None = None
+        self._limits, self._listener = limits, Listener(self._pass_on, limits)
         self._write({"recording": VERSION, "started": clock.now().isoformat(timespec="seconds")})
 
     async def listen(self, host: str, port: int) -> int:
         """Listen (0: any free port); returns the port."""
-        self._server = await asyncio.start_server(self._pass_on, host, port)
-        return int(self._server.sockets[0].getsockname()[1])
+        return await self._listener.listen(host, port)
 
     async def close(self) -> None:
-        """Listen no more, and close the file."""
-        if self._server is not None:
-            self._server.close()
+        """Listen no more, end the conversations under way, and close the file."""
+        await self._listener.close()
         self._ended = True
         with suppress(OSError):  # what it could not write before it cannot now
             self._file.close()
 
-    async def _pass_on(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    async def _pass_on(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> str:
         self._connections += 1
-        number = self._connections
+        talk = _Talk(self._connections)
         try:
             there, back = await asyncio.open_connection(self._host, self._port)
         except OSError:
-            writer.close()  # the machine sees what it would have seen: nobody answers
-            return
+            return ""  # the machine sees what it would have seen: nobody answers
+        watched(back)
+        ways = [asyncio.create_task(self._one_way(*way, talk)) for way in ((reader, back, "machine"), (there, writer, "system"))]
+        why = ""
         try:
-            ways = [asyncio.create_task(self._one_way(*way, number)) for way in ((reader, back, "machine"), (there, writer, "system"))]
-            await asyncio.wait(ways, return_when=asyncio.FIRST_COMPLETED)
+            while not any(way.done() for way in ways) and (left := talk.heard + self._limits.idle_s - monotonic()) > 0:
+                await asyncio.wait(ways, timeout=left, return_when=asyncio.FIRST_COMPLETED)
+            why = next((way.result() for way in ways if way.done()), "idle")
+        finally:
             for way in ways:
                 way.cancel()
-        finally:
-            writer.close()
-            back.close()
+            ended(back, why)
+        return why
 
-    async def _one_way(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, by: From, number: int) -> None:
+    async def _one_way(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, by: From, talk: _Talk) -> str:
+        """Pass on what one of them says, until it says no more; returns why we end it, or ''."""
         rest = b""
-        with suppress(ConnectionError):
+        with suppress(OSError):  # it has gone, or the way to it
             while data := await reader.read(65536):
+                talk.heard = monotonic()
                 writer.write(data)
-                await writer.drain()
-                rest = self._note(rest + data, by, number)[-LONGEST:]
+                try:
+                    await asyncio.wait_for(writer.drain(), self._limits.stuck_s)
+                except TimeoutError:
+                    return STUCK
+                rest = self._note(rest + data, by, talk.number)[-LONGEST:]
+        return ""
 
     def _note(self, data: bytes, by: From, number: int) -> bytes:
         """Write the whole lines of `data`; returns what is left. A CR at its end may be half of a CRLF, and counts as a line all the same."""

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import socket
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import Any
 
 import pytest
 from starlette.applications import Starlette
@@ -16,6 +19,7 @@ from connectors.circulation.sip2.codec import parse
 from connectors.circulation.sip2.framing import opened as line_of
 from connectors.circulation.sip2.framing import sealed as framed
 from connectors.circulation.sip2.https import NAMESPACE, Envelope, opened, sealed
+from connectors.circulation.sip2.server import Limits
 from include.sandbox.servers.asgi import serving
 from tests.connectors.circulation.running import Raw, bridging
 
@@ -24,7 +28,7 @@ PAY = "3720261120    1300000100DKKBV5.00|AO|AAc1|BKT7|"
 
 
 @contextmanager
-def before(answer: Callable[[Envelope], Response], **more: float) -> Iterator[int]:
+def before(answer: Callable[[Envelope], Response], **more: Any) -> Iterator[int]:
     """A bridge before a library system that answers so; its port."""
 
     async def post(request: Request) -> Response:
@@ -100,3 +104,67 @@ def test_a_machine_may_ask_for_the_status_before_it_logs_in_and_after_a_wrong_lo
             assert kiosk.ask("9300CNk1|COwrong|") == "940"
         assert kiosk.ask(LOGIN) == "941"
         assert parse(kiosk.ask("9900802.00")).fixed["online"] == "N"
+
+
+def _of_a_login(asked: Envelope) -> Response:
+    return _said("941" if (asked.request or "").startswith("93") else "98")
+
+
+def test_there_is_room_for_so_many_connections_and_for_another_when_one_has_gone() -> None:
+    with before(_of_a_login, limits=Limits(connections=2)) as port, Raw(port) as stays:
+        assert stays.ask(LOGIN) == "941"
+        with Raw(port) as goes:
+            assert goes.ask(LOGIN) == "941"
+            assert _refused(port)
+            assert stays.ask("9900802.00") == "98"
+        deadline = time.monotonic() + 60
+        while _refused(port):
+            assert time.monotonic() < deadline
+            time.sleep(0.01)
+
+
+def _refused(port: int) -> bool:
+    try:
+        with Raw(port) as machine:
+            return machine.ask(LOGIN) == ""
+    except ConnectionError:
+        return True
+
+
+@pytest.mark.parametrize(("limits", "asks"), [(Limits(login_s=0.2), False), (Limits(idle_s=0.2), True)], ids=["without a login", "idle"])
+def test_who_says_nothing_is_not_waited_for(limits: Limits, asks: bool) -> None:
+    with before(_of_a_login, limits=limits) as port, Raw(port) as kiosk:
+        if asks:
+            assert kiosk.ask(LOGIN) == "941"
+        assert kiosk.read() == b""
+
+
+def test_bytes_that_come_one_by_one_are_no_login() -> None:
+    with before(_of_a_login, limits=Limits(login_s=0.3)) as port, Raw(port) as kiosk:
+        kiosk.socket.settimeout(0.02)
+        deadline = time.monotonic() + 60
+        while True:
+            assert time.monotonic() < deadline
+            try:
+                kiosk.send(b"9")
+                if kiosk.socket.recv(1) == b"":
+                    break
+            except TimeoutError:
+                continue
+            except ConnectionError:
+                break
+
+
+def test_who_does_not_read_is_cut_off_and_the_others_are_answered() -> None:
+    def answer(asked: Envelope) -> Response:
+        return _said("941" if (asked.request or "").startswith("93") else "24" + "x" * 16_000)
+
+    with before(answer, limits=Limits(stuck_s=0.3)) as port, Raw(port) as deaf, Raw(port) as hears:
+        deaf.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        assert (deaf.ask(LOGIN), hears.ask(LOGIN)) == ("941", "941")
+        deadline = time.monotonic() + 60
+        with pytest.raises(ConnectionError):
+            while time.monotonic() < deadline:
+                deaf.send(b"23001\r")
+                time.sleep(0.002)
+        assert hears.ask("23001")[:2] == "24"

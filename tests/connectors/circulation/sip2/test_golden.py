@@ -19,7 +19,6 @@ from starlette.routing import Route
 
 from connectors.circulation.embedded.backend import Embedded
 from connectors.circulation.profile import Profile
-from connectors.circulation.sip2 import bridge
 from connectors.circulation.sip2.client import Client
 from connectors.circulation.sip2.codec import Parsed, write
 from connectors.circulation.sip2.framing import ENDS, sealed
@@ -124,13 +123,6 @@ def test_the_bridge_passes_both_on_word_for_word(framing: Framing, monkeypatch: 
             line.sendall(b"".join(framing.request(number, exchange, "bytewise") for number, exchange in enumerate(EXCHANGES)))
             wanted = b"".join(framing.answer(number, exchange) for number, exchange in enumerate(EXCHANGES))
             assert _received(line, wanted) == wanted
-
-
-def test_the_bridge_lets_go_of_a_machine_that_says_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(bridge, "IDLE_SECONDS", 0.1)
-    with bridging("http://127.0.0.1:1/") as port, socket.create_connection(("127.0.0.1", port), 10) as line:
-        line.sendall(b"9300CN")
-        assert line.recv(10) == b""
 
 
 def test_a_client_that_got_half_an_answer_asks_for_it_again_and_says_a_line_again_that_did_not_come() -> None:

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import json
+import socket
 import stat
 import time
 from collections import Counter
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from threading import Thread
+from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -20,6 +22,7 @@ from connectors.circulation.profile import Output, Policy, Profile
 from connectors.circulation.sip2.client import Client
 from connectors.circulation.sip2.masking import unsaid
 from connectors.circulation.sip2.recording import Recorder, Said, read
+from connectors.circulation.sip2.server import Limits
 from connectors.circulation.sip2.shadow import Report, ask_again, pairs, proposed, shown
 from include.engine.errors import Refused
 from tests.connectors.circulation.conftest import Clock
@@ -40,14 +43,14 @@ recorders: list[Recorder] = []
 
 
 @contextmanager
-def recording(port: int, file: Path) -> Iterator[int]:
+def recording(port: int, file: Path, **more: Any) -> Iterator[int]:
     """A recorder in a thread of its own, before the server at `port`; its own port."""
     loop = asyncio.new_event_loop()
     thread = Thread(target=loop.run_forever, daemon=True)
     thread.start()
 
     async def begin() -> tuple[Recorder, int]:
-        recorder = Recorder("127.0.0.1", port, file)
+        recorder = Recorder("127.0.0.1", port, file, **more)
         return recorder, await recorder.listen("127.0.0.1", 0)
 
     recorder, own = asyncio.run_coroutine_threadsafe(begin(), loop).result(60)
@@ -166,3 +169,72 @@ def test_a_machine_with_a_delimiter_of_its_own_is_recorded_without_its_secrets_a
     assert proposed(said, Report())["framing"] == {
         "encoding": "utf-8", "terminator": "cr", "error_detection": "never", "delimiter": "^",
     }  # fmt: skip
+
+
+@contextmanager
+def _an_old_system(say: bytes = b"") -> Iterator[tuple[int, list[socket.socket]]]:
+    """A library system that says this to whoever connects, and nothing more; its port, and the connections that it has."""
+    found: list[socket.socket] = []
+
+    def accept() -> None:
+        with suppress(OSError):
+            while True:
+                found.append(listening.accept()[0])
+                with suppress(ConnectionError):
+                    found[-1].sendall(say)
+                found[-1].setblocking(False)
+
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        thread = Thread(target=accept, daemon=True)
+        thread.start()
+        try:
+            yield listening.getsockname()[1], found
+        finally:
+            listening.shutdown(socket.SHUT_RDWR)
+            thread.join(60)
+            for one in found:
+                one.close()
+
+
+def test_the_recorder_has_room_for_so_many_connections_and_for_another_when_one_has_gone(tmp_path: Path) -> None:
+    with _an_old_system(b"98\r") as (port, _), recording(port, tmp_path / "recording.jsonl", limits=Limits(connections=1)) as own:
+        with Raw(own) as kiosk:
+            assert kiosk.read() == b"98"
+            assert not _let_in(own)
+        end = time.monotonic() + 60
+        while not _let_in(own):
+            assert time.monotonic() < end
+
+
+def _let_in(port: int) -> bool:
+    with Raw(port) as kiosk:
+        try:
+            return kiosk.read() == b"98"
+        except ConnectionError:
+            return False
+
+
+def test_a_connection_on_which_both_are_silent_too_long_is_closed_on_both_sides(tmp_path: Path) -> None:
+    with (
+        _an_old_system() as (port, there),
+        recording(port, tmp_path / "recording.jsonl", limits=Limits(idle_s=0.2)) as own,
+        Raw(own) as kiosk,
+    ):
+        assert kiosk.read() == b""
+        there[0].settimeout(60)
+        assert there[0].recv(1) == b""
+
+
+def test_a_machine_that_does_not_read_is_cut_off_from_the_library_system(tmp_path: Path) -> None:
+    file, line = tmp_path / "recording.jsonl", b"x" * 999 + b"\r"
+    with _an_old_system() as (port, there), recording(port, file, limits=Limits(stuck_s=0.2)) as own, Raw(own):
+        end = time.monotonic() + 60
+        while True:
+            assert time.monotonic() < end
+            try:
+                if there and not there[0].getblocking():
+                    there[0].send(line)
+            except BlockingIOError:
+                time.sleep(0.01)
+            except ConnectionError:
+                break
