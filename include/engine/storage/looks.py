@@ -7,6 +7,7 @@ import queue
 import threading
 import time
 from collections.abc import Mapping
+from contextlib import suppress
 
 from include.engine.errors import BinderyError, Unreachable
 from include.engine.faults import told
@@ -18,35 +19,45 @@ log = logging.getLogger("bindery.dispatch")
 Look = list[Seen] | BinderyError
 
 
-def look_into(stores: Mapping[str, Store], *, seconds: float, at_once: int = 16) -> dict[str, Look]:
+def look_into(stores: Mapping[str, Store], *, seconds: float, at_once: int = 16, stall: float = 1.0) -> dict[str, Look]:
     """List every store by its name, or say why not: its error, or Unreachable STORE_TIMEOUT when it is not done after `seconds` in all.
 
-    Local folders are read first, one after the other (3 ms for 1,000 files); the others in at most `at_once` threads. Closes the stores.
+    Folders here are read one after the other (3 ms for 1,000 files) until one gives no answer for `stall` seconds, as on a mount whose server
+    is gone: then it is left behind, and as many threads again go on with the rest. The others are asked in at most `at_once` threads. Closes
+    the stores.
     """
     end = time.monotonic() + seconds
-    found: dict[str, Look] = {name: _look(store) for name, store in stores.items() if store.location.scheme == "file"}
-    away = {name: store for name, store in stores.items() if name not in found}
-    asked: queue.SimpleQueue[str | None] = queue.SimpleQueue()
     answers: queue.SimpleQueue[tuple[str, Look]] = queue.SimpleQueue()
-    for name in away:
-        asked.put(name)
+    here: queue.SimpleQueue[str] = queue.SimpleQueue()
+    away: queue.SimpleQueue[str] = queue.SimpleQueue()
+    for name, store in stores.items():
+        (here if store.location.scheme == "file" else away).put(name)
 
-    def work() -> None:
-        while (name := asked.get()) is not None:
-            answers.put((name, _look(away[name]) if time.monotonic() < end else _late(away[name], seconds)))
+    def work(asked: queue.SimpleQueue[str]) -> None:
+        with suppress(queue.Empty):
+            while True:
+                name = asked.get_nowait()
+                answers.put((name, _look(stores[name]) if time.monotonic() < end else _late(stores[name], seconds)))
 
-    workers = min(at_once, len(away))
-    for _ in range(workers):
-        asked.put(None)
-        threading.Thread(target=work, name="look", daemon=True).start()  # one that hangs on must not keep the process
-    missing = set(away)
-    while missing:
+    def begin(asked: queue.SimpleQueue[str], most: int) -> None:
+        for _ in range(min(most, asked.qsize())):
+            threading.Thread(target=work, args=(asked,), name="look", daemon=True).start()  # one that hangs on must not keep the process
+
+    readers, heard = 1, time.monotonic()
+    begin(here, readers)
+    begin(away, at_once)
+    found: dict[str, Look] = {}
+    while len(found) < len(stores) and (now := time.monotonic()) < end:
+        if now >= heard + stall:
+            begin(here, readers)
+            readers, heard = 2 * readers, now  # each time twice as many: on one mount may lie hundreds
         try:
-            name, look = answers.get(timeout=max(0.0, end - time.monotonic()))
+            name, look = answers.get(timeout=max(0.0, min(end, heard + stall) - now))
         except queue.Empty:
-            break
+            continue
         found[name] = look
-        missing.discard(name)
+        if stores[name].location.scheme == "file":
+            heard = time.monotonic()
     return {name: found[name] if name in found else _late(store, seconds) for name, store in stores.items()}
 
 
