@@ -34,6 +34,8 @@ MODULES = (
 _SOURCES = Path(__file__).parent
 _ANNOTATIONS = "annotation_typing=False"
 """Annotations are for people and mypy here: with them as C types nothing was faster."""
+_SECONDS = 300.0
+"""For one module, or for importing all of them."""
 
 
 def folder(modules: Sequence[str] = MODULES) -> Path:
@@ -44,7 +46,7 @@ def folder(modules: Sequence[str] = MODULES) -> Path:
 
 
 def build(modules: Sequence[str] = MODULES, *, optimise: str = "-O2", at_once: int = os.cpu_count() or 1) -> Path:
-    """The libraries of these modules, built where they are not there. SettingsError says what is missing, and what to install."""
+    """The libraries of these modules, built where they are not there. SettingsError says what is missing or went wrong; nothing is half built."""
     found = folder(modules)
     if found.is_dir():
         return found
@@ -66,6 +68,11 @@ def build(modules: Sequence[str] = MODULES, *, optimise: str = "-O2", at_once: i
                     raise
     except FileNotFoundError as missing:
         raise SettingsError(f"{missing} was found.", do="On Debian or Ubuntu: apt-get install gcc libc6-dev") from missing
+    except subprocess.TimeoutExpired as late:
+        raise SettingsError(
+            f"the compiler took longer than {late.timeout:.0f} seconds for one part and was stopped; nothing was kept.",
+            do="Try again when the machine has less to do; serve runs without compiled parts just as well.",
+        ) from late
     except subprocess.CalledProcessError as failed:
         last = (failed.stderr or b"").decode("utf-8", "replace").strip().splitlines()[-1:]
         raise SettingsError(f"the compiler failed: {' '.join(last)}", do="serve runs without compiled parts just as well.") from failed
@@ -94,7 +101,7 @@ def taken(libraries: Path, modules: Sequence[str]) -> None:
 def _build(module: str, drafts: Path, done: Path, flags: list[str]) -> None:
     source, drafted = _source(module), drafts / f"{module}.c"
     asked = ["-3", "-X", _ANNOTATIONS, "-X", "emit_code_comments=False", "--module-name", f"{PACKAGE}.{module}", "-o", str(drafted)]
-    subprocess.run([sys.executable, "-m", "cython", *asked, str(source)], check=True, capture_output=True, timeout=300)
+    subprocess.run([sys.executable, "-m", "cython", *asked, str(source)], check=True, capture_output=True, timeout=_SECONDS)
     compiler.build(drafted, done / f"{module}.so", flags)
 
 
@@ -110,7 +117,7 @@ for module in sys.argv[2:]:
     import_module(f"{compiled.PACKAGE}.{module}")
 """
     command = [sys.executable, "-c", trial, str(libraries), *modules]
-    subprocess.run(command, cwd=_SOURCES.parents[1], check=True, capture_output=True, timeout=300)
+    subprocess.run(command, cwd=_SOURCES.parents[1], check=True, capture_output=True, timeout=_SECONDS)
 
 
 def _source(module: str) -> Path:

@@ -7,6 +7,7 @@ import subprocess
 import sys
 import sysconfig
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -74,6 +75,24 @@ def test_what_cannot_be_imported_is_not_kept(tmp_path: Path, monkeypatch: pytest
     with pytest.raises(SettingsError, match="no field may be called so"):
         compiled.build(SMALL, optimise="-O0")
     assert not compiled.folder(SMALL).exists()
+    assert not compiled.use(SMALL)
+
+
+@buildable
+@pytest.mark.parametrize("slow", ["cython", "compiler"])
+def test_a_build_that_takes_too_long_is_told_and_leaves_nothing_behind(slow: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    if slow == "cython":
+        monkeypatch.setattr(compiled, "_SECONDS", 0.0)
+    else:
+        run = subprocess.run
+
+        def in_no_time(command: list[str], **more: Any) -> Any:
+            return run(command, **more | ({"timeout": 0.0} if "-shared" in command else {}))
+
+        monkeypatch.setattr(subprocess, "run", in_no_time)
+    with pytest.raises(SettingsError, match="longer than 0 seconds"):
+        compiled.build(SMALL, optimise="-O0")
+    assert list(compiled.folder(SMALL).parent.iterdir()) == []
     assert not compiled.use(SMALL)
 
 
