@@ -11,22 +11,30 @@ from dags.house.operations import answered, done, person, text
 
 
 @task
-def show(*, params: Any = None) -> dict[str, str]:
-    """What the person sees; with the answer given already, nobody is asked."""
+def show(*, params: Any = None, run_id: Any = None) -> dict[str, str]:
+    """What the person sees; with the answer given already, here or elsewhere since, nobody is asked."""
     from dags.house.engine import engine
     from include.engine.approval import ask
 
     if params["answer"]:
         answered(params["delivery"], params["answer"], params["who"])
         raise AirflowSkipException("answered")
-    asked = done(lambda: ask(engine(), params["delivery"], who="airflow"))
+    asked = done(lambda: ask(engine(), params["delivery"], who="airflow", run=run_id))
+    if asked is None:
+        raise AirflowSkipException("it was answered elsewhere")
     return {"subject": asked.subject, "body": asked.body}
 
 
 @task
 def act(said: Any, *, params: Any = None) -> None:
     """Yes starts a new delivery, linked to the held one, that no brake holds; no lets those that wait behind it go on."""
-    answered(params["delivery"], said["chosen_options"][0], person(said))
+    from dags.house.engine import engine
+    from include.engine.approval import close
+
+    try:
+        answered(params["delivery"], said["chosen_options"][0], person(said))
+    finally:
+        close(engine(), params["delivery"], who="airflow")
 
 
 with DAG(

@@ -7,10 +7,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any
 
 import sqlalchemy as sa
 
+from include.engine import clock
 from include.engine.delivery import Delivery, State
 from include.engine.engine import Engine
 from include.engine.errors import WrongState
@@ -20,7 +22,10 @@ from include.engine.ledger.schema import delivery as delivery_table
 from include.engine.reasons import advice, table, words
 
 ASKED = "ask"
-"""In the audit: a person was asked about the delivery."""
+"""In the audit: a person was asked about the delivery, in this `run`."""
+CLOSED = "close_question"
+"""In the audit: that question stands no more."""
+_LONG = timedelta(days=90)
 _STOPPED = frozenset({State.HELD, State.BLOCKED, State.FAILED})
 _NOTHING = "*nothing*"
 
@@ -33,14 +38,41 @@ class Question:
     body: str
 
 
-def ask(engine: Engine, delivery_id: str, *, who: str) -> Question:
-    """The question about a delivery that has stopped; that it was asked is noted. WrongState when there is nothing to answer."""
+def ask(engine: Engine, delivery_id: str, *, who: str, run: str = "") -> Question | None:
+    """The question about a delivery that has stopped; that it was asked, in Airflow's `run`, is noted. None where this run has asked it before,
+    and it was answered in another way since. WrongState when there is nothing to answer."""
     delivery = deliveries.get(engine.ledger, delivery_id)
+    if _answered(engine, delivery) and any(one.detail.get("run") == run for one in _asked(engine, delivery.id)):
+        return None
     if delivery.state not in _STOPPED or delivery.dismissed_at is not None:
         state = "dismissed" if delivery.dismissed_at is not None else delivery.state
         raise WrongState(f"this delivery is {state}: there is nothing to answer.", where=delivery.id)
-    audit.record(engine.ledger, who, ASKED, delivery.id)
+    audit.record(engine.ledger, who, ASKED, delivery.id, {"run": run})
     return question(engine, delivery)
+
+
+def close(engine: Engine, delivery_id: str, *, who: str) -> None:
+    """Note that the question about a delivery stands no more."""
+    audit.record(engine.ledger, who, CLOSED, delivery_id)
+
+
+def left_over(engine: Engine) -> list[tuple[str, str]]:
+    """Questions of the last months that were answered in another way than there (on the board, by hand), so that they still wait for somebody:
+    the delivery, and Airflow's run of `approve`."""
+    a, later = audit_table.c, audit_table.alias().c
+    closed = sa.exists().where(later.subject == a.subject, later.id > a.id, later.action.in_([ASKED, CLOSED]))
+    query = sa.select(a.subject, a.detail).where(a.action == ASKED, a.at >= clock.now() - _LONG, ~closed).order_by(a.id)
+    with engine.ledger.read() as tx:
+        found = [(row.subject, row.detail["run"]) for row in tx.execute(query) if row.detail.get("run")]
+    return [(id, run) for id, run in found if _answered(engine, deliveries.get(engine.ledger, id))]
+
+
+def _asked(engine: Engine, id: str) -> list[audit.AuditEntry]:
+    return audit.find(engine.ledger, subject=id, action=ASKED)
+
+
+def _answered(engine: Engine, delivery: Delivery) -> bool:
+    return delivery.state not in _STOPPED or delivery.dismissed_at is not None or approved_as(engine, delivery) is not None
 
 
 def unasked(engine: Engine) -> list[Delivery]:

@@ -13,6 +13,7 @@ from include.engine import clock
 from include.engine.delivery import Counts, NewDelivery, State
 from include.engine.engine import Engine
 from include.engine.ledger import audit, claims, deliveries
+from include.engine.replay import answer
 from include.sandbox.airflow import Airflow, running
 from tests.crash.house import House
 
@@ -57,12 +58,21 @@ def test_dispatch_asks_a_person_who_sees_the_diff_and_whose_no_is_noted(tmp_path
         where = f"dags/approve/dagRuns/{run}/taskInstances/ask/-1/hitlDetails"
         airflow.api(where, {"chosen_options": ["no"], "params_input": {}}, method="PATCH")
         done = _until(lambda: deliveries.get(house.engine.ledger, held).dismissed_by)
+        other = _held(house.engine, 2)
+        _until(lambda: len(_questions(airflow)) == 1)
+        answer(house.engine, other, yes=False, who="erik")  # as the board's button does
+        _until(lambda: not _questions(airflow))
+        ended = _until(lambda: _ended(airflow))
     assert done not in {None, "", "airflow"}
-    assert [one.action for one in audit.find(house.engine.ledger, subject=held)] == ["dismiss", "ask"]
+    assert sorted(one.action for one in audit.find(house.engine.ledger, subject=held)) == ["ask", "close_question", "dismiss"]
+    assert [(one.who, one.action) for one in audit.find(house.engine.ledger, subject=other)] == [
+        ("airflow", "close_question"), ("erik", "dismiss"), ("airflow", "ask"),
+    ]  # fmt: skip
+    assert ended == ["success", "success"], "nobody is asked any more, and nothing is red"
 
 
-def _held(engine: Engine) -> str:
-    new = NewDelivery("lindeby__crm_sync__20261122T050000__00000001", "lindeby", "crm_sync", "", clock.now(), facts={"pins": {}})
+def _held(engine: Engine, number: int = 1) -> str:
+    new = NewDelivery(f"lindeby__crm_sync__20261122T050000__0000000{number}", "lindeby", "crm_sync", "", clock.now(), facts={"pins": {}})
     deliveries.see(engine.ledger, new)
     claims.claim(engine.ledger, new.id)
     token = claims.take(engine.ledger, new.id, "select")
@@ -72,8 +82,16 @@ def _held(engine: Engine) -> str:
 
 
 def _questions(airflow: Airflow) -> list[dict[str, Any]]:
-    found: list[dict[str, Any]] = airflow.api("dags/~/dagRuns/~/hitlDetails")["hitl_details"]
+    """What stands under Required Actions: Airflow's own page asks so."""
+    asked = "dags/~/dagRuns/~/hitlDetails?response_received=false&state=deferred&state=awaiting_input"
+    found: list[dict[str, Any]] = airflow.api(asked)["hitl_details"]
     return found
+
+
+def _ended(airflow: Airflow) -> list[str]:
+    """How the runs of `approve` ended, once all have."""
+    states = [one["state"] for one in airflow.api("dags/approve/dagRuns")["dag_runs"]]
+    return states if set(states) <= {"success", "failed"} else []
 
 
 def _rounds(airflow: Airflow) -> int:

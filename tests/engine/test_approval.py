@@ -5,17 +5,46 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import pytest
 import sqlalchemy as sa
 
-from include.engine.approval import ASKED, unasked
+from include.engine.approval import ASKED, ask, close, left_over, unasked
 from include.engine.credentials import EnvironmentCredentials
 from include.engine.delivery import NewDelivery, State, delivery_id
 from include.engine.engine import Engine
-from include.engine.ledger import Ledger, audit, deliveries
+from include.engine.errors import WrongState
+from include.engine.ledger import Ledger, audit, claims, deliveries
 from include.engine.ledger.schema import delivery
 from tests.house import MASTER
 
 AT = datetime(2026, 6, 1, 12, 0, tzinfo=UTC)
+
+
+def test_a_question_that_was_answered_elsewhere_is_left_over_until_it_is_closed_and_its_run_asks_nobody(
+    tmp_path: Path, ledger: Ledger
+) -> None:
+    engine = Engine(tmp_path / "home", ledger, EnvironmentCredentials(MASTER), {}, tmp_path)
+    ids = [f"lindeby__loan__20260601T120000__0000000{n}" for n in range(3)]
+    deliveries.see_all(ledger, [NewDelivery(id, "lindeby", "drop", "loan", AT) for id in ids])
+    with ledger.begin() as tx:
+        tx.execute(sa.update(delivery).values(state=State.HELD, finished_at=AT))
+    waits, dismissed, approved = ids
+    for id in ids:
+        assert ask(engine, id, who="airflow", run=f"run of {id}") is not None
+    assert left_over(engine) == []
+    claims.dismiss(ledger, dismissed, "erik")
+    made = NewDelivery(f"{approved}1", "lindeby", "drop", "loan", AT, origin=approved, facts={"approved": "erik"})
+    deliveries.see(ledger, made)
+    assert left_over(engine) == [(id, f"run of {id}") for id in (dismissed, approved)]
+    for id in (dismissed, approved):
+        assert ask(engine, id, who="airflow", run=f"run of {id}") is None, "its run is begun again"
+        close(engine, id, who="airflow")
+    assert left_over(engine) == []
+    with pytest.raises(WrongState, match="dismissed"):
+        ask(engine, dismissed, who="airflow", run="one that a person started")
+    assert ask(engine, waits, who="airflow", run=f"run of {waits}") is not None, "begun again before anybody answered"
+    claims.dismiss(ledger, waits, "erik")
+    assert left_over(engine) == [(waits, f"run of {waits}")], "asked twice, it is one question"
 
 
 def test_one_that_is_held_is_asked_of_however_many_were_held_and_answered_since(tmp_path: Path, ledger: Ledger) -> None:
