@@ -5,17 +5,15 @@ Kiosks never ask for these, and not every back end can do them: one that can is 
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from datetime import date
-from typing import Protocol, runtime_checkable
+from typing import ClassVar, Protocol, runtime_checkable
 
 from connectors.circulation.domain import Asked, Credentials, Outcome
 
 NOBODY = Credentials("")
 
 
-@dataclass(frozen=True, slots=True)
-class Accept(Asked):
+class Accept(Asked, frozen=True, gc=False):
     """Another library's copy has come, for a patron or for nobody yet. `owner` is where it goes back to; `pickup` where it is fetched."""
 
     item: str = ""
@@ -25,28 +23,31 @@ class Accept(Asked):
     pickup: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Discard(Asked):
+class Discard(Asked, frozen=True, gc=False):
     """A copy has left for good."""
 
     item: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Enrol(Asked):
-    """A new patron. The PIN of `patron` is kept as a hash alone. What is not shown (repr) is not written down either: plain.py."""
+class Enrol(Asked, frozen=True, gc=False):
+    """A new patron. The PIN of `patron` is kept as a hash alone. What is personal is neither shown (repr) nor written down (plain.py)."""
+
+    PERSONAL: ClassVar = frozenset({"birth_date", "given", "surname", "street", "postal_code", "city", "email", "phone"})
 
     patron: Credentials = NOBODY
     category: str = ""
     language: str = ""
-    birth_date: date | None = field(default=None, repr=False)
-    given: str = field(default="", repr=False)
-    surname: str = field(default="", repr=False)
-    street: str = field(default="", repr=False)
-    postal_code: str = field(default="", repr=False)
-    city: str = field(default="", repr=False)
-    email: str = field(default="", repr=False)
-    phone: str = field(default="", repr=False)
+    birth_date: date | None = None
+    given: str = ""
+    surname: str = ""
+    street: str = ""
+    postal_code: str = ""
+    city: str = ""
+    email: str = ""
+    phone: str = ""
+
+    def __repr__(self) -> str:
+        return f"Enrol({self.key!r})"
 
     @property
     def name(self) -> str:

@@ -18,28 +18,29 @@ class _Tally(Collector):
     """Messages and their seconds, counted in one thread: a tenth of what prometheus_client's own counters cost, which may be used in many."""
 
     def __init__(self) -> None:
-        self._messages: dict[tuple[str, str, str], int] = {}
-        self._seconds: dict[str, list[int]] = {}
-        self._sums: dict[str, float] = {}
+        self._rows: dict[tuple[str, str, str], list[float]] = {}
+        """By terminal, message and status: how many took so long (SECONDS, and longer), and their seconds together."""
 
     def count(self, key: tuple[str, str, str], seconds: float) -> None:
         """One message of (terminal, message, status)."""
-        message = key[1]
-        self._messages[key] = self._messages.get(key, 0) + 1
-        if message not in self._seconds:
-            self._seconds[message], self._sums[message] = [0] * (len(SECONDS) + 1), 0.0
-        self._seconds[message][bisect_left(SECONDS, seconds)] += 1
-        self._sums[message] += seconds
+        row = self._rows.get(key)
+        if row is None:
+            row = self._rows[key] = [0.0] * (len(SECONDS) + 2)
+        row[bisect_left(SECONDS, seconds)] += 1
+        row[-1] += seconds
 
     def collect(self) -> Iterator[Metric]:
         messages = CounterMetricFamily("sip2_messages", "SIP2 messages answered", labels=("terminal", "message", "status"))
-        for key, count in list(self._messages.items()):
-            messages.add_metric(key, count)
+        rows = list(self._rows.items())
+        by_message: dict[str, list[float]] = {}
+        for key, row in rows:
+            messages.add_metric(key, sum(row[:-1]))
+            by_message[key[1]] = [one + other for one, other in zip(by_message.get(key[1], [0.0] * len(row)), row, strict=True)]
         yield messages
         seconds = HistogramMetricFamily("sip2_seconds", "Seconds from a SIP2 line to its answer", labels=("message",))
-        for message, counts in list(self._seconds.items()):
+        for message, (*counts, together) in by_message.items():
             buckets = zip((*map(str, map(float, SECONDS)), "+Inf"), accumulate(counts), strict=True)
-            seconds.add_metric((message,), list(buckets), self._sums[message])
+            seconds.add_metric((message,), list(buckets), together)
         yield seconds
 
 

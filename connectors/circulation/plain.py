@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import fields
 from datetime import datetime
 from decimal import Decimal
+from functools import lru_cache
 from operator import attrgetter
 from typing import Any
 
@@ -33,15 +33,14 @@ _MOMENTS = {"at", "due", "returned", "expires"}
 
 
 _Shown = tuple[tuple[str, ...], Callable[[Any], tuple[Any, ...]]]
-"""The names of a request's fields, and what gets them all."""
+"""The names of a request's fields that may be written down, and what gets them all."""
 _SHOWN: dict[type, _Shown] = {}
 
 
 def _shown(kind: Any) -> _Shown:
-    """What may be written down: not what is never shown."""
     found = _SHOWN.get(kind)
     if found is None:
-        names = tuple(one.name for one in fields(kind) if one.repr)
+        names = tuple(name for name in kind.__struct_fields__ if name not in getattr(kind, "PERSONAL", ()))
         getter: Any = attrgetter(*names)
         found = _SHOWN[kind] = (names, getter)
     return found
@@ -66,7 +65,9 @@ def plain(request: Request | Admission) -> dict[str, Any]:
     return found
 
 
-_WRITTEN: dict[type, Callable[[Any], str]] = {datetime: datetime.isoformat, Credentials: attrgetter("card"), Decimal: str}
+iso: Callable[[datetime], str] = lru_cache(4096)(datetime.isoformat)
+"""A moment as text, remembered: a request says the same one several times, and many end on the same day."""
+_WRITTEN: dict[type, Callable[[Any], str]] = {datetime: iso, Credentials: attrgetter("card"), Decimal: str}
 
 
 def request_of(kind: str, found: Mapping[str, Any]) -> Request:
@@ -95,7 +96,7 @@ def said(outcome: Outcome) -> dict[str, Any]:
         "location": outcome.item.location if outcome.item else "",
         "patron": outcome.patron.patron if outcome.patron else "",
         "card": outcome.patron.card if outcome.patron else "",
-        "due": outcome.due.isoformat() if outcome.due else "",
+        "due": iso(outcome.due) if outcome.due else "",
         "renewed": outcome.renewed,
         "fee": str(outcome.fee) if outcome.fee is not None else "",
         "route": outcome.route,

@@ -8,8 +8,11 @@ from typing import Any, get_args, get_origin
 
 import yaml
 from pydantic import BaseModel, ValidationError
+from pydantic.fields import FieldInfo
 
 Place = tuple[Any, ...]
+_UNKNOWN = ("extra_forbidden", "unexpected_keyword_argument")
+"""What pydantic calls a name that a model, and one that a dataclass, does not have."""
 
 
 def found(error: ValidationError, lines: dict[Place, int], model: type[BaseModel], prefix: Place = ()) -> Iterator[tuple[int, str]]:
@@ -18,7 +21,7 @@ def found(error: ValidationError, lines: dict[Place, int], model: type[BaseModel
         place = (*prefix, *problem["loc"])
         path = ".".join(str(part) for part in place)
         message = problem["msg"].removeprefix("Value error, ")
-        if problem["type"] == "extra_forbidden":
+        if problem["type"] in _UNKNOWN:
             allowed = _names(model, problem["loc"][:-1])
             near = get_close_matches(str(problem["loc"][-1]), allowed, 1)
             message = f"is not known here{f'; did you mean {near[0]!r}?' if near else ''} allowed: {listed(allowed)}"
@@ -52,16 +55,22 @@ def _names(model: type[BaseModel], loc: Place) -> list[str]:
         if isinstance(part, int) or keyed:
             keyed = False
             continue
-        info = current.model_fields.get(part) if isinstance(current, type) and issubclass(current, BaseModel) else None
+        info = _fields(current).get(part)
         if info is None:
             return []
         keyed = get_origin(info.annotation) is dict
         current = next(iter(_models(info.annotation)), None)
-    return list(current.model_fields) if isinstance(current, type) and issubclass(current, BaseModel) else []
+    return list(_fields(current))
 
 
-def _models(annotation: Any) -> Iterator[type[BaseModel]]:
-    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+def _fields(shape: Any) -> dict[str, FieldInfo]:
+    """The fields of a model or of one of pydantic's dataclasses; of anything else none."""
+    found: dict[str, FieldInfo] = getattr(shape, "__pydantic_fields__", {})
+    return found
+
+
+def _models(annotation: Any) -> Iterator[Any]:
+    if isinstance(annotation, type) and _fields(annotation):
         yield annotation
     for inner in get_args(annotation) or get_args(getattr(annotation, "__origin__", None)):
         yield from _models(inner)

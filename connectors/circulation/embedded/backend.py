@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import logging
 from collections.abc import Callable
 from datetime import datetime, timedelta
@@ -36,10 +35,10 @@ from connectors.circulation.embedded.fillfile import Fill
 from connectors.circulation.embedded.filling import again
 from connectors.circulation.embedded.rules import Rules
 from connectors.circulation.embedded.store import Change, Store, store_of
-from connectors.circulation.embedded.views import item_view, patron_view, seconds
+from connectors.circulation.embedded.views import item_view, patron_view, seconds, text
 from connectors.circulation.journal import Journal, before, read
 from connectors.circulation.pins import Pins, hashed, outdated
-from connectors.circulation.plain import KINDS, plain
+from connectors.circulation.plain import KINDS, iso, plain
 from include.engine import clock
 from include.engine.crypto.keys import KeyStore
 
@@ -64,20 +63,20 @@ _DECIDE: dict[type, Callable[[Desk, Any], Decision]] = {
 _JSON = msgspec.json.Encoder()
 
 
-class _Said(msgspec.Struct, frozen=True, gc=False):
+class _Said(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
     """An outcome as the table `done` has it."""
 
-    reason: str
-    item: str
-    patron: str
-    card: str
-    due: str
-    renewed: bool
-    fee: str
-    route: str
-    done: tuple[str, ...]
-    not_done: tuple[str, ...]
-    transaction: str
+    reason: str = ""
+    item: str = ""
+    patron: str = ""
+    card: str = ""
+    due: str = ""
+    renewed: bool = False
+    fee: str = ""
+    route: str = ""
+    done: tuple[str, ...] = ()
+    not_done: tuple[str, ...] = ()
+    transaction: str = ""
 
 
 class Embedded:
@@ -129,7 +128,7 @@ class Embedded:
         now = self._now()
         decision = _DECIDE[type(request)](Desk(self.store, self.rules, now), request)
         if decision.changes or (decision.conflict and self._to_be_told(request, decision)):
-            await self._kept(request, decision, now)
+            await self._kept(request, decision, seconds(now))
         return decision.outcome
 
     async def admit(self, request: Admission) -> Outcome:
@@ -141,8 +140,7 @@ class Embedded:
             return self._as_before(known)
         decision = admitting.decide(Desk(self.store, self.rules, self._now()), request, kept)
         if decision.changes:
-            at = seconds(self._now())
-            done = {"key": request.key, "at": at, "outcome": _remembered(decision.outcome)}
+            done = {"key": request.key, "at": seconds(self._now()), "outcome": _remembered(decision.outcome)}
             asked = {"terminal": request.terminal, "at": request.at.isoformat(), "branch": request.branch, "key": request.key}
             entry = {"kind": admitting.KINDS[type(request)], "asked": asked, "ok": True, "reason": ""}
             await self._journaled(entry, [*decision.changes, ["done", done]])
@@ -183,7 +181,7 @@ class Embedded:
             del self._reported[next(iter(self._reported))]
         return not known
 
-    def _kept(self, request: Request, decision: Decision, now: datetime) -> asyncio.Future[int]:
+    def _kept(self, request: Request, decision: Decision, at: int) -> asyncio.Future[int]:
         outcome, changes = decision.outcome, list(decision.changes)
         entry = {"kind": KINDS[type(request)], "asked": plain(request), "ok": outcome.ok, "reason": outcome.reason}
         if before := [loan for name, key in changes if name == "-loan" and (loan := self.store.get("loan", key))]:
@@ -191,14 +189,14 @@ class Embedded:
         if outcome.patron is not None:
             entry["patron"] = outcome.patron.patron
         if request.key and outcome.ok:
-            changes.append(["done", {"key": request.key, "at": seconds(now), "outcome": _remembered(outcome)}])
+            changes.append(["done", {"key": request.key, "at": at, "outcome": _remembered(outcome)}])
         if decision.conflict:
             entry["conflict"] = decision.conflict
-        return self._journaled(entry, changes, now)
+        return self._journaled(entry, changes, at)
 
-    def _journaled(self, entry: dict[str, Any], changes: list[Change], now: datetime | None = None) -> asyncio.Future[int]:
+    def _journaled(self, entry: dict[str, Any], changes: list[Change], at: int | None = None) -> asyncio.Future[int]:
         """Change the store and the journal in one go (nothing else runs between); what comes back is to be waited for: the disk."""
-        entry |= {"at": (now or self._now()).isoformat(timespec="seconds"), "changes": changes}
+        entry["at"], entry["changes"] = text(seconds(self._now()) if at is None else at), changes
         durable = self._journal.append(entry)
         if self.tap is not None:
             self.tap.append((self._journal.newest, entry))
@@ -210,21 +208,21 @@ class Embedded:
 
     def _as_before(self, known: Row) -> Outcome:
         """The outcome of a request that was done before, with patron and item as they are now."""
-        said = json.loads(known["outcome"])
-        item = self.store.get("item", said["item"])
-        patron = self.store.get("patron", said["patron"])
+        said = msgspec.json.decode(known["outcome"], type=_Said)
+        item = self.store.get("item", said.item)
+        patron = self.store.get("patron", said.patron)
         return Outcome(
             ok=True,
-            reason=said["reason"],
+            reason=said.reason,
             item=item_view(self.store, item) if item else None,
-            patron=patron_view(self.store, self.rules, patron, said["card"], whole=False) if patron else None,
-            due=datetime.fromisoformat(said["due"]) if said["due"] else None,
-            renewed=said["renewed"],
-            fee=Decimal(said["fee"]) if said["fee"] else None,
-            route=said["route"],
-            done=tuple(said["done"]),
-            not_done=tuple(said["not_done"]),
-            transaction=said["transaction"],
+            patron=patron_view(self.store, self.rules, patron, said.card, whole=False) if patron else None,
+            due=datetime.fromisoformat(said.due) if said.due else None,
+            renewed=said.renewed,
+            fee=Decimal(said.fee) if said.fee else None,
+            route=said.route,
+            done=said.done,
+            not_done=said.not_done,
+            transaction=said.transaction,
             again=True,
         )
 
@@ -328,7 +326,7 @@ def _remembered(outcome: Outcome) -> str:
         item.item if item else "",
         patron.patron if patron else "",
         patron.card if patron else "",
-        outcome.due.isoformat() if outcome.due else "",
+        iso(outcome.due) if outcome.due else "",
         outcome.renewed,
         str(outcome.fee) if outcome.fee is not None else "",
         outcome.route,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, date, datetime
 from decimal import Decimal
+from functools import lru_cache
 from typing import cast
 
 from connectors.circulation.domain import Fee, Hold, Item, ItemStatus, Loan, Patron
@@ -20,6 +21,12 @@ def when(seconds: int) -> datetime:
 def seconds(moment: datetime) -> int:
     """A moment as the store has it."""
     return int(moment.timestamp())
+
+
+@lru_cache(64)
+def text(at: int) -> str:
+    """A moment of the store as text: 2026-11-22T12:00:00+00:00."""
+    return when(at).isoformat()
 
 
 def money(hundredths: int) -> Decimal:

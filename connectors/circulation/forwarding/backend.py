@@ -9,7 +9,6 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable
-from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -193,7 +192,7 @@ class Forwarding:
         """
         known: Any = request
         if hasattr(request, "patron") and request.patron.pin and self._pins.known(request.patron.card, request.patron.pin):
-            known = replace(known, patron=Credentials(request.patron.card))  # it was right when it could still be asked
+            known = structs.replace(known, patron=Credentials(request.patron.card))  # it was right when it could still be asked
         outcome = await self._away.decide(known, self._now(), self.breaker.away_since)
         if not outcome.ok:
             if tried and not isinstance(request, Accept | Discard | Enrol):  # whoever asks for these asks again

@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Awaitable, Callable
-from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any, TypeVar
 from zoneinfo import ZoneInfo
+
+from msgspec.structs import replace
 
 from connectors.circulation.backend import Away, Odd, Remote, Unread, Unsure
 from connectors.circulation.domain import Checkin, Outcome, Request

@@ -220,7 +220,7 @@ async def done(asking: Asking, request: R, stands: Stands, do: Callable[[R], Awa
             now = await stands(outcome)
         except Away:  # nobody can say how it stands: what was answered then is answered again
             now = outcome
-        outcome = now or await do(replace(request, key=secrets.token_hex(16)))
+        outcome = now or await do(structs.replace(request, key=secrets.token_hex(16)))
     if not outcome.ok:
         problem = because(asking.message.service, outcome.reason)
         if outcome.reason in ("PIN_WRONG", "PIN_LOCKED"):

@@ -13,7 +13,9 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from operator import itemgetter
-from typing import Any, NamedTuple
+from typing import Any
+
+from msgspec import Struct
 
 from connectors.circulation.sip2.table import FIELDS, MESSAGES, Message
 
@@ -24,7 +26,7 @@ class Unreadable(ValueError):
     """A line that is no message: nothing can be answered but a request to send it again."""
 
 
-class Parsed(NamedTuple):
+class Parsed(Struct, frozen=True, gc=False):
     """A message as it came. `fields` has the first value of each field, `again` all values of those that came several times.
 
     `repairs` says what was taken leniently.

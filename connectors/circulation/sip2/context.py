@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import hashlib
 import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import NamedTuple
+from hashlib import blake2b
 from zoneinfo import ZoneInfo
+
+from msgspec import Struct
 
 from connectors.circulation.backend import Backend
 from connectors.circulation.domain import Credentials, Outcome, Patron
@@ -19,7 +20,7 @@ from connectors.circulation.words import Language, words
 from include.engine import clock
 
 
-class Answer(NamedTuple):
+class Answer(Struct, frozen=True, gc=False):
     """A message to be written. `status` sorts it for metrics: ok, refused or away."""
 
     code: str
@@ -102,9 +103,10 @@ def key_of(terminal: str, asked: Parsed) -> str:
     Passwords and error detection are left out, and so is the order of the fields: a machine that comes back may have been restarted.
     The date stands first: keys that come after each other lie together in the store, and not each on a page of its own.
     """
-    kept = sorted([pair for pair in asked.fields.items() if pair[0] not in _NOT_ASKED])
-    text = repr((terminal, asked.code, asked.fixed, kept))  # fixed fields are in the table's order
-    digest = hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:32]
+    kept = [code + value for code, value in asked.fields.items() if code not in _NOT_ASKED]
+    kept.sort()
+    text = "\n".join((terminal, asked.code, *asked.fixed.values(), *kept))  # fixed fields are in the table's order
+    digest = blake2b(text.encode("utf-8", "surrogatepass"), digest_size=16).hexdigest()
     return f"{asked.fixed['transaction date']}-{digest}"
 
 

@@ -9,7 +9,8 @@ from the first of the message up to and with `AZ`.
 from __future__ import annotations
 
 import re
-from typing import NamedTuple
+
+from msgspec import Struct
 
 LONGEST = 16_384
 """Bytes of a line. The longest honest one, a patron's information with a page of items, stays far below."""
@@ -25,7 +26,7 @@ class TooLong(ValueError):
     """A line that does not end: whoever sends it does not speak SIP2."""
 
 
-class Framed(NamedTuple):
+class Framed(Struct, frozen=True, gc=False):
     """A line without its trailer. `sequence` is None without error detection; `intact` is False when the checksum is another."""
 
     body: bytes
@@ -61,8 +62,7 @@ def checksum(data: bytes) -> str:
 def opened(line: bytes) -> Framed:
     """A line's message, its sequence number, and whether it came as it was sent."""
     line = line.strip(b" \x00")
-    tail = line.rstrip()[-13:]
-    if b"AZ" not in tail and b"AY" not in tail:
+    if b"AY" not in line[-16:] and b"AZ" not in line[-16:]:
         return Framed(line, None, True)
     found = _TRAILER.search(line)
     if found is None:

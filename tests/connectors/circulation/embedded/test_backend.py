@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterator
-from dataclasses import replace
 from datetime import timedelta
 from decimal import Decimal
 from pathlib import Path
 
 import bcrypt
 import pytest
-from msgspec import structs
+from msgspec.structs import replace
 
 from connectors.circulation.domain import Block, Checkin, Checkout, Credentials, Note, Outcome, Pay, Request
 from connectors.circulation.embedded.backend import KEPT_SECONDS, Embedded, opened
@@ -46,7 +45,7 @@ def test_the_same_request_again_gets_the_same_answer_and_is_done_once(
 ) -> None:
     first, *others = _do(library, *[checkout] * 5)
     assert first.ok and not first.again
-    assert all(other == structs.replace(first, again=True, item=other.item) for other in others)
+    assert all(other == replace(first, again=True, item=other.item) for other in others)
     assert _entries(home, keys) == ["checkout"]
 
 
@@ -64,7 +63,7 @@ def test_a_request_is_known_again_after_a_restart(
     library.close()
     again = opened(home, keys, rules, now=clock)
     try:
-        assert _do(again, checkout)[0] == structs.replace(_do(again, checkout)[0], again=True, due=due)
+        assert _do(again, checkout)[0] == replace(_do(again, checkout)[0], again=True, due=due)
         clock.on(seconds=KEPT_SECONDS.total_seconds() + 1)
         again.commit()
         assert list(again.store.rows("done")) == []

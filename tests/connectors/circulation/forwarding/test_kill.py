@@ -10,12 +10,12 @@ import signal
 import subprocess
 import sys
 import time
-from dataclasses import replace
 from datetime import timedelta
 from decimal import Decimal
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
 from connectors.circulation.domain import Checkin, Checkout, Credentials, Pay
 from connectors.circulation.embedded.rules import Rules
