@@ -28,13 +28,7 @@ def show(*, params: Any = None, run_id: Any = None) -> dict[str, str]:
 @task
 def act(said: Any, *, params: Any = None) -> None:
     """Yes starts a new delivery, linked to the held one, that no brake holds; no lets those that wait behind it go on."""
-    from dags.house.engine import engine
-    from include.engine.approval import close
-
-    try:
-        answered(params["delivery"], said["chosen_options"][0], person(said))
-    finally:
-        close(engine(), params["delivery"], who="airflow")
+    answered(params["delivery"], said["chosen_options"][0], person(said), asked=True)
 
 
 with DAG(
@@ -51,7 +45,6 @@ with DAG(
         "who": text("Who", "Who says so, where the answer is given here: it stands in the audit.", default=""),
     },
 ) as approve:
-    shown = "ti.xcom_pull(task_ids='show')"
-    subject, body = f"{{{{ {shown}['subject'] }}}}", f"{{{{ {shown}['body'] }}}}"
+    subject, body = (f"{{{{ ti.xcom_pull(task_ids='show')['{part}'] }}}}" for part in ("subject", "body"))
     ask = HITLOperator(task_id="ask", retries=0, execution_timeout=None, subject=subject, body=body, options=["yes", "no"])
     show() >> ask >> act(ask.output)

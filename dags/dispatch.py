@@ -20,18 +20,15 @@ def look() -> list[dict[str, object]]:
     """Look into the inboxes, claim what is next in each line, and say which runs to start: of flows, and of `approve` for what is held. One whose
     question was answered elsewhere is begun again: it asks nobody, and ends."""
     from dags.house.engine import engine
-    from include.engine.approval import close, left_over, unasked
+    from include.engine.approval import closed, unasked
     from include.engine.dispatch.look import look
 
     flows = [(one.flow, one.id, one.id, False) for one in look(engine())]
     asks = [("approve", f"{one.id}__{one.finished_at:%Y%m%dT%H%M%S}", one.id, False) for one in unasked(engine())]
-    over = [("approve", run, id, True) for id, run in left_over(engine())]
-    runs = (asks + over + flows)[:MOST]
-    for _, _, id, again in runs:
-        if again:
-            close(engine(), id, who="airflow")
+    over = [("approve", run, id, True) for id, run in closed(engine(), who="airflow")]
+    found = (asks + over + flows)[:MOST]
     return [
-        {"trigger_dag_id": dag, "trigger_run_id": run, "conf": {"delivery": id}, "reset_dag_run": again} for dag, run, id, again in runs
+        {"trigger_dag_id": dag, "trigger_run_id": run, "conf": {"delivery": id}, "reset_dag_run": again} for dag, run, id, again in found
     ]
 
 

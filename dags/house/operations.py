@@ -54,12 +54,17 @@ def done(work: Callable[[], T]) -> T:
         raise AirflowFailException(str(stop)) from None
 
 
-def answered(delivery: str, answer: str, who: str) -> None:
-    """A person's yes or no to a delivery that has stopped."""
+def answered(delivery: str, answer: str, who: str, *, asked: bool = False) -> None:
+    """A person's yes or no to a delivery that has stopped. `asked`: as the answer to Airflow's question, which then stands no more."""
     from dags.house.engine import engine
+    from include.engine.approval import close
     from include.engine.replay import answer as answer_
 
-    log.info("%s", done(lambda: answer_(engine(), delivery, yes=answer == "yes", who=who or "airflow")))
+    try:
+        log.info("%s", done(lambda: answer_(engine(), delivery, yes=answer == "yes", who=who or "airflow")))
+    finally:
+        if asked:
+            close(engine(), delivery, who="airflow")
 
 
 def person(answer: Mapping[str, Any]) -> str:

@@ -56,12 +56,19 @@ def close(engine: Engine, delivery_id: str, *, who: str) -> None:
     audit.record(engine.ledger, who, CLOSED, delivery_id)
 
 
-def left_over(engine: Engine) -> list[tuple[str, str]]:
-    """Questions of the last months that were answered in another way than there (on the board, by hand), so that they still wait for somebody:
-    the delivery, and Airflow's run of `approve`."""
+def closed(engine: Engine, *, who: str, most: int = 100) -> list[tuple[str, str]]:
+    """Close the questions that were answered in another way than there (on the board, by hand), and still wait for somebody: each once, the
+    oldest first. Returns the deliveries, and Airflow's runs of `approve`, to be begun again so that they end."""
+    found = _left_over(engine)[:most]
+    for id, _ in found:
+        close(engine, id, who=who)
+    return found
+
+
+def _left_over(engine: Engine) -> list[tuple[str, str]]:
     a, later = audit_table.c, audit_table.alias().c
-    closed = sa.exists().where(later.subject == a.subject, later.id > a.id, later.action.in_([ASKED, CLOSED]))
-    query = sa.select(a.subject, a.detail).where(a.action == ASKED, a.at >= clock.now() - _LONG, ~closed).order_by(a.id)
+    over = sa.exists().where(later.subject == a.subject, later.id > a.id, later.action.in_([ASKED, CLOSED]))
+    query = sa.select(a.subject, a.detail).where(a.action == ASKED, a.at >= clock.now() - _LONG, ~over).order_by(a.id)
     with engine.ledger.read() as tx:
         found = [(row.subject, row.detail["run"]) for row in tx.execute(query) if row.detail.get("run")]
     return [(id, run) for id, run in found if _answered(engine, deliveries.get(engine.ledger, id))]
