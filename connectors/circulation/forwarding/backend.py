@@ -20,6 +20,7 @@ from connectors.circulation.backend import Away, Remote, Unsure
 from connectors.circulation.domain import Credentials, Item, Outcome, Patron, Request
 from connectors.circulation.embedded.rules import Rules
 from connectors.circulation.forwarding import away as offline
+from connectors.circulation.forwarding import overdue
 from connectors.circulation.forwarding.breaker import Breaker
 from connectors.circulation.forwarding.copy import Copy
 from connectors.circulation.forwarding.lake import changes_of
@@ -212,22 +213,25 @@ class Forwarding:
     async def turn(self) -> int:
         """Ask whether the library system is back, when it is time for that, and tell it what waits. Returns how many were told."""
         async with self._turning:
-            if self.breaker.state == "open":
-                return 0
-            if self.breaker.state == "half open":
-                if not await is_there(self.remote):
-                    self.breaker.failed()
-                    return 0
-                log.warning("the library system is back; %d transactions wait for it", len(self.state.waiting))
-                self.breaker.answered()
-            told = await drain(
-                self.remote, self.state, self.breaker, self._journaled, self._changes, self.policy, self._now, self.rules.zone
-            )
-            if self.breaker.state == "closed":
-                await clear(self.remote, self.state, self.breaker, self._journaled, self._changes, self.policy, self._now)
-            self.state.forget(self._now() - KEPT)
-            await self._checkpoint_now_and_then()
+            told = await self._turned()
+            await overdue.tell(self.state, self.breaker.state == "closed", self._journaled, self.policy, self._now)
             return told
+
+    async def _turned(self) -> int:
+        if self.breaker.state == "open":
+            return 0
+        if self.breaker.state == "half open":
+            if not await is_there(self.remote):
+                self.breaker.failed()
+                return 0
+            log.warning("the library system is back; %d transactions wait for it", len(self.state.waiting))
+            self.breaker.answered()
+        told = await drain(self.remote, self.state, self.breaker, self._journaled, self._changes, self.policy, self._now, self.rules.zone)
+        if self.breaker.state == "closed":
+            await clear(self.remote, self.state, self.breaker, self._journaled, self._changes, self.policy, self._now)
+        self.state.forget(self._now() - KEPT)
+        await self._checkpoint_now_and_then()
+        return told
 
     async def _checkpoint_now_and_then(self) -> None:
         fresh = self.state.applied - self._checkpoint

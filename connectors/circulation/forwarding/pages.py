@@ -38,5 +38,6 @@ def status(forwarding: Forwarding) -> dict[str, object]:
         "library_system": forwarding.breaker.state == "closed",
         "away_since": since.isoformat(timespec="seconds") if since else None,
         "waiting": len(forwarding.state.waiting),
+        "oldest_waiting": next((one.at for one in forwarding.state.waiting.values()), None),
         "open_conflicts": len(forwarding.state.conflicts),
     }

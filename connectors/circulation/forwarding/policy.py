@@ -6,6 +6,7 @@ away:
   cards: "[0-9]{10}"                        # a card that the copy does not know must look like this
   unknown_cards: accept                     # refuse: only cards in the copy
   hours: 48                                 # after so long nothing more is accepted
+  tell_minutes: 30                          # after so long staff hear that something waits
 """
 
 from __future__ import annotations
@@ -40,6 +41,9 @@ class Policy(Shape):
     unknown_cards: Literal["accept", "refuse"] = "accept"
     unknown_items: Literal["accept", "refuse"] = "accept"
     hours: Annotated[float, Field(gt=0, le=24 * 14)] = 48
+    tell_minutes: Annotated[float, Field(gt=0, le=24 * 60)] = Field(
+        30, description="so long after it was accepted staff hear that a transaction still waits, and why; it goes on being tried"
+    )
     set_aside: bool = Field(True, description="returns are set aside (alert 99): nobody knows who waits for them")
     waiting: Annotated[int, Field(ge=1)] = Field(20_000, description="transactions that may wait; then nothing more is accepted")
     tries: Annotated[int, Field(ge=1, le=100)] = Field(

@@ -63,7 +63,7 @@ async def drain(
                 # What was not reached has not failed: a part of the system may be away for an hour (Koha's SIP2 server) while the rest is there.
                 if not isinstance(error, Unsure | Odd) or not await is_there(remote):
                     return count
-                waiting.tries += 1
+                waiting.tries, waiting.why = waiting.tries + 1, error.what
                 outcome = Outcome(False, FAILS)
             if outcome.reason != FAILS or _for_staff(waiting, breaker, policy, now):
                 if outcome.ok:
@@ -151,6 +151,8 @@ async def _settled(waiting: Waiting, outcome: Outcome, journaled: Journaled, cha
         "kind": waiting.kind, "asked": waiting.asked, "ok": outcome.ok, "reason": outcome.reason, "said": said(outcome),
         "replayed": waiting.number, **changes(late(waiting), outcome),
     }  # fmt: skip
+    if waiting.reported:
+        entry["closes"] = waiting.reported
     if report := report_of(waiting, outcome, zone):
         entry["report"] = report
         log.warning("transaction %d did not fit what the library system has: %s", waiting.number, report["reason"])

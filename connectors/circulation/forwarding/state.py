@@ -19,7 +19,7 @@ KEPT = timedelta(hours=26)
 @dataclass
 class Waiting:
     """A transaction that was accepted while the library system was away. `tried` is since when it may have been done there,
-    `last` when it was last sent."""
+    `last` when it was last sent, `why` what went wrong then; `reported` the conflict by which staff know that it waits."""
 
     number: int
     kind: str
@@ -29,6 +29,8 @@ class Waiting:
     tried: str = ""
     last: str = ""
     tries: int = 0
+    why: str = ""
+    reported: int = 0
 
 
 @dataclass
@@ -82,11 +84,16 @@ class State:
                 waiting.tried, waiting.last = waiting.tried or at, at
             case "closed":
                 self.conflicts.pop(entry["number"], None)
+            case "waits":
+                self.waiting[entry["waits"]].reported = number
+                self.conflicts[number] = reported(number, entry)
             case _ if "said" in entry:
                 if "cleared" in entry:
                     self.doubts.pop(entry["cleared"], None)
                 elif "replayed" in entry:
                     self._told(entry, self.waiting.pop(entry["replayed"]).at)
+                    if "closes" in entry:
+                        self.conflicts.pop(entry["closes"], None)
                 else:
                     self._finished(key, at, entry["said"])
                     self._told(entry)
@@ -156,7 +163,7 @@ def reported(number: int, entry: Mapping[str, Any]) -> Conflict:
     report = entry.get("report") or {
         "reason": entry["conflict"], "said": {"ok": True}, "found": {"ok": entry["ok"], "reason": entry["reason"]}
     }  # fmt: skip
-    return Conflict(number, entry["at"], entry["kind"], report["reason"], entry["asked"], report["said"], report["found"])
+    return Conflict(number, entry["at"], entry.get("of", entry["kind"]), report["reason"], entry["asked"], report["said"], report["found"])
 
 
 def rebuilt(entries: Iterable[tuple[int, Mapping[str, Any]]]) -> State:

@@ -29,6 +29,8 @@ def enter(pull: Pull, journal: str, entries: Iterable[Entry]) -> None:
     for entry in entries:
         if entry.data["kind"] == "closed":
             closed.append(int(entry.data["number"]))
+        elif "closes" in entry.data:  # what waited is settled
+            closed.append(int(entry.data["closes"]))
         found += (_entered(pull, journal, one) for one in _reported(entry))
     conflicts.enter(pull.engine.ledger, pull.partner.id, journal, found, closed)
 

@@ -9,6 +9,8 @@ import pytest
 
 from connectors.circulation.backend import Away
 from connectors.circulation.forwarding import Forwarding
+from connectors.circulation.forwarding.pages import status
+from connectors.circulation.forwarding.report import rows
 from include.engine.crypto.keys import MemoryKeyStore
 from include.sandbox.servers.ils.state import Copy as Book
 from include.sandbox.servers.ils.state import Loan, Patron
@@ -60,7 +62,7 @@ def test_a_library_system_that_takes_no_changes_for_an_hour_is_waited_for(place:
         for _ in range(20):
             place.clock.on(minutes=3)
             assert await forwarding.turn() == 0
-        assert forwarding.conflicts() == [] and len(forwarding.state.waiting) == 2
+        assert {reason for _, reason in reasons(forwarding)} == {"WAITS_FAILING"} and len(forwarding.state.waiting) == 2
         del place.library.lend  # type: ignore[method-assign]
         place.clock.on(minutes=1)
         assert await forwarding.turn() == 2 and forwarding.conflicts() == []
@@ -231,5 +233,72 @@ def test_what_was_refused_and_not_done_is_no_conflict(place: Place) -> None:
         place.clock.on(minutes=1)
         await forwarding.turn()
         assert forwarding.conflicts() == [] and forwarding.state.doubts == {}
+
+    place.run(work)
+
+
+def test_staff_hear_soon_that_something_fails_and_that_it_is_done_at_last(place: Place) -> None:
+    async def work(forwarding: Forwarding) -> None:
+        await wait(forwarding, place, ("b1", "c1"))
+        trips(place, "b1")
+        for _ in range(29):
+            await forwarding.turn()
+            assert forwarding.conflicts() == []
+            place.clock.on(minutes=1)
+        place.clock.on(minutes=1)
+        for _ in range(3):  # once, however long it goes on
+            assert await forwarding.turn() == 0
+            assert reasons(forwarding) == [("b1", "WAITS_FAILING")]
+            place.clock.on(minutes=1)
+        (told,) = rows(forwarding.conflicts(), "en", forwarding.rules.zone)
+        assert (told["what"], told["machine"].split(",")[0], told["system"]) == ("checkout", "ok", "no, ILS_FAILS")
+
+    async def after(forwarding: Forwarding) -> None:
+        assert reasons(forwarding) == [("b1", "WAITS_FAILING")]
+        del place.library.lend  # type: ignore[method-assign]
+        assert await forwarding.turn() == 1 and forwarding.conflicts() == []
+
+    async def nothing_is_open(forwarding: Forwarding) -> None:
+        assert forwarding.conflicts() == []
+
+    place.run(work)
+    place.run(after)
+    place.run(nothing_is_open)
+    assert place.library.lent == [("c1", "b1")]
+
+
+def test_of_a_library_system_that_is_away_staff_hear_once_by_what_has_waited_longest(place: Place) -> None:
+    async def work(forwarding: Forwarding) -> None:
+        await wait(forwarding, place, ("b1", "c1"), ("b2", "c2"))
+        place.off()
+        for _ in range(40):
+            place.clock.on(minutes=1)
+            await forwarding.turn()
+        assert reasons(forwarding) == [("b1", "WAITS_AWAY")]
+        assert status(forwarding)["oldest_waiting"] == next(iter(forwarding.state.waiting.values())).at
+        place.on()
+        place.clock.on(minutes=1)
+        assert await forwarding.turn() == 2 and forwarding.conflicts() == []
+        assert status(forwarding)["oldest_waiting"] is None
+
+    place.run(work)
+
+
+def test_what_staff_have_closed_is_not_told_again_until_the_library_system_has_failed_at_it_for_good(place: Place) -> None:
+    place.policy = place.policy.model_copy(update={"tries": 2})
+
+    async def work(forwarding: Forwarding) -> None:
+        await wait(forwarding, place, ("b1", "c1"))
+        trips(place)
+        for _ in range(3):
+            place.clock.on(hours=1)
+            await forwarding.turn()
+        (waits,) = forwarding.conflicts()
+        assert await forwarding.close_conflict(waits.number)
+        place.clock.on(hours=1)
+        await forwarding.turn()
+        assert forwarding.conflicts() == []
+        place.clock.on(hours=place.policy.hours)
+        assert await forwarding.turn() == 1 and reasons(forwarding) == [("b1", "ILS_FAILS")]
 
     place.run(work)

@@ -63,6 +63,31 @@ def test_both_sides_are_shown_until_staff_have_closed_it(place: Place, empty: Ho
     assert conflicts.standing(ledger) == [] and [found for found in standing(empty.engine) if found.kind == "conflict"] == []
 
 
+def test_what_waits_is_shown_until_the_library_system_was_told(place: Place, empty: House) -> None:
+    ledger = empty.engine.ledger
+
+    async def waits(forwarding: Forwarding) -> None:
+        place.off()
+        place.clock.on(minutes=1)
+        assert (await forwarding.perform(place.lend("b1", "c1"))).ok
+        place.clock.on(hours=1)
+        assert await forwarding.turn() == 0
+
+    async def told(forwarding: Forwarding) -> None:
+        place.on()
+        place.clock.on(minutes=1)
+        assert await forwarding.turn() == 1
+
+    place.run(waits)
+    empty.read()
+    [one] = conflicts.standing(ledger)
+    assert (one.what, one.item, one.system, one.reason) == ("checkout", "b1", "no, AWAY", "WAITS_AWAY")
+    assert one.explained.startswith("Endnu ikke overført")
+    place.run(told)
+    empty.read()
+    assert conflicts.standing(ledger) == []
+
+
 def test_a_checkpoint_brings_what_was_passed_over(place: Place, empty: House) -> None:
     ledger = empty.engine.ledger
     number = place.run(lambda forwarding: _a_blocked_card_borrows_while_koha_is_away(forwarding, place))
