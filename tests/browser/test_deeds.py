@@ -1,6 +1,6 @@
 """Each action of the board, done by its own button inside a running Airflow with its own scheduler. `make deeds` does this alone, and tells of it.
 
-A form that is added to the board tomorrow fails the last line until it is sent here.
+A form that is added to the board tomorrow fails the last lines until it is sent here, and so does a button with a value that a form gains.
 """
 
 from __future__ import annotations
@@ -13,8 +13,11 @@ import pytest
 from playwright.sync_api import Browser
 
 from include.engine.delivery import IN_FLIGHT, State
+from include.engine.engine import ROOT
 from include.engine.ledger import audit, deliveries
 from plugins.board.app import PAGES
+from plugins.board.pages.delivery import may_say
+from plugins.board.viewer import Viewer
 from tests.board.library import BAD_ITEM, BAD_PATRON, GOOD_ITEMS, GOOD_PATRONS
 from tests.browser.deeds import deliveries as delivery
 from tests.browser.deeds import partners, records
@@ -26,9 +29,8 @@ FEES = "accountlines_id,borrowernumber,itemnumber,debit_type_code,amount,amounto
 FEE = "1,1,1,OVERDUE,20.00,20.00,2026-03-02"
 BAD_ITEMS = [BAD_ITEM.replace("9,9", f"{number},{number}") for number in (7, 8, 9)]
 BAD_PATRONS = [BAD_PATRON, BAD_PATRON.replace("9,2990099", "8,2990098")]
+TEMPLATES = ROOT / "plugins" / "board" / "templates"
 OURS, OTHER = "havnsund", "lindeby"
-SAY = {"/deliveries/{delivery}/answer": ("approve", "dismiss", "replay"), "/quarantine/{record}/replay": ("one", "reason")}
-"""What the buttons of a form say where it has several."""
 AUDITED = {
     "approve": 1, "close_conflict": 1, "discard": 1, "dismiss": 2, "mend": 1, "pause": 2, "replay": 4, "report": 1, "resume": 2,
     "reveal": 1, "upload": 6,
@@ -80,6 +82,7 @@ def test_each_action_of_the_board_is_done_by_its_button_in_a_running_airflow(tmp
         partners.deals_with_a_conflict(desk, OURS)
         records.traces(desk, "fees_1.csv", deliveries=2)
         until(lambda: not _in(desk, State.SEEN, *IN_FLIGHT))
+        until(lambda: not desk.required())  # what the board answered is no question in Airflow any more
         again = [one for one in deliveries.find(desk.ledger, partner=OURS) if one.id in waiting]
         assert sorted((one.table, one.state, one.counts.published, one.counts.quarantined) for one in again) == [
             ("fee", State.ACKNOWLEDGED, 1, 0),
@@ -89,7 +92,10 @@ def test_each_action_of_the_board_is_done_by_its_button_in_a_running_airflow(tmp
             ("patron", State.ACKNOWLEDGED, 0, 2),
         ]
     assert Counter(one.action for one in audit.find(desk.ledger, who="Anonymous")) == AUDITED
-    assert _pressed(desk) == {(path, said) for path in _posts() for said in SAY.get(path, ("",))}
+    assert {path for path, _ in _pressed(desk, "")} == set(_posts())
+    offered = {(path, name, value) for sent, name, value in desk.offered for path in _paths(sent)}
+    assert offered == {(path, name, value) for path, name, value in offered if (path, value) in _pressed(desk, name)}, "not pressed"
+    assert _written() <= {(name, value) for _, name, value in offered}, "in a template, and on no page that was seen"
 
 
 def _in(desk: Desk, *states: State) -> set[str]:
@@ -102,6 +108,25 @@ def _posts() -> dict[str, re.Pattern[str]]:
     return {route.path: route.path_regex for route in routes if "POST" in route.methods}
 
 
-def _pressed(desk: Desk) -> set[tuple[str, str]]:
-    """Where forms were sent to, and what the button said where a form has several."""
-    return {(path, said if path in SAY else "") for sent, said in desk.sent for path, pattern in _posts().items() if pattern.match(sent)}
+def _paths(sent: str) -> list[str]:
+    return [path for path, pattern in _posts().items() if pattern.match(sent)]
+
+
+def _pressed(desk: Desk, name: str) -> set[tuple[str, str]]:
+    """Where forms were sent to, and what they said under `name`."""
+    return {(path, form.get(name, "")) for sent, form in desk.sent for path in _paths(sent)}
+
+
+def _written() -> set[tuple[str, str]]:
+    """The name and value of each button in the board's templates that says one, and each answer that the page of a delivery may offer."""
+    tags = [tag for file in TEMPLATES.glob("*.html") for tag in re.findall(r"<button\b[^>]*\bvalue=[^>]*>", file.read_text())]
+    found = {(_attribute(tag, "name"), _attribute(tag, "value")) for tag in tags}
+    assert {value for _, value in found if "{{" in value} == {"{{ what }}"}, "what else a page's code may say belongs below"
+    engineer = Viewer("anne", "engineer", None)
+    answers = {("say", said) for state in State for said in may_say(engineer, state, kept=True, dismissed=False)}
+    return {pair for pair in found if "{{" not in pair[1]} | answers
+
+
+def _attribute(tag: str, name: str) -> str:
+    found = re.search(rf'\b{name}="([^"]*)"', tag)
+    return found[1] if found else ""

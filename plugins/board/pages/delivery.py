@@ -115,7 +115,7 @@ def _life(request: Request, viewer: Viewer, engine: Using, id: str, run: str = "
         warnings=one.facts.get("warnings") or {},
         filtered=one.facts.get("filtered") or {},
         gates=sorted({(result.gate, result.contract, result.version) for result in found.results}),
-        may=_may(viewer, found.delivery.state, "landed" in one.facts, one.dismissed_at is not None),
+        may=may_say(viewer, found.delivery.state, "landed" in one.facts, one.dismissed_at is not None),
     )
 
 
@@ -132,7 +132,7 @@ def _bar(shares: dict[str, int], total: int) -> list[tuple[str, float, float]]:
     return found
 
 
-def _may(viewer: Viewer, state: State, kept: bool, dismissed: bool) -> list[str]:
+def may_say(viewer: Viewer, state: State, kept: bool, dismissed: bool) -> list[str]:
     """What the viewer can do about it, as the engine allows it."""
     if not viewer.engineer or state not in _ENDED:
         return []

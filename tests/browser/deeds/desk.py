@@ -43,32 +43,38 @@ flows:
 LIBRARIES = {"havnsund": "Havnsund Forskningsbibliotek", "lindeby": "Lindeby Biblioteker"}
 STATE = ".title-row .state"
 _FORM = "application/x-www-form-urlencoded"
+_SAYS = "buttons => buttons.map(button => [button.form.action, button.name, button.value])"
 
 
 @dataclass
 class Desk:
-    """The board in Airflow's frame, and the ledger behind it. `sent` is every form that was sent: its path, and what its button says."""
+    """The board in Airflow's frame, and the ledger behind it. `sent` is every form that was sent: its path, and its fields. `offered` is every
+    button with a value of its own on any page that was seen: the path that its form is sent to, its name and its value."""
 
     board: Frame
     root: str
     ledger: Ledger
     airflow: Airflow
-    sent: list[tuple[str, str]] = field(default_factory=list)
+    sent: list[tuple[str, dict[str, str]]] = field(default_factory=list)
+    offered: set[tuple[str, str, str]] = field(default_factory=set)
 
     def open(self, path: str) -> None:
         """A page of the board; one that was opened before may be given by its whole address."""
         self.board.goto(path if path.startswith("http") else f"{self.root}{path}")
+        self._look()
 
     def follow(self, link: str | Locator) -> None:
         """Click a link, by its words, and be there."""
         with self.board.expect_navigation():
             (self.board.get_by_role("link", name=link, exact=True) if isinstance(link, str) else link).click()
+        self._look()
 
     def press(self, button: str) -> str:
         """Press the button with these words, and be where that leads; returns the address."""
         with self.board.expect_navigation():
             self.board.get_by_role("button", name=button, exact=True).click()
         print(f"{time.strftime('%X')} pressed: {button}", flush=True)
+        self._look()
         return self.board.url
 
     def says(self, text: str | re.Pattern[str]) -> None:
@@ -102,11 +108,26 @@ class Desk:
         run = asked(self.airflow, "dags/dispatch/dagRuns", {"logical_date": None})["dag_run_id"]
         until(lambda: asked(self.airflow, f"dags/dispatch/dagRuns/{run}")["state"] in {"success", "failed"})
 
+    def required(self) -> list[dict[str, Any]]:
+        """The questions that stand under Airflow's own Required Actions."""
+        query = "response_received=false&state=deferred&state=awaiting_input"
+        found: list[dict[str, Any]] = asked(self.airflow, f"dags/~/dagRuns/~/hitlDetails?{query}")["hitl_details"]
+        return found
+
     def note(self, request: Request) -> None:
         """Keep what a form has sent to the board."""
         if request.method == "POST" and request.url.startswith(f"{self.root}/"):
             form = dict(parse_qsl(request.post_data or "")) if request.headers.get("content-type") == _FORM else {}
-            self.sent.append((urlsplit(request.url).path.removeprefix("/bindery"), form.get("say", form.get("which", ""))))
+            self.sent.append((_path(request.url), form))
+
+    def _look(self) -> None:
+        """Keep what the buttons of this page can say."""
+        buttons = self.board.locator("form[method=post] button[value]")
+        self.offered |= {(_path(action), name, value) for action, name, value in buttons.evaluate_all(_SAYS)}
+
+
+def _path(address: str) -> str:
+    return urlsplit(address).path.removeprefix("/bindery")
 
 
 def until(true: Callable[[], bool]) -> None:
