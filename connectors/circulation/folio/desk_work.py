@@ -11,6 +11,7 @@ from connectors.circulation.folio import cql, refusals
 from connectors.circulation.folio.site import Site
 from connectors.circulation.folio.views import Json, hold_view, item_view, money
 from connectors.circulation.remote.http import Reply
+from connectors.circulation.remote.paying import against, mark_of
 
 BLOCK = "Card kept or blocked by a self-service machine"
 
@@ -100,10 +101,8 @@ async def pay(site: Site, asked: Pay) -> Outcome:
     user = await site.user(asked.patron.card)
     if user is None:
         return Outcome(False, "CARD_UNKNOWN")
-    if asked.amount <= 0:
-        return Outcome(False, "AMOUNT_WRONG")
-    if asked.currency and asked.currency != site.settings.currency:
-        return Outcome(False, "CURRENCY_WRONG")
+    if why := against(asked, site.settings.currency):
+        return Outcome(False, why)
     accounts = await site.accounts(user["id"])
     if asked.fee:
         accounts = [one for one in accounts if one["id"] == asked.fee]
@@ -123,11 +122,6 @@ async def pay(site: Site, asked: Pay) -> Outcome:
     left = asked.amount - taken
     shown = await site.shown(user, asked.patron.card)
     return Outcome(True, "PAID_TOO_MUCH" if left else "", patron=shown, fee=left, transaction=asked.transaction)
-
-
-def mark_of(asked: Pay) -> str:
-    """What a payment is known by in FOLIO's fee/fine actions: the same for the same payment."""
-    return f"bindery {asked.key or asked.transaction or asked.at.isoformat()}"
 
 
 async def paid(site: Site, asked: Pay) -> Outcome | None:

@@ -8,6 +8,7 @@ from connectors.circulation.domain import Block, Outcome, Pay, Reserve
 from connectors.circulation.koha import refusals
 from connectors.circulation.koha.site import Site, text_of
 from connectors.circulation.koha.views import Json, hold_view, money, patron_view
+from connectors.circulation.remote.paying import against, mark_of
 from connectors.circulation.remote.system import CANNOT
 
 
@@ -69,10 +70,8 @@ async def pay(site: Site, asked: Pay) -> Outcome:
     patron = await site.patron(asked.patron.card)
     if patron is None:
         return Outcome(False, "CARD_UNKNOWN")
-    if asked.amount <= 0:
-        return Outcome(False, "AMOUNT_WRONG")
-    if asked.currency and asked.currency != site.settings.currency:
-        return Outcome(False, "CURRENCY_WRONG")
+    if why := against(asked, site.settings.currency):
+        return Outcome(False, why)
     path = f"/patrons/{patron['patron_id']}/account"
     account = await site.one(path)
     owed = money((account.get("outstanding_debits") or {}).get("total") or 0)
@@ -80,7 +79,7 @@ async def pay(site: Site, asked: Pay) -> Outcome:
         "amount": float(asked.amount),
         "credit_type": "PAYMENT",
         "payment_type": site.settings.payment_type,
-        "note": note_of(asked),
+        "note": mark_of(asked),
     }
     if asked.branch:
         body["library_id"] = site.settings.theirs(asked.branch)
@@ -95,11 +94,6 @@ async def pay(site: Site, asked: Pay) -> Outcome:
     return Outcome(True, "PAID_TOO_MUCH" if left else "", patron=shown, fee=left, transaction=asked.transaction)
 
 
-def note_of(asked: Pay) -> str:
-    """What a payment is known by in Koha: the same for the same payment."""
-    return f"bindery {asked.key or asked.transaction or asked.at.isoformat()}"
-
-
 async def paid(site: Site, asked: Pay) -> Outcome | None:
     """What came of a payment that Koha has; PAID_PERHAPS when this Koha cannot list credits (GET .../account/credits is of 2023)."""
     patron = await site.patron(asked.patron.card)
@@ -110,7 +104,7 @@ async def paid(site: Site, asked: Pay) -> Outcome | None:
         return Outcome(False, "PAID_PERHAPS")
     if not reply.ok:
         raise site.odd(reply, "the credits of a patron")
-    found = next((row for row in reply.data if (row.get("internal_note") or "").strip() == note_of(asked)), None)
+    found = next((row for row in reply.data if (row.get("internal_note") or "").strip() == mark_of(asked)), None)
     if found is None:
         return None
     left = abs(money(found.get("amount_outstanding") or 0))
