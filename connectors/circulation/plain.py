@@ -56,18 +56,18 @@ def plain(request: Request | Admission) -> dict[str, Any]:
     found: dict[str, Any] = {}
     names, values = _shown(type(request))
     for name, value in zip(names, values(request), strict=True):
-        if value is None or value is False or value == "":
-            continue
         write = _WRITTEN.get(type(value))
-        if write is not None and not (value := write(value)):
-            continue
-        found[name] = value
+        if write is not None:
+            value = write(value)
+        if value:
+            found[name] = value
     return found
 
 
 iso: Callable[[datetime], str] = lru_cache(4096)(datetime.isoformat)
 """A moment as text, remembered: a request says the same one several times, and many end on the same day."""
 _WRITTEN: dict[type, Callable[[Any], str]] = {datetime: iso, Credentials: attrgetter("card"), Decimal: str}
+"""How a value is written that JSON has no form of. What comes out empty is left out."""
 
 
 def request_of(kind: str, found: Mapping[str, Any]) -> Request:

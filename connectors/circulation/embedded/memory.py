@@ -29,17 +29,31 @@ _Lists = dict[str, Recent[dict[Key, Row]]]
 """The rows of a patron or a title by their keys: by the column that says whose they are."""
 
 
+class _Table:
+    """What is in memory of one table: rows that were asked for lately (of some tables), the lists that they are in, and what has changed since
+    something was handed over."""
+
+    __slots__ = ("columns", "fresh", "key", "lists", "rows")
+
+    def __init__(self, name: str, lists: _Lists | None) -> None:
+        self.columns = COLUMNS[name]
+        self.key = self.columns[0]
+        self.rows: Recent[Row | None] | None = Recent(MOST_ROWS) if name in _KEPT else None
+        self.lists = lists
+        self.fresh: dict[Key, Row | None] = {}
+
+
 class Memory:
     """Rows of one database. For one thread; what `handed_over` returns is changed no more, and may be written by another."""
 
     def __init__(self, db: Database) -> None:
         self._db, self._direct = db, Direct(db)
-        self._rows: dict[str, Recent[Row | None]] = {table: Recent(MOST_ROWS) for table in _KEPT}
         self._loans: _Lists = {"patron": Recent(MOST_LISTS)}
         self._holds: _Lists = {"patron": Recent(MOST_LISTS), "title_id": Recent(MOST_LISTS)}
         self._fees: _Lists = {"patron": Recent(MOST_LISTS)}
-        self._lists = {"loan": self._loans, "hold": self._holds, "fee": self._fees}
-        self._fresh: Changed = {table: {} for table in COLUMNS}
+        lists = {"loan": self._loans, "hold": self._holds, "fee": self._fees}
+        self._tables = {name: _Table(name, lists.get(name)) for name in COLUMNS}
+        self._taken = {f"-{name}": name for name in COLUMNS}
         self._written: Changed = {}
         self._done = Known(MOST_DONE)
         self._done_since: int | None = None
@@ -50,13 +64,14 @@ class Memory:
 
     def get(self, table: str, key: Key) -> Row | None:
         found: Any
-        kept = self._rows.get(table)
+        there = self._tables[table]
+        kept = there.rows
         if kept is None:
             if table == "done" and key not in self._done:
                 return None  # as of nearly every request; so the table is asked of repeated ones alone
         elif (found := kept.new.get(key, _UNKNOWN)) is not _UNKNOWN or (found := kept.get(key, _UNKNOWN)) is not _UNKNOWN:
             return found  # type: ignore[no-any-return]
-        found = self._fresh[table].get(key, _UNKNOWN)
+        found = there.fresh.get(key, _UNKNOWN)
         if found is _UNKNOWN:
             found = self._written.get(table, {}).get(key, _UNKNOWN)
         if found is _UNKNOWN:
@@ -92,29 +107,32 @@ class Memory:
         """Make changes, in order. ValueError for one that is none."""
         for table, value in changes:
             row: Row | None = None
-            columns = COLUMNS.get(table)
-            if columns is not None:
-                key = value[columns[0]]
-                row = value if len(value) == len(columns) else {name: value[name] for name in columns}
-            elif table[1:] in COLUMNS:
-                table, key = table[1:], value
+            there = self._tables.get(table)
+            if there is not None:
+                key = value[there.key]
+                row = value if len(value) == len(there.columns) else {name: value[name] for name in there.columns}
+            elif table in self._taken:
+                table, key = self._taken[table], value
+                there = self._tables[table]
             else:
                 raise ValueError(f"{table!r} is no table of the store")
-            if table in self._lists:
-                self._list_again(self._lists[table], self.get(table, key), key, row)
-            if table in self._rows:
-                self._rows[table].put(key, row)
+            if there.lists is not None:
+                self._list_again(there.lists, self.get(table, key), key, row)
+            if there.rows is not None:
+                there.rows.put(key, row)
             elif table == "done":
                 self._done.put(key)
-            self._fresh[table][key] = row
+            there.fresh[key] = row
 
     def changed(self) -> Changed:
         """All that the database does not have for sure."""
-        return _merged(self._written, self._fresh)
+        return _merged(self._written, {name: table.fresh for name, table in self._tables.items()})
 
     def handed_over(self) -> Changed:
         """The same, for whoever writes it; asked for again until `written`."""
-        self._written, self._fresh = self.changed(), {table: {} for table in COLUMNS}
+        self._written = self.changed()
+        for table in self._tables.values():
+            table.fresh = {}
         return self._written
 
     def written(self) -> None:
@@ -123,14 +141,16 @@ class Memory:
 
     def settled(self) -> None:
         """All that has changed is in the database."""
-        self._written, self._fresh = {}, {table: {} for table in COLUMNS}
+        self._written = {}
+        for table in self._tables.values():
+            table.fresh = {}
 
     def forget_rows(self) -> None:
         """The database is changed past this memory, and has all that was changed here."""
-        for rows in self._rows.values():
-            rows.clear()
-        for columns in self._lists.values():
-            for lists in columns.values():
+        for table in self._tables.values():
+            if table.rows is not None:
+                table.rows.clear()
+            for lists in (table.lists or {}).values():
                 lists.clear()
 
     def forget(self, before: int) -> None:
@@ -148,7 +168,7 @@ class Memory:
         key = COLUMNS[table][0]
         rows = self._db.all(f"SELECT * FROM {table} WHERE {column} = ?", (owner,))  # noqa: S608 - names of our own
         found = {row[key]: row for row in rows}
-        for changed in (self._written.get(table, {}), self._fresh[table]):
+        for changed in (self._written.get(table, {}), self._tables[table].fresh):
             for name, row in changed.items():
                 found.pop(name, None)
                 if row is not None and row[column] == owner:

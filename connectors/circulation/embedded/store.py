@@ -35,9 +35,8 @@ class Store:
     """
 
     def __init__(self, where: Path | Database) -> None:
-        self._db: Any = Sqlite(where, SCHEMA) if isinstance(where, Path) else where
-        self._memory = Memory(self._db) if isinstance(where, Path) else None
-        self._reads: Reads = self._memory or Direct(self._db)
+        self._remembers = isinstance(where, Path)
+        self._use(Sqlite(where, SCHEMA) if isinstance(where, Path) else where)
         self._writing = Lock()
         self._hurry = Event()
         self._writer: Any = None
@@ -76,33 +75,12 @@ class Store:
             self.applied = self._committed = self._applied()
 
     def _use(self, db: Database) -> None:
-        self._db = db
-        self._memory = Memory(db) if self._memory is not None else None
-        self._reads = self._memory or Direct(db)
-
-    def get(self, table: str, key: str | int) -> Row | None:
-        """The row of `table` with that key."""
-        return self._reads.get(table, key)
-
-    def patron_of(self, card: str) -> Row | None:
-        """The patron whose card this is."""
-        return self._reads.patron_of(card)
-
-    def loans_of(self, patron: str) -> list[Row]:
-        """The patron's loans with their titles, oldest first."""
-        return self._reads.loans_of(patron)
-
-    def holds_of(self, patron: str) -> list[Row]:
-        """The patron's holds, oldest first, with the number of those before each."""
-        return self._reads.holds_of(patron)
-
-    def fees_of(self, patron: str) -> list[Row]:
-        """What the patron owes, by number."""
-        return self._reads.fees_of(patron)
-
-    def queue(self, title_id: str) -> list[Row]:
-        """The holds on a title in the order in which they are served."""
-        return self._reads.queue(title_id)
+        self._db: Any = db
+        self._memory = Memory(db) if self._remembers else None
+        reads: Reads = self._memory or Direct(db)
+        # The rules ask these a dozen times a message: they are bound here, and not looked for each time.
+        self.get, self.patron_of, self.queue = reads.get, reads.patron_of, reads.queue
+        self.loans_of, self.holds_of, self.fees_of = reads.loans_of, reads.holds_of, reads.fees_of
 
     def rows(self, table: str) -> Iterator[Row]:
         """Every row, by key."""

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 
-from connectors.circulation.backend import Away
 from connectors.circulation.domain import Outcome
 from connectors.circulation.sip2 import items, lending, patrons
 from connectors.circulation.sip2.codec import Parsed, Value, write
@@ -29,14 +28,20 @@ ANSWERS: dict[str, Callable[[Context, Parsed], Awaitable[Answer]]] = {
 """Questions for the back end. Login (93), status (99) and resend (97) are the session's own."""
 
 
-async def answered(context: Context, asked: Parsed) -> Answer:
-    """The answer to a question. A back end that is away, or a message that this machine may not send, has its answer too."""
+def answered(context: Context, asked: Parsed) -> Awaitable[Answer]:
+    """The answer to a question, also to one that this machine may not ask. Away when the back end is: then `away` is the answer."""
     if asked.code not in context.profile.policy.messages:
-        return _no(context, asked, "TERMINAL_CANNOT", "refused")
-    try:
-        return await ANSWERS[asked.code](context, asked)
-    except Away:
-        return _no(context, asked, "AWAY", "away")
+        return _refused(context, asked)
+    return ANSWERS[asked.code](context, asked)
+
+
+async def _refused(context: Context, asked: Parsed) -> Answer:
+    return _no(context, asked, "TERMINAL_CANNOT", "refused")
+
+
+def away(context: Context, asked: Parsed) -> Answer:
+    """The answer while the back end is away."""
+    return _no(context, asked, "AWAY", "away")
 
 
 def _no(context: Context, asked: Parsed, reason: str, status: str) -> Answer:

@@ -107,7 +107,7 @@ def parse(line: str, delimiter: str = "|") -> Parsed:
         raise Unreadable("the line does not begin with a message of SIP2")
     end = layout.end
     repairs: tuple[str, ...] = ()
-    if len(line) < end or line.find(delimiter, 2, end) >= 0 or not _whole(line, end, delimiter):
+    if len(line) < end or line.find(delimiter, 2, end) >= 0 or not (line[end : end + 2] in FIELDS or _bare(line, end, delimiter)):
         line, repairs = _mended(line, layout, delimiter)
     fixed = dict(zip(layout.names, layout.cut(line), strict=True))
     parts = line[end:].split(delimiter)
@@ -133,10 +133,9 @@ def _repeated(parts: list[str], fields: dict[str, str]) -> dict[str, list[str]]:
     return {code: values for code, values in found.items() if len(values) > 1}
 
 
-def _whole(line: str, end: int, delimiter: str) -> bool:
-    """Whether what follows the fixed fields begins as a field does, or is nothing."""
-    rest = line[end : end + 2]
-    return not rest or rest in FIELDS or rest == delimiter
+def _bare(line: str, end: int, delimiter: str) -> bool:
+    """Whether nothing follows the fixed fields."""
+    return line[end : end + 2] in ("", delimiter)
 
 
 def _mended(line: str, layout: _Layout, delimiter: str) -> tuple[str, tuple[str, ...]]:
@@ -173,28 +172,27 @@ def write(code: str, fixed: Mapping[str, str], fields: Mapping[str, Value], deli
     delimiter and line ends in it become blanks. ValueError for a fixed field of another width than the table's.
     """
     layout = _LAYOUTS[code]
-    out = [code]
+    head = [code]
     for name, width, blank in layout.widths:
         value = fixed.get(name, blank)
         if len(value) != width:
             raise ValueError(f"{MESSAGES[code].name}: {name} has {width} characters, not {len(value)}")
-        out.append(value)
-    begun = len(out)
+        head.append(value)
+    rest: list[str] = []
     for name, required in _order(code, tuple(fields)):
         text = fields.get(name)
         if text is None:
             if required:
-                out.append(name)
+                rest.append(name)
         elif isinstance(text, str):
-            out.append(name + text)
+            rest.append(name + text)
         else:
-            out += [name + one for one in text]
-    if len(out) == begun:
-        return "".join(out)
-    line = "".join(out[:begun]) + delimiter.join(out[begun:]) + delimiter
-    if line.count(delimiter) == len(out) - begun and (line.isprintable() or not _ENDS.search(line)):
-        return line
-    return "".join(out[:begun] + [one[:2] + _safe(one[2:], delimiter) + delimiter for one in out[begun:]])
+            rest += [name + one for one in text]
+    rest.append("")
+    line = delimiter.join(rest)
+    if line.count(delimiter) >= len(rest) or not (line.isprintable() or not _ENDS.search(line)):
+        line = "".join([one[:2] + _safe(one[2:], delimiter) + delimiter for one in rest[:-1]])
+    return "".join(head) + line
 
 
 @lru_cache(2048)  # answers have the same few fields in the same order again and again

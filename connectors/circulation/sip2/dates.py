@@ -6,7 +6,7 @@ blanks is UTC; American zone names (`EST5`) are in no Nordic or Dutch machine an
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from zoneinfo import ZoneInfo
 
@@ -32,12 +32,21 @@ def moment(text: str, zone: ZoneInfo) -> datetime | None:
         return None
 
 
+_SECOND = timedelta(seconds=1)
+_now: dict[ZoneInfo, tuple[datetime, datetime, str]] = {}
+"""The second that was asked for last, from when until when, as text: nearly every answer says the present one."""
+
+
 def stamp(when: datetime, zone: ZoneInfo) -> str:
     """A moment as local time."""
-    return _stamp(int(when.timestamp()), zone)
+    known = _now.get(zone)
+    if known is not None and known[0] <= when < known[1]:
+        return known[2]
+    local, begun = when.astimezone(zone), when.replace(microsecond=0)
+    text = f"{local:%Y%m%d}    {local:%H%M%S}"
+    _now[zone] = (begun, begun + _SECOND, text)
+    return text
 
 
-@lru_cache(4096)
-def _stamp(seconds: int, zone: ZoneInfo) -> str:
-    local = datetime.fromtimestamp(seconds, zone)
-    return f"{local:%Y%m%d}    {local:%H%M%S}"
+due_stamp = lru_cache(4096)(stamp)
+"""The same for a moment to come: loans of one day are due on a few days."""

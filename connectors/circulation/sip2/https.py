@@ -16,9 +16,10 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from connectors.circulation.backend import Away
 from connectors.circulation.journal import JournalFailed
 from connectors.circulation.ncip.route import TooLong, received
-from connectors.circulation.sip2.answering import ANSWERS, acs_status, answered, line
+from connectors.circulation.sip2.answering import ANSWERS, acs_status, answered, away, line
 from connectors.circulation.sip2.codec import Unreadable, parse
 from connectors.circulation.sip2.framing import LONGEST
 from connectors.circulation.sip2.session import House
@@ -120,7 +121,10 @@ async def _answered(house: House, envelope: Envelope, address: str) -> Envelope:
         return Envelope(response="96")
     begun, status = perf_counter(), "failed"
     try:
-        answer = await answered(context, asked)
+        try:
+            answer = await answered(context, asked)
+        except Away:
+            answer = away(context, asked)
         status = answer.status
     except JournalFailed:
         return Envelope(error="nothing can be written down now: try again later")

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from time import perf_counter
 
-from connectors.circulation.backend import Backend
+from connectors.circulation.backend import Away, Backend
 from connectors.circulation.doors import Doors
 from connectors.circulation.journal import JournalFailed
 from connectors.circulation.lockout import Guarded, Lockout
@@ -17,7 +17,7 @@ from connectors.circulation.logs import MESSAGES
 from connectors.circulation.metrics import Metrics
 from connectors.circulation.pins import NOBODY, Pins
 from connectors.circulation.profile import Profile
-from connectors.circulation.sip2.answering import ANSWERS, acs_status, answered, line
+from connectors.circulation.sip2.answering import ANSWERS, acs_status, answered, away, line
 from connectors.circulation.sip2.codec import Parsed, Unreadable, delimiter_of, parse
 from connectors.circulation.sip2.context import Context
 from connectors.circulation.sip2.framing import ENDS, opened, sealed
@@ -155,6 +155,8 @@ class Session:
             return "96", "refused"
         try:
             answer = await answered(self._context, asked)
+        except Away:
+            answer = away(self._context, asked)
         except JournalFailed:
             # Nothing may be answered that is not durable; without an answer the machine goes on alone, and tells afterwards.
             log.critical("the journal failed: %s is not answered", asked.message.name, exc_info=True)
