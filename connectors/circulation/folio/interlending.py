@@ -1,19 +1,22 @@
 """Another library's copy at FOLIO: an instance, holdings and an item of its own, and a page request on it; and all of it gone when it goes home.
 
 Source: folio-org/mod-ncip (AcceptItem, DeleteItem), which makes the same records with the same settings. Their ids are worked out from the
-request's key: done again after an answer that was lost, it finds what is there. FOLIO makes the request wait when staff check the item in.
+request's key: done again after an answer that was lost, it finds what is there. FOLIO makes the request wait when the item is checked in: by
+staff, or (`check_in`) by us.
 """
 
 from __future__ import annotations
 
+from functools import partial
 from uuid import UUID, uuid5
 
 from connectors.circulation.admission import Accept, Discard
 from connectors.circulation.domain import Outcome
-from connectors.circulation.folio import desk_work, refusals
+from connectors.circulation.folio import desk_work, lending, refusals
 from connectors.circulation.folio.settings import Interlending
 from connectors.circulation.folio.site import Site
 from connectors.circulation.folio.views import Json, hold_view, item_view
+from connectors.circulation.remote.arriving import arrived
 from connectors.circulation.remote.system import CANNOT
 
 _SPACE = UUID("0b6c1f3e-7a52-4f0d-8b33-5a9e6d1c2f47")
@@ -26,7 +29,7 @@ def id_of(kind: str, key: str) -> str:
 
 
 async def accept(site: Site, asked: Accept) -> Outcome:
-    """Instance, holdings, item, request. What is refused leaves nothing behind."""
+    """Instance, holdings, item, request, check-in. What is refused leaves nothing behind."""
     known = site.settings.interlending
     if known is None:
         return CANNOT
@@ -45,7 +48,7 @@ async def accept(site: Site, asked: Accept) -> Outcome:
                 return Outcome(False, why)
         there = await site.item(asked.item)
     view = item_view(site.settings, there or {"barcode": asked.item, "title": asked.title})
-    if user is None:
+    if user is None or view.status == "on_loan":  # it was lent before the message came again
         return Outcome(True, item=view)
     shown = await site.shown(user, asked.patron.card)
     request: Json = {
@@ -58,6 +61,8 @@ async def accept(site: Site, asked: Accept) -> Outcome:
         return Outcome(False, why, patron=shown)
     site.changed(asked.patron.card)
     hold = hold_view(site.settings, request | {"instance": {"title": asked.title}})
+    if known.check_in:
+        hold = await arrived(asked, partial(lending.checkin, site), hold)
     return Outcome(True, item=view, patron=shown, hold=hold, waiting=shown)
 
 

@@ -26,6 +26,7 @@ class Interlending(Shape):
     location: str
     material_type: str = Field(description="its own for these items: what is of another material is not let go by DeleteItem")
     loan_type: str
+    check_in: bool = Field(False, description="it is checked in where it comes, and waits for its patron at once; else staff do that")
 
 
 class FolioSettings(RemoteSettings):

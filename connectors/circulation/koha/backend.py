@@ -44,7 +44,6 @@ _DO: dict[type, Callable[[Site, Any], Awaitable[Outcome]]] = {
     Reserve: desk_work.reserve,
     Pay: desk_work.pay,
     Block: desk_work.block,
-    Accept: interlending.accept,
     Discard: interlending.discard,
     Enrol: enrolling.enrol,
 }
@@ -80,7 +79,9 @@ class Koha:
     async def do(self, asked: Request | Admission) -> Outcome:
         """See Ways."""
         if isinstance(asked, Checkin):
-            return await returning.checkin(self.site, self.returns, asked)
+            return await self._check_in(asked)
+        if isinstance(asked, Accept):
+            return await interlending.accept(self.site, asked, self._check_in)
         return await _DO[type(asked)](self.site, asked)
 
     async def lent(self, card: str, item: str) -> Lent | None:
@@ -130,11 +131,14 @@ class Koha:
         """See Ways."""
         match asked:
             case Accept():
-                return await interlending.accepted(self.site, asked)
+                return await interlending.accepted(self.site, asked, self._check_in)
             case Discard():
                 return await interlending.discarded(self.site, asked)
             case Enrol():
                 return await enrolling.enrolled(self.site, asked, since)
+
+    async def _check_in(self, asked: Checkin) -> Outcome:
+        return await returning.checkin(self.site, self.returns, asked)
 
     def changed(self, card: str) -> None:
         """See Ways."""

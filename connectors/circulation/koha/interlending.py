@@ -1,26 +1,31 @@
 """Another library's copy at Koha: a title of its own with one copy, and a hold on that copy; and all of it gone when the copy goes home.
 
 Source: Koha/REST/V1/Biblios.pm (add, add_item, delete), Items.pm (delete and its error codes), Holds.pm.
-Koha makes the hold wait (or sends the copy on) when staff check the copy in, as with any copy that arrives.
+Koha makes the hold wait (or sends the copy on) when the copy is checked in, as any that arrives: by staff, or (`check_in`) by us.
 """
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
+
 from connectors.circulation.admission import Accept, Discard
-from connectors.circulation.domain import Outcome
+from connectors.circulation.domain import Checkin, Outcome
 from connectors.circulation.koha import refusals
 from connectors.circulation.koha.site import BASE, Site, text_of
 from connectors.circulation.koha.views import Json, hold_view, item_view, patron_view
+from connectors.circulation.remote.arriving import arrived
 from connectors.circulation.remote.http import Reply
 from connectors.circulation.remote.system import CANNOT
 
+CheckIn = Callable[[Checkin], Awaitable[Outcome]]
+"""The way that returns go at this site."""
 MISSING = (404, 405)
 """What a Koha answers that has no such endpoint yet."""
 _LEADER = "     nam a22     3a 4500"
 
 
-async def accept(site: Site, asked: Accept) -> Outcome:
-    """Title, copy, hold. What is refused leaves nothing behind."""
+async def accept(site: Site, asked: Accept, check_in: CheckIn) -> Outcome:
+    """Title, copy, hold, check-in. What is refused leaves nothing behind."""
     if site.settings.interlending is None:
         return CANNOT
     patron = await site.patron(asked.patron.card) if asked.patron.card else None
@@ -40,21 +45,21 @@ async def accept(site: Site, asked: Accept) -> Outcome:
     if not copied.ok:
         raise site.odd(copied, "a new copy")
     item = copied.data | {"biblio": {"title": asked.title}}
-    return await _held(site, asked, item, patron)
+    return await _held(site, asked, item, patron, check_in)
 
 
-async def accepted(site: Site, asked: Accept) -> Outcome | None:
+async def accepted(site: Site, asked: Accept, check_in: CheckIn) -> Outcome | None:
     """What came of an `accept` that was not answered: where the copy is there, the hold is placed if it is missing."""
     item = await site.item(asked.item, afresh=True)
     if item is None or not _ours(site, item):
         return None
     patron = await site.patron(asked.patron.card) if asked.patron.card else None
-    return await _held(site, asked, item, patron)
+    return await _held(site, asked, item, patron, check_in)
 
 
-async def _held(site: Site, asked: Accept, item: Json, patron: Json | None) -> Outcome:
+async def _held(site: Site, asked: Accept, item: Json, patron: Json | None, check_in: CheckIn) -> Outcome:
     view = item_view(site.settings, item)
-    if patron is None:
+    if patron is None or item.get("checked_out_date"):  # it was lent before the message came again
         return Outcome(True, item=view)
     shown = patron_view(site.settings, patron, asked.patron.card)
     own = await site.rows("/holds", {"patron_id": patron["patron_id"], "biblio_id": item["biblio_id"]})
@@ -69,7 +74,10 @@ async def _held(site: Site, asked: Accept, item: Json, patron: Json | None) -> O
             raise site.odd(reply, "a hold")
         own = [reply.data]
         site.changed(card=asked.patron.card)
-    return Outcome(True, item=view, patron=shown, hold=hold_view(site.settings, own[0], {item["item_id"]: item}), waiting=shown)
+    hold, known = hold_view(site.settings, own[0], {item["item_id"]: item}), site.settings.interlending
+    if known is not None and known.check_in and not own[0].get("status"):
+        hold = await arrived(asked, check_in, hold)
+    return Outcome(True, item=view, patron=shown, hold=hold, waiting=shown)
 
 
 async def discard(site: Site, asked: Discard) -> Outcome:

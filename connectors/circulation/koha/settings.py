@@ -43,6 +43,7 @@ class Interlending(Shape):
     item_type: Annotated[str, Field(min_length=1)]
     marc: Literal["MARC21", "UNIMARC"] = "MARC21"
     framework: str = ""
+    check_in: bool = Field(False, description="it is checked in where it comes, and waits for its patron at once; else staff do that")
 
 
 class KohaSettings(RemoteSettings):

@@ -10,6 +10,7 @@ import pytest
 
 from connectors.circulation.journal import read
 from include.engine.crypto.keys import MemoryKeyStore
+from include.sandbox.servers.ports import free_port
 from tests.connectors.circulation.conftest import Clock
 from tests.connectors.circulation.forwarding.conftest import Place, place_of
 from tests.connectors.circulation.ncip.asking import Caller, item, pair, proof
@@ -99,6 +100,63 @@ def test_an_answer_that_is_lost_on_any_step_makes_nothing_twice(place: Place, sp
         assert _accept(asker)[-1] == "AcceptItemResponse/ItemId/ItemIdentifierValue x1"
         assert _holds(place) == [("c1", "x1")]
         assert len(_left_over(place)) <= (2 if place.kind == "folio" or spared == 0 else 1)  # FOLIO's two are those of x1
+
+
+def _checked_in(place: Place, **more: Any) -> None:
+    place.more = {"interlending": INTERLENDING[place.kind] | {"check_in": True}} | more
+
+
+@pytest.mark.parametrize(("pickup", "status"), [("main", "Available For Pickup"), ("north", "In Transit Between Library Locations")])
+def test_a_copy_that_is_checked_in_where_it_comes_waits_at_once_or_goes_on(place: Place, pickup: str, status: str) -> None:
+    _checked_in(place)
+    with asking(place) as asker:
+        for _ in range(2):
+            assert _accept(asker, pickup=pickup)[-1].endswith("x1")
+        assert _holds(place) == [("c1", "x1")]
+        assert asker.ask(f"<LookupItem>{item('x1')}</LookupItem>")[-1].endswith(status)
+
+
+@pytest.mark.parametrize("spared", range(5))
+def test_a_copy_is_checked_in_once_an_answer_was_lost_on_any_step(place: Place, spared: int) -> None:
+    _checked_in(place)
+    with asking(place) as asker:
+        place.faults.spared = spared
+        place.faults.set("change_error")
+        _accept(asker)
+        _again(place, asker)
+        assert _accept(asker)[-1].endswith("x1")
+        assert [hold.status for hold in place.library.holds.values()] == ["waiting"]
+
+
+def test_a_copy_that_was_lent_before_its_message_came_again_stays_lent(place: Place) -> None:
+    _checked_in(place)
+    with asking(place) as asker:
+        reserve = place.library.reserve
+
+        def reserves(*asked: Any, **more: Any) -> Any:  # the hold's answer is lost, and nothing can be looked up
+            place.faults.set("maintenance", 99)
+            reserve(*asked, **more)
+            raise RuntimeError("the library system trips")
+
+        place.library.reserve = reserves  # type: ignore[method-assign]
+        assert "Temporary Processing Failure" in _accept(asker)[0]
+        del place.library.reserve  # type: ignore[method-assign]
+        place.library.lend(place.library.patrons[1], place.library.copies["x1"], "main")
+        _again(place, asker)
+        assert _accept(asker)[-1].endswith("x1")
+        assert place.library.loans["x1"].patron.card == "c1" and _holds(place) == []
+
+
+def test_a_copy_whose_check_in_fails_is_taken_in_for_staff_to_check_in(place: Place) -> None:
+    def trips(*_: Any, **__: Any) -> Any:
+        raise RuntimeError("the library system trips")
+
+    away = {"by": "sip", "host": "127.0.0.1", "port": free_port(), "accounts": {"main": "sip"}}
+    _checked_in(place, **({"checkin": away} if place.kind == "koha" else {}))
+    place.library.take_back = trips  # type: ignore[method-assign]
+    with asking(place) as asker:
+        assert _accept(asker, pickup="north")[-1].endswith("x1")
+        assert [hold.status for hold in place.library.holds.values()] == [""]
 
 
 def test_while_it_is_away_nothing_is_taken_in(place: Place) -> None:
