@@ -17,10 +17,12 @@ from include.engine.delivery import FINISHED, IN_FLIGHT, TRANSITIONS, Counts, De
 from include.engine.errors import StaleToken, Unreachable, WrongState
 from include.engine.ledger.database import Ledger
 from include.engine.ledger.deliveries import COUNT_COLUMNS, event, from_row, get, row_of
+from include.engine.ledger.quarantined import take_back
 from include.engine.ledger.queue import in_the_way
 from include.engine.ledger.schema import delivery, delivery_event
 
 _FACT_COLUMNS = {"content_hash", "size", "mtime_ns", "staged_uri", "gated_uri", "contract", "reason", "message"}
+_STOPPED = frozenset({State.BLOCKED, State.HELD, State.FAILED})
 _MUST_BALANCE = frozenset({State.PUBLISHED, State.ACKNOWLEDGED, State.BLOCKED, State.HELD, State.DUPLICATE})
 
 
@@ -132,6 +134,8 @@ def advance(ledger: Ledger, token: Token, to: State, *, tx: sa.Connection | None
         values = _fact_values(row, facts) | {"state": to}
         if to in _MUST_BALANCE:
             _must_balance(row, values, to)
+        if to in _STOPPED:
+            take_back(tx, row.id)
         at = clock.now()
         if to == State.PUBLISHED:
             values["published_at"] = at

@@ -39,7 +39,7 @@ def forget(ledger: Ledger, before: datetime, *, sealed: Collection[str], most: i
             return gone
         records = sa.select(q.id).where(q.delivery_id.in_([row.id for row in found]), closed).limit(ROWS)
         while _delete(ledger, sa.delete(quarantined).where(q.id.in_(records))) == ROWS:
-            pass
+            ledger.breathe()
         with ledger.begin() as tx:  # one may have been opened again meanwhile: it is asked once more
             ids = tx.execute(_over(before, sealed).where(d.id.in_([row.id for row in found])).with_only_columns(d.id)).scalars().all()
             tx.execute(sa.delete(delivery_event).where(e.delivery_id.in_(ids)))
