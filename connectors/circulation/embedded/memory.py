@@ -20,27 +20,42 @@ MOST_ROWS = 20_000
 MOST_LISTS = 10_000
 LONGEST_KEY = 64
 """Characters; a longer key that nothing has is not remembered: whoever makes keys up would fill the memory with them."""
-MOST_DONE = 1_000_000
+MOST_KNOWN = 1_000_000
 DONE_SECONDS = 30 * 3600
 """How long a key of `done` is told from one that is not there: longer than it is kept (backend.KEPT_SECONDS)."""
 _KEPT = ("patron", "card", "item", "loan", "hold", "fee")
+_IN_VAIN = {"done": ("key",), "loan": ("item",), "hold": ("patron", "title_id"), "fee": ("patron",)}
+"""Columns that are asked for by what is mostly not there: most items are on no loan, and few titles are waited for."""
 _UNKNOWN: Any = object()
-_Lists = dict[str, Recent[dict[Key, Row]]]
-"""The rows of a patron or a title by their keys: by the column that says whose they are."""
+
+
+class _List:
+    """Lists of a table's rows by their keys, one for each value of a column: whose loans, holds and fees they are, or of which title."""
+
+    __slots__ = ("column", "key", "known", "query", "recent", "table")
+
+    def __init__(self, table: str, column: str) -> None:
+        self.table, self.column, self.key = table, column, COLUMNS[table][0]
+        self.query = f"SELECT * FROM {table} WHERE {column} = ?"  # noqa: S608 - names of our own
+        self.recent: Recent[dict[Key, Row]] = Recent(MOST_LISTS)
+        self.known: Known | None = None
 
 
 class _Table:
-    """What is in memory of one table: rows that were asked for lately (of some tables), the lists that they are in, and what has changed since
-    something was handed over."""
+    """What is in memory of one table: rows that were asked for lately (of some tables), the lists that they are in, what has changed since
+    something was handed over, and, by column, what may be there."""
 
-    __slots__ = ("columns", "fresh", "key", "lists", "rows")
+    __slots__ = ("columns", "fresh", "key", "known", "lists", "rows")
 
-    def __init__(self, name: str, lists: _Lists | None) -> None:
+    def __init__(self, name: str, *lists: _List) -> None:
         self.columns = COLUMNS[name]
         self.key = self.columns[0]
         self.rows: Recent[Row | None] | None = Recent(MOST_ROWS) if name in _KEPT else None
         self.lists = lists
         self.fresh: dict[Key, Row | None] = {}
+        self.known = {column: Known(MOST_KNOWN) for column in _IN_VAIN.get(name, ())}
+        for one in lists:
+            one.known = self.known.get(one.column)
 
 
 class Memory:
@@ -48,29 +63,31 @@ class Memory:
 
     def __init__(self, db: Database) -> None:
         self._db, self._direct = db, Direct(db)
-        self._loans: _Lists = {"patron": Recent(MOST_LISTS)}
-        self._holds: _Lists = {"patron": Recent(MOST_LISTS), "title_id": Recent(MOST_LISTS)}
-        self._fees: _Lists = {"patron": Recent(MOST_LISTS)}
-        lists = {"loan": self._loans, "hold": self._holds, "fee": self._fees}
-        self._tables = {name: _Table(name, lists.get(name)) for name in COLUMNS}
+        self._loans, self._fees = _List("loan", "patron"), _List("fee", "patron")
+        self._holds, self._queues = _List("hold", "patron"), _List("hold", "title_id")
+        lists = {"loan": (self._loans,), "hold": (self._holds, self._queues), "fee": (self._fees,)}
+        self._tables = {name: _Table(name, *lists.get(name, ())) for name in COLUMNS}
         self._taken = {f"-{name}": name for name in COLUMNS}
         self._written: Changed = {}
-        self._done = Known(MOST_DONE)
         self._done_since: int | None = None
-        for row in db.stream("SELECT key FROM done"):
-            self._done.put(row["key"])
-            if not self._done.whole:
-                break
+        for table, columns in _IN_VAIN.items():
+            known = self._tables[table].known
+            for row in db.stream(f"SELECT {', '.join(columns)} FROM {table}"):  # noqa: S608 - names of our own
+                for column, one in known.items():
+                    one.put(row[column])
+                if not any(one.whole for one in known.values()):
+                    break
 
     def get(self, table: str, key: Key) -> Row | None:
         found: Any
         there = self._tables[table]
         kept = there.rows
-        if kept is None:
-            if table == "done" and key not in self._done:
-                return None  # as of nearly every request; so the table is asked of repeated ones alone
-        elif (found := kept.new.get(key, _UNKNOWN)) is not _UNKNOWN or (found := kept.get(key, _UNKNOWN)) is not _UNKNOWN:
+        if kept is not None and (
+            (found := kept.new.get(key, _UNKNOWN)) is not _UNKNOWN or (found := kept.get(key, _UNKNOWN)) is not _UNKNOWN
+        ):
             return found  # type: ignore[no-any-return]
+        if (known := there.known.get(there.key)) is not None and key not in known:
+            return None
         found = there.fresh.get(key, _UNKNOWN)
         if found is _UNKNOWN:
             found = self._written.get(table, {}).get(key, _UNKNOWN)
@@ -86,21 +103,21 @@ class Memory:
 
     def loans_of(self, patron: str) -> list[Row]:
         loans: list[Row] = []
-        for loan in self._of(self._loans["patron"], "loan", "patron", patron).values():
+        for loan in self._of(self._loans, patron).values():
             item = self.get("item", loan["item"]) or _NO_ITEM
             loans.append(loan | {"title": item["title"], "material": item["material"]})
         return sorted(loans, key=lambda loan: (loan["loaned_at"], loan["item"])) if len(loans) > 1 else loans
 
     def holds_of(self, patron: str) -> list[Row]:
-        holds = sorted(self._of(self._holds["patron"], "hold", "patron", patron).values(), key=_turn)
+        holds = sorted(self._of(self._holds, patron).values(), key=_turn)
         return [hold | {"before": sum(_turn(one) < _turn(hold) for one in self.queue(hold["title_id"]))} for hold in holds]
 
     def fees_of(self, patron: str) -> list[Row]:
-        fees = self._of(self._fees["patron"], "fee", "patron", patron)
+        fees = self._of(self._fees, patron)
         return sorted((fee for fee in fees.values() if fee["outstanding"]), key=lambda fee: str(fee["fee"])) if fees else []
 
     def queue(self, title_id: str) -> list[Row]:
-        holds = self._of(self._holds["title_id"], "hold", "title_id", title_id) if title_id else None
+        holds = self._of(self._queues, title_id) if title_id else None
         return sorted(holds.values(), key=_turn) if holds else []
 
     def apply(self, changes: Iterable[list[Any]]) -> None:
@@ -116,12 +133,13 @@ class Memory:
                 there = self._tables[table]
             else:
                 raise ValueError(f"{table!r} is no table of the store")
-            if there.lists is not None:
+            if there.lists:
                 self._list_again(there.lists, self.get(table, key), key, row)
             if there.rows is not None:
                 there.rows.put(key, row)
-            elif table == "done":
-                self._done.put(key)
+            if row is not None and there.known:
+                for column, known in there.known.items():
+                    known.put(row[column])
             there.fresh[key] = row
 
     def changed(self) -> Changed:
@@ -150,42 +168,48 @@ class Memory:
         for table in self._tables.values():
             if table.rows is not None:
                 table.rows.clear()
-            for lists in (table.lists or {}).values():
-                lists.clear()
+            for one in table.lists:
+                one.recent.clear()
+
+    def filled(self, table: str) -> None:
+        """Rows were put into a table of the database past this memory."""
+        for known in self._tables[table].known.values():
+            known.lose()
 
     def forget(self, before: int) -> None:
         """Requests done before that second are known no more; called every few seconds."""
         if self._done_since is None:
             self._done_since = before
         elif before - self._done_since > DONE_SECONDS:
-            self._done.turn()
+            self._tables["done"].known["key"].turn()
             self._done_since = before
 
-    def _of(self, lists: Recent[dict[Key, Row]], table: str, column: str, owner: str) -> dict[Key, Row]:
-        there = lists.new.get(owner)
-        if there is not None or (there := lists.get(owner, _UNKNOWN)) is not _UNKNOWN:
+    def _of(self, asked: _List, owner: str) -> dict[Key, Row]:
+        if asked.known is not None and owner not in asked.known:
+            return _NONE
+        there = asked.recent.new.get(owner)
+        if there is not None or (there := asked.recent.get(owner, _UNKNOWN)) is not _UNKNOWN:
             return there  # type: ignore[return-value]
-        key = COLUMNS[table][0]
-        rows = self._db.all(f"SELECT * FROM {table} WHERE {column} = ?", (owner,))  # noqa: S608 - names of our own
-        found = {row[key]: row for row in rows}
-        for changed in (self._written.get(table, {}), self._tables[table].fresh):
+        found = {row[asked.key]: row for row in self._db.all(asked.query, (owner,))}
+        for changed in (self._written.get(asked.table, {}), self._tables[asked.table].fresh):
             for name, row in changed.items():
                 found.pop(name, None)
-                if row is not None and row[column] == owner:
+                if row is not None and row[asked.column] == owner:
                     found[name] = row
         if found or len(owner) <= LONGEST_KEY:
-            lists.put(owner, found)
+            asked.recent.put(owner, found)
         return found
 
     @staticmethod
-    def _list_again(columns: _Lists, before: Row | None, key: Key, after: Row | None) -> None:
-        for column, lists in columns.items():
+    def _list_again(lists: tuple[_List, ...], before: Row | None, key: Key, after: Row | None) -> None:
+        for one in lists:
             if before is not None:
-                lists.get(before[column], {}).pop(key, None)
-            if after is not None and (there := lists.get(after[column], _UNKNOWN)) is not _UNKNOWN:
+                one.recent.get(before[one.column], {}).pop(key, None)
+            if after is not None and (there := one.recent.get(after[one.column], _UNKNOWN)) is not _UNKNOWN:
                 there[key] = after
 
 
+_NONE: dict[Key, Row] = {}
 _NO_ITEM: Row = {"title": "", "material": ""}
 
 

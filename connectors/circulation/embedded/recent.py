@@ -64,11 +64,15 @@ class Known:
 
     def put(self, key: str) -> None:
         """A key is among the rows."""
-        if self._whole:
-            self._new.add(hash(key))
+        if self._whole and (found := hash(key)) not in self._new:
+            self._new.add(found)
             if len(self._new) + len(self._old) > self._most:
-                self._new, self._old, self._whole = set(), set(), False
+                self.lose()
 
     def turn(self) -> None:
         """Begin anew; what is new now is kept until the next turn."""
         self._old, self._new = self._new, set()
+
+    def lose(self) -> None:
+        """From now on everything may be there."""
+        self._new, self._old, self._whole = set(), set(), False

@@ -108,8 +108,8 @@ class Store:
             values = [[row[name] for name in names] for row in alike]
             self._db.many(putting(table, names), values)
             count += len(values)
-        if self._memory is not None and table == "done":
-            self._use(self._db)
+        if self._memory is not None:
+            self._memory.filled(table)
         return count
 
     def amend(self, table: str, key: str, values: Mapping[str, Any]) -> None:

@@ -41,15 +41,15 @@ _CHANGE = st.one_of(
     _put("returned", item=_key, patron=_key, loaned_at=_moment, due=_moment, renewals=0, at=_moment),
     st.tuples(st.sampled_from(["-loan", "-hold", "-fee", "-item", "-card", "-returned"]), _key).map(list),
 )  # fmt: skip
-_STEP = st.one_of(_CHANGE, _CHANGE, st.sampled_from(["look", "begin", "end", "commit", "fill"]))
+_STEP = st.one_of(_CHANGE, _CHANGE, st.sampled_from(["look", "begin", "end", "commit", "fill", "anew"]))
 
 
 @pytest.fixture(scope="module", autouse=True)
 def _little_room() -> Iterator[None]:
-    kept = memory.MOST_ROWS, memory.MOST_LISTS
-    memory.MOST_ROWS, memory.MOST_LISTS = 2, 1
+    kept = memory.MOST_ROWS, memory.MOST_LISTS, memory.MOST_KNOWN
+    memory.MOST_ROWS, memory.MOST_LISTS, memory.MOST_KNOWN = 2, 1, 3
     yield
-    memory.MOST_ROWS, memory.MOST_LISTS = kept
+    memory.MOST_ROWS, memory.MOST_LISTS, memory.MOST_KNOWN = kept
 
 
 def _all(store: Store) -> list[Any]:
@@ -83,7 +83,13 @@ def test_memory_answers_as_the_database_would(steps: list[Any]) -> None:
                 for store in (with_memory, alone):
                     store.fill("item", [{"item": "a", "title": "filled"}])
                     store.amend("item", "b", {"title": "amended"})
+                    store.fill("loan", [{"item": "c", "patron": "d", "loaned_at": 1, "due": 2, "renewals": 0}])
+                    store.fill("hold", [{"hold": "c", "patron": "d", "title_id": "b", "placed": 1}])
                 with_memory.commit()
+            elif step == "anew":
+                with_memory.commit()
+                with_memory.close()
+                with_memory, begun = Store(Path(folder) / "a.db"), None
         assert _all(with_memory) == _all(alone)
         assert list(with_memory.rows("loan")) == list(alone.rows("loan"))
         with_memory.commit()
@@ -207,6 +213,7 @@ def test_keys_that_somebody_makes_up_do_not_fill_the_memory(tmp_path: Path) -> N
         made_up = f"{number}" * 10_000
         assert store.patron_of(made_up) is None and store.get("item", made_up) is None and store.queue(made_up) == []
     assert store._memory is not None
-    lists = (*store._memory._rows.values(), *(one for columns in store._memory._lists.values() for one in columns.values()))
-    assert [key for kept in lists for key in kept.new if len(str(key)) > memory.LONGEST_KEY] == []
+    tables = store._memory._tables.values()
+    lists = (*(table.rows for table in tables), *(one.recent for table in tables for one in table.lists))
+    assert [key for kept in lists if kept is not None for key in kept.new if len(str(key)) > memory.LONGEST_KEY] == []
     store.close()
