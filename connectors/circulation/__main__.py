@@ -18,7 +18,7 @@ import typer
 from rich.table import Table
 
 from connectors.circulation import tools
-from connectors.circulation.commands import Port, console, told
+from connectors.circulation.commands import Port, console, hashing, told
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, help=(__doc__ or "").split("\n\n")[0], pretty_exceptions_enable=False)
 
@@ -113,7 +113,7 @@ def load(
 
         backend = opened(folder(name), _keys(), Rules())
         try:
-            counts = put(files, folder(name), backend.store)
+            counts = put(files, folder(name), backend.store, hashing())
             backend.commit()
         finally:
             backend.close(keep=False)
@@ -133,7 +133,8 @@ def pins(
     def run() -> None:
         from connectors.circulation.pinfile import leave
 
-        console.print(f"{leave(file, folder(name)):,} PINs are left for the sidecar", highlight=False)
+        os.nice(10)  # kiosks come first
+        console.print(f"{leave(file, folder(name), hashing()):,} PINs are left for the sidecar", highlight=False)
 
     told(run)
 

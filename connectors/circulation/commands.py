@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable
+from time import monotonic
 from typing import Annotated
 
 import typer
@@ -13,6 +14,7 @@ from include.engine.errors import BinderyError
 
 console = Console()
 Port = Annotated[int, typer.Option(min=0, max=65535)]
+SAID_SECONDS = 5.0
 Host = Annotated[str, typer.Option(help="Where the server listens.")]
 
 
@@ -23,3 +25,18 @@ def told(work: Callable[[], None]) -> None:
     except (BinderyError, OSError) as error:
         print(error, file=sys.stderr)
         raise typer.Exit(1) from None
+
+
+def hashing() -> Callable[[int, int], None]:
+    """Says on the standard error every few seconds how many PINs are hashed, for it may take minutes."""
+    said = begun = monotonic()
+
+    def told(done: int, of: int) -> None:
+        nonlocal said
+        now = monotonic()
+        if now - said >= SAID_SECONDS and done < of:
+            said = now
+            left = (now - begun) / done * (of - done)
+            print(f"{done:,} of {of:,} PINs are hashed, about {left:,.0f} seconds more", file=sys.stderr)
+
+    return told

@@ -3,8 +3,8 @@
     patrons.csv   patron;name;category;pin;cards ...       columns by the names of the store (embedded/schema.sql), and:
     library.yaml  patrons: [...]  items: [...]  loans: [...]  holds: [...]  fees: [...]  rules: {...}  terminals: {...}  doors: {...}
 
-`cards` of a patron are blanks apart; `pin` and `password` are given as they are typed in and kept as hashes (a hash stays as it is); moments
-are ISO 8601, amounts in the currency's unit. Times without a zone are UTC.
+`cards` of a patron are blanks apart; `pin` and `password` are given as they are typed in and kept as hashes (a hash stays as it is), which
+takes its time: first everything is read, so that a mistake is told before; moments are ISO 8601, amounts in the currency's unit. Times without a zone are UTC.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from connectors.circulation.doors import Doors
 from connectors.circulation.embedded.direct import COLUMNS
 from connectors.circulation.embedded.rules import Rules
 from connectors.circulation.embedded.store import Store
-from connectors.circulation.pins import hashed, is_hash
+from connectors.circulation.hashing import Told, hash_of, hashes
 from connectors.circulation.terminals import Terminals
 from connectors.circulation.words import LANGUAGES
 from connectors.circulation.words import table as reasons
@@ -47,9 +47,11 @@ _FORMS = {"outstanding": "an amount such as 12.50", "renewals": "a number"}
 _FORMS |= dict.fromkeys(_MOMENTS, "a moment such as 2026-11-22T10:00:00+01:00") | dict.fromkeys(_DAYS, "a day such as 2026-11-22")
 
 
-def load(files: Iterable[Path], folder: Path, store: Store) -> dict[str, int]:
-    """Put everything into the store and the settings' files of `folder`; returns how many rows of what. Refused names file and row."""
+def load(files: Iterable[Path], folder: Path, store: Store, told: Told = lambda _done, _all: None) -> dict[str, int]:
+    """Put everything into the store and the settings' files of `folder`; returns how many rows of what. Refused names file and row.
+    `told` hears how many PINs are hashed."""
     counts: dict[str, int] = {}
+    patrons: list[dict[str, Any]] = []
     for file in files:
         for name, content in _parts(file):
             if name in SETTINGS:
@@ -62,10 +64,18 @@ def load(files: Iterable[Path], folder: Path, store: Store) -> dict[str, int]:
                     found = _row(table, row)
                     if cards := found.pop("cards", None):
                         store.fill("card", [{"card": card, "patron": found["patron"]} for card in cards])
-                    store.fill(table, [found])
+                    if table == "patron":
+                        patrons.append(found)
+                    else:
+                        store.fill(table, [found])
                 except ValueError as error:
                     raise Refused(f"row {number} of {name} cannot be read: {error}", where=str(file), do="Mend the row.") from None
                 counts[name] = counts.get(name, 0) + 1
+    with_pin = [found for found in patrons if "pin" in found]
+    for found, pin in zip(with_pin, hashes([found["pin"] for found in with_pin], told), strict=True):
+        found["pin"] = pin
+    for found in patrons:
+        store.fill("patron", [found])
     return counts
 
 
@@ -144,8 +154,6 @@ def _value(name: str, value: Any) -> Any:
         return int(Decimal(str(value).replace(",", ".")).scaleb(2).to_integral_value())
     if name == "renewals":
         return int(value)
-    if name == "pin":
-        return _hash(str(value))
     if name in _DAYS:
         return (value if isinstance(value, date) else date.fromisoformat(str(value))).isoformat()
     return str(value)
@@ -156,13 +164,9 @@ def _moment(value: Any) -> int:
     return int((moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp())
 
 
-def _hash(text: str) -> str:
-    return text if is_hash(text) else hashed(text)
-
-
 def _hashed_password(caller: Any) -> Any:
     given = caller.get("password") if isinstance(caller, dict) else None
-    return caller if given is None else caller | {"password": _hash(str(given))}
+    return caller if given is None else caller | {"password": hash_of(str(given))}
 
 
 _SHAPES: dict[str, Any] = {"terminals": Terminals, "rules": Rules, "doors": Doors}

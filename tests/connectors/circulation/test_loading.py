@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import asyncio
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
 
+from connectors.circulation import pinfile
 from connectors.circulation.embedded.store import Store
 from connectors.circulation.loading import load
+from connectors.circulation.pinfile import FOLDER, leave, take_pins
+from connectors.circulation.pins import hashed, matches
 from include.engine.errors import BinderyError
 
 PATRON = {"patron": "p1", "name": "Reader One", "cards": "c1"}
@@ -89,3 +93,71 @@ def test_an_empty_part_and_a_last_delimiter_are_nothing(tmp_path: Path) -> None:
     assert load([tmp_path / "empty.yaml", tmp_path / "items.csv"], tmp_path, store) == {"items": 1}
     assert store.get("item", "i1")["title"] == "A title"
     store.close()
+
+
+def test_pins_are_hashed_each_to_its_own_patron_and_a_hash_stays_as_it_is(tmp_path: Path) -> None:
+    file, heard = tmp_path / "patrons.csv", list[tuple[int, int]]()
+    kept = hashed("9999")
+    rows = [f"p{number};{1000 + number};c{number} d{number}" for number in range(7)]
+    file.write_text("\n".join(["patron;pin;cards", *rows, f"p7;{kept};c7", "p8;;c8", "p0;4711;c0"]))
+    store = Store(tmp_path / "store.db")
+    assert load([file], tmp_path, store, lambda done, of: heard.append((done, of))) == {"patrons": 10}
+    assert heard == [(done, 8) for done in range(1, 9)]
+    pins = {number: (store.patron_of(f"c{number}") or {})["pin"] for number in range(9)}
+    assert matches("4711", pins[0]) and all(matches(str(1000 + number), pins[number]) for number in range(1, 7))  # the last row counts
+    assert (pins[7], pins[8]) == (kept, None) and (store.patron_of("d3") or {})["patron"] == "p3"
+    store.close()
+
+
+def test_a_mistake_is_told_before_a_pin_is_hashed(tmp_path: Path) -> None:
+    patrons, loans, heard = tmp_path / "patrons.csv", tmp_path / "loans.csv", list[int]()
+    patrons.write_text("patron;pin\np1;1234\np2;1234\n")
+    loans.write_text("item;patron\ni1;p1\n")
+    store = Store(tmp_path / "store.db")
+    with pytest.raises(BinderyError, match="it has no loaned_at"):
+        load([patrons, loans], tmp_path, store, lambda done, _: heard.append(done))
+    assert heard == []
+    store.close()
+
+
+class _Keeper:
+    """Keeps PINs by card."""
+
+    def __init__(self) -> None:
+        self.pins: dict[str, str] = {}
+
+    async def keep_pin(self, who: str, pin: str) -> bool:
+        self.pins[who] = pin
+        return True
+
+
+def _taken(folder: Path) -> dict[str, str]:
+    """What a sidecar that serves takes over."""
+    keeper = _Keeper()
+
+    async def take() -> None:
+        taking = asyncio.create_task(take_pins(folder, keeper))
+        while list((folder / FOLDER).glob("*.jsonl")):
+            await asyncio.sleep(0.01)
+        taking.cancel()
+
+    asyncio.run(take())
+    return keeper.pins
+
+
+def test_pins_count_while_the_others_are_hashed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(pinfile, "AT_ONCE", 2)
+    file, there = tmp_path / "pins.csv", list[int]()
+    file.write_text("card,pin\n" + "".join(f"c{number},{1000 + number}\n" for number in range(5)))
+    assert leave(file, tmp_path, lambda _done, _of: there.append(len(list((tmp_path / FOLDER).glob("*.jsonl"))))) == 5
+    assert there == [0, 0, 1, 1, 2]
+    pins = _taken(tmp_path)
+    assert all(matches(str(1000 + number), pins[f"c{number}"]) for number in range(5)) and len(pins) == 5
+
+
+def test_a_file_of_pins_with_a_mistake_leaves_none(tmp_path: Path) -> None:
+    file = tmp_path / "pins.csv"
+    file.write_text("card,pin\nc1,1234\nc2,\n")
+    with pytest.raises(BinderyError, match="row 2 lacks a card"):
+        leave(file, tmp_path)
+    assert not (tmp_path / FOLDER).exists()
