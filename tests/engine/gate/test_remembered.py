@@ -40,6 +40,7 @@ def calls(monkeypatch: pytest.MonkeyPatch) -> Counter[str]:
     assert remembered._configuration is not None and remembered._configuration.fget is not None
     monkeypatch.setattr(remembered, "_to_id", counted("id", remembered._to_id))
     monkeypatch.setattr(remembered, "_to_domain_obj", counted("expectation", remembered._to_domain_obj))
+    monkeypatch.setattr(remembered, "_follow", counted("follow", remembered._follow))
     monkeypatch.setattr(remembered, "_configuration", property(counted("configuration", remembered._configuration.fget)))
     remembered.install()
     return asked
@@ -68,6 +69,7 @@ def test_each_is_worked_out_a_few_times_a_rule_and_not_dozens_of_times(calls: Co
     assert ours["configuration"] <= 5 * rules < 20 * rules < calls["configuration"]
     assert ours["expectation"] <= 3 * rules < 6 * rules < calls["expectation"]
     assert 5 * ours["id"] < calls["id"]
+    assert ours["follow"] <= 7 * rules < 30 * rules < calls["follow"]
 
 
 def test_one_validation_knows_nothing_of_the_last() -> None:
@@ -93,7 +95,7 @@ def test_what_differs_only_in_its_type_has_another_id() -> None:
     assert ids == [IDDict(column="a", value=value).to_id() for value in (1, 1.0, True, "1", [1], None)]
 
 
-@pytest.mark.parametrize("name", ["_configuration", "_to_domain_obj", "_to_id"])
+@pytest.mark.parametrize("name", ["_configuration", "_to_domain_obj", "_to_id", "_follow"])
 def test_a_release_without_one_of_them_is_refused(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(remembered, name, None)
     with pytest.raises(RuntimeError, match="gate-fingerprint"):
