@@ -9,6 +9,7 @@ import os
 import random
 import resource
 import secrets
+import shutil
 import signal
 import socket
 import ssl
@@ -92,14 +93,23 @@ class Serving:
         return self.process.returncode
 
 
-@pytest.fixture
-def filled(env: dict[str, str], tmp_path: Path) -> dict[str, str]:
-    file = tmp_path / "library.yaml"
+@pytest.fixture(scope="module")
+def loaded(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+    """An installation that was filled by `load` and never served; nobody changes it."""
+    folder = tmp_path_factory.mktemp("loaded")
+    env, file = environment(folder), folder / "library.yaml"
     file.write_text(yaml.safe_dump(LIBRARY))
     done = run(env, "load", str(file))
     assert done.returncode == 0, done.stderr
     assert "items: 200" in done.stdout
     return env
+
+
+@pytest.fixture
+def filled(loaded: dict[str, str], tmp_path: Path) -> dict[str, str]:
+    """A copy of it, to be served and changed."""
+    home = shutil.copytree(loaded["BINDERY_HOME"], tmp_path / "home")
+    return loaded | {"BINDERY_HOME": str(home)}
 
 
 @pytest.fixture
