@@ -97,7 +97,9 @@ def _about(waiting: Waiting) -> set[tuple[str, Any]]:
 async def clear(
     remote: Remote, state: State, breaker: Breaker, journaled: Journaled, changes: Changes, policy: Policy, now: Callable[[], datetime]
 ) -> None:
-    """Look up what machines were told "no" to though it may have been done. Where it was, staff get both sides."""
+    """Look up what machines were told "no" to though it may have been done. Where it was, staff get both sides; and where it cannot be looked
+    up though the library system is there, they get it after `tell_minutes`, and meanwhile it holds up no other."""
+    failing = 0
     for one in list(state.doubts.values()):
         if not _settled_down(one, policy, now):
             continue
@@ -105,15 +107,26 @@ async def clear(
         try:
             found = await sure(remote.happened(request, datetime.fromisoformat(one.tried)))
         except Away as error:
-            breaker.failed(error)
-            return
+            failing += 1
+            if not await is_there(remote):
+                breaker.failed(error)
+                return
+            one.last = now().isoformat()
+            if now() - datetime.fromisoformat(one.at) >= timedelta(minutes=policy.tell_minutes):
+                found = Outcome(False, FAILS)
+                log.warning("whether transaction %d was done cannot be looked up: %s", one.number, error.what)
+            elif failing < MOST_FAILING:
+                continue
+            else:
+                return
         breaker.answered()
         if one.number in state.doubts:  # the machine may have asked again meanwhile
             entry: Json = {"kind": one.kind, "asked": one.asked, "ok": False, "reason": "", "said": one.said, "cleared": one.number}
             if found is not None:
                 entry |= changes(request, found)
                 entry["report"] = {"reason": AFTER_ALL if found.ok else found.reason, "said": one.said, "found": said(found)}
-                log.warning("transaction %d was done though its machine was told no", one.number)
+                if found.ok:
+                    log.warning("transaction %d was done though its machine was told no", one.number)
             await journaled(entry)
 
 

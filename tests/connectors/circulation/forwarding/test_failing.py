@@ -202,6 +202,36 @@ def test_what_was_done_though_its_machine_was_told_no_is_told_to_staff_with_both
     place.run(after)
 
 
+def test_what_cannot_be_looked_up_holds_up_no_other_and_goes_to_staff(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    place.policy = place.policy.model_copy(update={"services": frozenset()})
+
+    async def work(forwarding: Forwarding) -> None:
+        for item, card in (("b1", "c1"), ("b2", "c2")):
+            _goes_away_after_the_work(place)
+            with pytest.raises(Away):
+                await forwarding.perform(place.lend(item, card))
+            del place.library.lend  # type: ignore[method-assign]
+            place.faults.left.clear()
+            forwarding.breaker.answered()
+        happened = forwarding.remote.happened
+
+        async def looked_up(request: Any, since: Any) -> Any:
+            if request.item == "b1":
+                raise Away("the library system answered 500")
+            return await happened(request, since)
+
+        monkeypatch.setattr(forwarding.remote, "happened", looked_up)
+        for _ in range(20):
+            place.clock.on(minutes=1)
+            await forwarding.turn()
+            assert reasons(forwarding) == [("b2", "DONE_AFTER_ALL")] and forwarding.breaker.state == "closed"
+        place.clock.on(minutes=10)
+        await forwarding.turn()
+        assert reasons(forwarding)[1:] == [("b1", "ILS_FAILS")] and forwarding.state.doubts == {}
+
+    place.run(work)
+
+
 def test_a_machine_that_asks_again_gets_its_answer_and_staff_hear_nothing(place: Place) -> None:
     place.policy = place.policy.model_copy(update={"services": frozenset()})
 
