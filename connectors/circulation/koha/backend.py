@@ -106,7 +106,8 @@ class Koha:
         copy = await self.site.item(item, afresh=True)
         if copy is None or copy.get("checked_out_date"):
             return None
-        rows = await self.site.rows("/checkouts", {"item_id": copy["item_id"]} | since("checkin_date", at), checked_in="true")
+        query = {"item_id": copy["item_id"]} | since("checkin_date", at, self.settings.zone)
+        rows = await self.site.rows("/checkouts", query, checked_in="true")
         return item_view(self.settings, copy) if rows else None
 
     async def held(self, asked: Reserve) -> tuple[bool, Patron] | None:

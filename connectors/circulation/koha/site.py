@@ -7,6 +7,7 @@ import json
 from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from connectors.circulation.backend import Away, Odd
 from connectors.circulation.domain import Credentials, Hold, Loan, Patron
@@ -150,9 +151,10 @@ class Site:
         )  # fmt: skip
 
 
-def since(column: str, when: datetime) -> Json:
-    """A query for what happened from that moment on."""
-    return {column: {">=": when.isoformat(timespec="seconds")}}
+def since(column: str, when: datetime, zone: ZoneInfo) -> Json:
+    """A query for what happened from that moment on. On the library's clock, which is Koha's: a database that does not read the offset of a
+    moment (Koha's columns have none) compares what stands before it."""
+    return {column: {">=": when.astimezone(zone).isoformat(timespec="seconds")}}
 
 
 def text_of(reply: Reply) -> str:

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
+from zoneinfo import ZoneInfo
 
 import pytest
 
 from connectors.circulation.admission import Enrol
 from connectors.circulation.backend import Away, Unsure
 from connectors.circulation.domain import Block, Checkin, Credentials, Outcome
+from connectors.circulation.koha.site import since
 from connectors.circulation.remote.system import System
 from tests.connectors.circulation.remote.site import ME, Site
 from tests.connectors.circulation.remote.test_alike import returns_are_answered
@@ -212,3 +214,10 @@ class TestReturnsOverSip2:
             listening.close()
 
         asyncio.run(work())
+
+
+def test_a_moment_is_asked_for_on_the_library_s_clock_which_a_database_that_reads_no_offset_has_too() -> None:
+    zone = ZoneInfo("Europe/Copenhagen")
+    summer, winter = (datetime(2026, month, 20, 12, tzinfo=UTC) for month in (7, 11))
+    assert since("checkin_date", summer, zone) == {"checkin_date": {">=": "2026-07-20T14:00:00+02:00"}}
+    assert since("checkin_date", winter, zone) == {"checkin_date": {">=": "2026-11-20T13:00:00+01:00"}}
