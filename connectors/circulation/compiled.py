@@ -30,10 +30,14 @@ MODULES = (
     "embedded.backend", "embedded.decision", "embedded.lending", "embedded.memory", "embedded.recent", "embedded.store", "embedded.views",
     "sip2.answering", "sip2.codec", "sip2.context", "sip2.dates", "sip2.framing", "sip2.lending", "sip2.patrons", "sip2.server", "sip2.session",
 )  # fmt: skip
-"""Where a message's time goes. A class of pydantic's takes no compiled methods, so the rules are not among them."""
+"""Where a message's time goes. A class of pydantic's takes no compiled methods, so the rules are not among them.
+
+A file of the same name that ends in .pxd tells Cython how the attributes of a class and the variables of a function are kept, where most is asked
+of them; Python knows nothing of it.
+"""
 _SOURCES = Path(__file__).parent
 _ANNOTATIONS = "annotation_typing=False"
-"""Annotations are for people and mypy here: with them as C types nothing was faster."""
+"""Annotations are for people and mypy here: with all of them as C types nothing was faster."""
 _SECONDS = 300.0
 """For one module, or for importing all of them."""
 
@@ -41,7 +45,7 @@ _SECONDS = 300.0
 def folder(modules: Sequence[str] = MODULES) -> Path:
     """Where these modules' libraries lie, or will."""
     parts = [version("cython"), sys.implementation.cache_tag, *modules]
-    sources = [_source(module).read_bytes() for module in modules]
+    sources = [path.read_bytes() for module in modules for path in (_source(module), _source(module).with_suffix(".pxd")) if path.exists()]
     return compiler.cache() / f"circulation-{compiler.name_of([*map(str.encode, parts), *sources])}"
 
 
@@ -100,7 +104,8 @@ def taken(libraries: Path, modules: Sequence[str]) -> None:
 
 def _build(module: str, drafts: Path, done: Path, flags: list[str]) -> None:
     source, drafted = _source(module), drafts / f"{module}.c"
-    asked = ["-3", "-X", _ANNOTATIONS, "-X", "emit_code_comments=False", "--module-name", f"{PACKAGE}.{module}", "-o", str(drafted)]
+    asked = ["-3", "-I", str(_SOURCES.parents[1]), "-X", _ANNOTATIONS, "-X", "emit_code_comments=False"]
+    asked += ["--module-name", f"{PACKAGE}.{module}", "-o", str(drafted)]
     subprocess.run([sys.executable, "-m", "cython", *asked, str(source)], check=True, capture_output=True, timeout=_SECONDS)
     compiler.build(drafted, done / f"{module}.so", flags)
 

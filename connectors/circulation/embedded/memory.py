@@ -32,12 +32,10 @@ _UNKNOWN: Any = object()
 class _List:
     """Lists of a table's rows by their keys, one for each value of a column: whose loans, holds and fees they are, or of which title."""
 
-    __slots__ = ("column", "key", "known", "query", "recent", "table")
-
     def __init__(self, table: str, column: str) -> None:
         self.table, self.column, self.key = table, column, COLUMNS[table][0]
         self.query = f"SELECT * FROM {table} WHERE {column} = ?"  # noqa: S608 - names of our own
-        self.recent: Recent[dict[Key, Row]] = Recent(MOST_LISTS)
+        self.recent = Recent(MOST_LISTS)
         self.known: Known | None = None
 
 
@@ -45,12 +43,10 @@ class _Table:
     """What is in memory of one table: rows that were asked for lately (of some tables), the lists that they are in, what has changed since
     something was handed over, and, by column, what may be there."""
 
-    __slots__ = ("columns", "fresh", "key", "known", "lists", "rows")
-
     def __init__(self, name: str, *lists: _List) -> None:
         self.columns = COLUMNS[name]
         self.key = self.columns[0]
-        self.rows: Recent[Row | None] | None = Recent(MOST_ROWS) if name in _KEPT else None
+        self.rows = Recent(MOST_ROWS) if name in _KEPT else None
         self.lists = lists
         self.fresh: dict[Key, Row | None] = {}
         self.known = {column: Known(MOST_KNOWN) for column in _IN_VAIN.get(name, ())}
@@ -187,9 +183,9 @@ class Memory:
     def _of(self, asked: _List, owner: str) -> dict[Key, Row]:
         if asked.known is not None and owner not in asked.known:
             return _NONE
-        there = asked.recent.new.get(owner)
-        if there is not None or (there := asked.recent.get(owner, _UNKNOWN)) is not _UNKNOWN:
-            return there  # type: ignore[return-value]
+        there: dict[Key, Row] | None = asked.recent.new.get(owner) or asked.recent.get(owner, None)
+        if there is not None:
+            return there
         found = {row[asked.key]: row for row in self._db.all(asked.query, (owner,))}
         for changed in (self._written.get(asked.table, {}), self._tables[asked.table].fresh):
             for name, row in changed.items():

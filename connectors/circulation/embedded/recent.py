@@ -2,26 +2,23 @@
 
 from __future__ import annotations
 
-from typing import Generic, TypeVar
+from typing import Any
 
-T = TypeVar("T")
 Key = str | int
 
 
-class Recent(Generic[T]):
+class Recent:
     """Values by key. Two generations: when `most` are new, the new ones become the old ones, and what was old and not asked for is let go.
 
     `new` is public for who looks there first: nearly all that is asked for is in it.
     """
 
-    __slots__ = ("_most", "_old", "new")
-
     def __init__(self, most: int) -> None:
         self._most = most
-        self.new: dict[Key, T] = {}
-        self._old: dict[Key, T] = {}
+        self.new: dict[Key, Any] = {}
+        self._old: dict[Key, Any] = {}
 
-    def get(self, key: Key, default: T) -> T:
+    def get(self, key: Key, default: Any) -> Any:
         """The value, or `default`."""
         if key in self.new:
             return self.new[key]
@@ -30,7 +27,7 @@ class Recent(Generic[T]):
             return self.new[key]
         return default
 
-    def put(self, key: Key, value: T) -> None:
+    def put(self, key: Key, value: Any) -> None:
         """Keep a value."""
         if len(self.new) >= self._most:
             self._old, self.new = self.new, {}

@@ -37,14 +37,12 @@ class Framed(Struct, frozen=True, gc=False):
 class Lines:
     """Cuts what comes in, in pieces of any size, into lines. Empty ones (the LF of a CRLF, keep-alive line ends) are passed over."""
 
-    __slots__ = ("_rest",)
-
     def __init__(self) -> None:
         self._rest = b""
 
     def feed(self, data: bytes) -> list[bytes]:
         """The lines that are now whole. TooLong when what is left is longer than any line may be."""
-        if not self._rest and data.find(b"\r") == len(data) - 1 <= LONGEST and b"\n" not in data:  # one line, as nearly always
+        if not self._rest and data.find(b"\r") == len(data) - 1 <= LONGEST and data.find(b"\n") < 0:  # one line, as nearly always
             return [data[:-1]] if data.strip(b" \x00\r") else []
         text = (self._rest + data if self._rest else data).replace(b"\n", b"\r")
         *whole, self._rest = text.split(b"\r")
@@ -62,7 +60,7 @@ def checksum(data: bytes) -> str:
 def opened(line: bytes) -> Framed:
     """A line's message, its sequence number, and whether it came as it was sent."""
     line = line.strip(b" \x00")
-    if b"AY" not in line[-16:] and b"AZ" not in line[-16:]:
+    if line.find(b"AY", -16) < 0 and line.find(b"AZ", -16) < 0:  # `in` tries a number first, and costs six times as much
         return Framed(line, None, True)
     found = _TRAILER.search(line)
     if found is None:

@@ -133,35 +133,37 @@ class Session:
             return self._last_answer or self._sealed("96", None)
         begun, login, status = perf_counter(), self.login, "failed"
         try:
-            text, status = await self._reply(asked, framed.sequence)
+            if login and asked.code in ANSWERS:
+                try:
+                    answer = await answered(self._context, asked)
+                except Away:
+                    answer = away(self._context, asked)
+                text, status = line(self._context, answer), answer.status
+            else:
+                text, status = await self._itself(asked, framed.sequence)
+        except JournalFailed:
+            # Nothing may be answered that is not durable; without an answer the machine goes on alone, and tells afterwards.
+            log.critical("the journal failed: %s is not answered", asked.message.name, exc_info=True)
+            raise Over("the journal failed") from None
         finally:
             self._house.metrics.count(login, asked.code, status, perf_counter() - begun)
         found = self._sealed(text, framed.sequence)
         if traced.isEnabledFor(logging.DEBUG):
-            answer = masked(text, self._context.profile.framing.delimiter)
-            traced.debug("%s asked %s and was answered %s", self.login or self._address, masked(told, delimiter), answer)
+            shown = masked(text, self._context.profile.framing.delimiter)
+            traced.debug("%s asked %s and was answered %s", self.login or self._address, masked(told, delimiter), shown)
         # A status has no date, and some machines ask for it with one number ever: each time it is answered as it is now.
         self._last_line, self._last_answer = b"" if asked.code == "99" else raw, found
         return found
 
-    async def _reply(self, asked: Parsed, sequence: str | None) -> tuple[str, str]:
+    async def _itself(self, asked: Parsed, sequence: str | None) -> tuple[str, str]:
+        """The answer, and its status, to what is not for the back end."""
         if asked.code == "93":
             return await self._log_in(asked, sequence)
         if asked.code == "99":
             return line(self._context, acs_status(self._context, online=await self._house.backend.online())), "ok"
         if not self.login:
             raise Over(f"a message {asked.code} before any login")
-        if asked.code not in ANSWERS:
-            return "96", "refused"
-        try:
-            answer = await answered(self._context, asked)
-        except Away:
-            answer = away(self._context, asked)
-        except JournalFailed:
-            # Nothing may be answered that is not durable; without an answer the machine goes on alone, and tells afterwards.
-            log.critical("the journal failed: %s is not answered", asked.message.name, exc_info=True)
-            raise Over("the journal failed") from None
-        return line(self._context, answer), answer.status
+        return "96", "refused"
 
     async def _log_in(self, asked: Parsed, sequence: str | None) -> tuple[str, str]:
         login = asked.fields.get("CN", "").strip()

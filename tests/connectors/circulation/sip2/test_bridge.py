@@ -16,6 +16,7 @@ from starlette.responses import Response, StreamingResponse
 from starlette.routing import Route
 
 from connectors.circulation.sip2.codec import parse
+from connectors.circulation.sip2.framing import Framed
 from connectors.circulation.sip2.framing import opened as line_of
 from connectors.circulation.sip2.framing import sealed as framed
 from connectors.circulation.sip2.https import NAMESPACE, Envelope, opened, sealed
@@ -66,7 +67,7 @@ def test_what_stands_around_an_answer_is_not_passed_on(text: str) -> None:
     with before(lambda _: _said(text)) as port, Raw(port) as kiosk:
         assert kiosk.ask(LOGIN) == "941"
         kiosk.send(framed(LOGIN, sequence="3"))
-        assert line_of(kiosk.read()) == (b"941", "3", True)
+        assert line_of(kiosk.read()) == Framed(b"941", "3", True)
 
 
 @pytest.mark.parametrize(

@@ -17,6 +17,7 @@ import yaml
 from lxml import etree
 
 from connectors.circulation.sip2.codec import parse
+from connectors.circulation.sip2.framing import Framed
 from connectors.circulation.sip2.framing import opened as line_of
 from connectors.circulation.sip2.framing import sealed as framed
 from connectors.circulation.sip2.https import Envelope, Unfit, opened, sealed
@@ -129,7 +130,7 @@ class TestBridge:
         with Raw(port) as kiosk:
             assert kiosk.ask("9300CNk1|COwrong|") == "940"
             kiosk.send(framed("9300CNk1|COsecret|", sequence="1"))
-            assert line_of(kiosk.read()) == (b"941", "1", True)
+            assert line_of(kiosk.read()) == Framed(b"941", "1", True)
             line = framed(LEND.replace("i001", "i003"), sequence="2")
             kiosk.send(line.replace(b"i003", b"i002"))
             assert line_of(kiosk.read()).body == b"96"

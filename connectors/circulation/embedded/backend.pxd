@@ -1,0 +1,9 @@
+# How the compiled Embedded keeps what it has; backend.py is all there is to read.
+
+cdef class Embedded:
+    cdef public object store, rules, pins, tap
+    cdef public Py_ssize_t committed
+    cdef object _journal, _now, _folder, _keys
+    cdef dict _reported
+    cdef _kept(self, request, decision, at)
+    cdef _journaled(self, dict entry, list changes, at=*)

@@ -1,0 +1,6 @@
+# What the compiled plain() knows of its variables; plain.py is all there is to read.
+
+cimport cython
+
+@cython.locals(found=dict, names=tuple, written=dict)
+cpdef dict plain(request)
