@@ -9,13 +9,13 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 
+import duckdb
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from include.engine.contract.arrow import SOURCE_COLUMNS
 from include.engine.contract.model import Contract, Rule
-from include.engine.gate import counting
 
 CONTENT = "_content"
 """uint32, where the contract wants each key once: a hash of all its columns, by which a row that comes twice is told from another of the same key."""
@@ -40,7 +40,7 @@ class Narrow:
         self._names = (whole | given | set(SOURCE_COLUMNS.names)) - {CONTENT}
         self._given = given - whole
         self._content_of = content_of(contract) if any(rule.metric == "duplicateValues" for rule in contract.rules) else None
-        self._connection = counting.connection()
+        self._connection = duckdb.connect(":memory:", config={"threads": 1})
 
     def of(self, batch: pa.RecordBatch) -> pa.RecordBatch:
         """The same rows: columns that rules look at, of texts that have only to be there their first letter, and CONTENT."""

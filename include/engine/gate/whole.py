@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+import duckdb
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
@@ -16,7 +17,6 @@ import pyarrow as pa
 from include.engine.ahead import Behind
 from include.engine.contract.arrow import SOURCE_COLUMNS
 from include.engine.contract.model import Contract, Rule
-from include.engine.gate import counting
 from include.engine.gate.narrow import CONTENT, content_of
 from include.engine.gate.result import FOUND, NOTHING
 from include.engine.memory import give_back
@@ -68,7 +68,7 @@ class Whole:
 
     def __init__(self, contract: Contract, references: Mapping[str, pa.Table]) -> None:
         self._contract = contract
-        self._connection = counting.connection()
+        self._connection = duckdb.connect(":memory:", config={"threads": 1})
         for name, table in references.items():
             self._connection.register(name, table)
         self._queries = [rule for rule in contract.rules if rule.query is not None and set(rule.references) <= set(references)]
