@@ -3,7 +3,7 @@
 cdef class Embedded:
     cdef public object store, rules, pins, tap
     cdef public Py_ssize_t committed
-    cdef object _journal, _now, _folder, _keys
-    cdef dict _reported
+    cdef public object _journal, _now, _folder, _keys
+    cdef public dict _reported
     cdef _kept(self, request, decision, at)
     cdef _journaled(self, dict entry, list changes, at=*)

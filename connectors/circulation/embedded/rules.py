@@ -9,6 +9,7 @@ rules:
 
 from __future__ import annotations
 
+from dataclasses import fields
 from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
 from fnmatch import fnmatchcase
@@ -18,6 +19,7 @@ from typing import Annotated, Self
 from zoneinfo import ZoneInfo
 
 from pydantic import BaseModel, ConfigDict, Field
+from pydantic.dataclasses import dataclass
 
 from connectors.circulation.profile import Zone
 from include.engine import yamls
@@ -25,10 +27,12 @@ from include.engine import yamls
 Count = Annotated[int, Field(ge=0)]
 
 
-class Limits(BaseModel):
-    """What one line may say. None: the line says nothing of it."""
+_STRICT = ConfigDict(extra="forbid")
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+
+@dataclass(frozen=True, slots=True, config=_STRICT)
+class Limits:
+    """What one line may say. None: the line says nothing of it."""
 
     loan_days: Annotated[int, Field(ge=0, le=3650)] | None = None
     renewals: Count | None = None
@@ -38,6 +42,7 @@ class Limits(BaseModel):
     age_from: Annotated[int, Field(ge=0, le=120)] | None = None
 
 
+@dataclass(frozen=True, slots=True, config=_STRICT)
 class Line(Limits):
     """Limits for some patrons and some materials: globs, case-insensitive."""
 
@@ -91,7 +96,7 @@ class Rules(BaseModel):
             if fnmatchcase(category, line.category.casefold()) and fnmatchcase(material, line.material.casefold())
         ]
         values = {}
-        for name in Limits.model_fields:
+        for name in (one.name for one in fields(Limits)):
             said = (getattr(source, name) for source in (*fitting, self.defaults, _BASE))
             values[name] = next(value for value in said if value is not None)
         return Limits(**values)

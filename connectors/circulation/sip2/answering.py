@@ -30,7 +30,7 @@ ANSWERS: dict[str, Callable[[Context, Parsed], Awaitable[Answer]]] = {
 
 def answered(context: Context, asked: Parsed) -> Awaitable[Answer]:
     """The answer to a question, also to one that this machine may not ask. Away when the back end is: then `away` is the answer."""
-    if asked.code not in context.profile.policy.messages:
+    if asked.code not in context.policy.messages:
         return _refused(context, asked)
     return ANSWERS[asked.code](context, asked)
 
@@ -61,7 +61,7 @@ def _no(context: Context, asked: Parsed, reason: str, status: str) -> Answer:
 
 def line(context: Context, answer: Answer) -> str:
     """The answer as a line, with what the profile hides, prints and adds."""
-    output, fields = context.profile.output, answer.fields
+    output, fields = context.output, answer.fields
     message = MESSAGES[answer.code]
     if output.hidden or output.allowed is not None:
         allowed = output.allowed if output.allowed is not None else frozenset(fields)
@@ -70,7 +70,7 @@ def line(context: Context, answer: Answer) -> str:
         }
     if output.print_lines and fields.get("AF") and "AG" in message.fields:
         fields = {**fields, "AG": fields["AF"]}
-    return write(answer.code, answer.fixed, fields, context.profile.framing.delimiter)
+    return write(answer.code, answer.fixed, fields, context.framing.delimiter)
 
 
 def acs_status(context: Context, *, online: bool) -> Answer:

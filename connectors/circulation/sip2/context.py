@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import cached_property
 from hashlib import blake2b
 from zoneinfo import ZoneInfo
 
@@ -13,7 +14,7 @@ from msgspec import Struct
 
 from connectors.circulation.backend import Backend
 from connectors.circulation.domain import Credentials, Outcome, Patron
-from connectors.circulation.profile import Profile
+from connectors.circulation.profile import Framing, Output, Policy, Profile
 from connectors.circulation.sip2.codec import Parsed, Value
 from connectors.circulation.sip2.dates import LANGUAGES, due_stamp, moment, stamp
 from connectors.circulation.words import Language, words
@@ -44,6 +45,21 @@ class Context:
     location: str = ""
     now: Callable[[], datetime] = field(default=clock.now)
 
+    @cached_property
+    def framing(self) -> Framing:
+        """How this terminal's lines are sent."""
+        return self.profile.framing
+
+    @cached_property
+    def output(self) -> Output:
+        """What stands in answers to it."""
+        return self.profile.output
+
+    @cached_property
+    def policy(self) -> Policy:
+        """What is allowed at it."""
+        return self.profile.policy
+
     def stamp(self) -> str:
         """Now, as the fixed field has it."""
         return stamp(self.now(), self.zone)
@@ -52,7 +68,7 @@ class Context:
         """A due date as this kind of machine wants it."""
         if when is None:
             return ""
-        style = self.profile.output.due_format
+        style = self.output.due_format
         return when.astimezone(self.zone).strftime(style) if style else due_stamp(when, self.zone)
 
     def time(self, text: str) -> datetime | None:
@@ -61,9 +77,7 @@ class Context:
 
     def who(self, asked: Parsed) -> Credentials:
         """The card and PIN of a request, once for each (lockout.py). An empty PIN is none: machines without a keyboard send one."""
-        return Credentials(
-            asked.fields.get("AA", "").strip(), asked.fields.get("AD") or None if self.profile.policy.pin != "never" else None
-        )
+        return Credentials(asked.fields.get("AA", "").strip(), asked.fields.get("AD") or None if self.policy.pin != "never" else None)
 
     def said(self, asked: Parsed) -> dict[str, object]:
         """What every request to a back end says."""
@@ -82,7 +96,7 @@ class Context:
     def say(self, reason: str, language: Language, **values: object) -> str:
         """A reason's sentence, as the profile rewrites it."""
         text = words(reason, language, **values)
-        for pattern, replacement in self.profile.output.rewrite:
+        for pattern, replacement in self.output.rewrite:
             text = re.sub(pattern, replacement, text)
         return text
 
@@ -112,7 +126,7 @@ def key_of(terminal: str, asked: Parsed) -> str:
 
 async def kept_out(context: Context, asked: Parsed, who: Credentials) -> str:
     """What the profile has against a patron who wants to borrow, beyond the library's rules; '' when there is nothing."""
-    policy, given = context.profile.policy, bool(asked.fields.get("AD"))
+    policy, given = context.policy, bool(asked.fields.get("AD"))
     if asked.yes("no block") or asked.yes("BI"):
         return ""
     if policy.pin == "always" and not given:

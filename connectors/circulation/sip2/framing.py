@@ -37,6 +37,8 @@ class Framed(Struct, frozen=True, gc=False):
 class Lines:
     """Cuts what comes in, in pieces of any size, into lines. Empty ones (the LF of a CRLF, keep-alive line ends) are passed over."""
 
+    __slots__ = ("_rest",)
+
     def __init__(self) -> None:
         self._rest = b""
 

@@ -23,7 +23,7 @@ async def information(context: Context, asked: Parsed) -> Answer:
     if item is None:
         fields: dict[str, Value] = {"AB": barcode, "AJ": "", "AF": [context.say("ITEM_UNKNOWN", context.tongue())]}
         return Answer("18", {"circulation status": "01", "transaction date": context.stamp()}, fields, "refused")
-    collection = context.profile.output.collection
+    collection = context.output.collection
     fields = {
         "CF": str(item.holds),
         "AH": context.due(item.due) or None,
@@ -97,7 +97,7 @@ async def paid(context: Context, asked: Parsed) -> Answer:
             raise InvalidOperation
     except InvalidOperation:
         amount = Decimal(0)
-    policy = context.profile.policy
+    policy = context.policy
     who = context.who(asked)
     patron = None if policy.overpayment else await context.backend.patron(who)
     if asked.fixed["payment type"] in policy.write_off_types:

@@ -15,7 +15,7 @@ ALERT_HOLD_HERE, ALERT_HOLD_AWAY, ALERT_OTHER_BRANCH, ALERT_OTHER = "01", "02", 
 async def checkout(context: Context, asked: Parsed) -> Answer:
     """11: lend an item, or, with BI, take that back."""
     undo = asked.yes("BI")
-    if undo and not context.profile.policy.undo:
+    if undo and not context.policy.undo:
         return _lent(context, asked, "12", Outcome(False, "TERMINAL_CANNOT"))
     who = context.who(asked)
     request = Checkout(
@@ -72,9 +72,9 @@ async def renew_all(context: Context, asked: Parsed) -> Answer:
 async def checkin(context: Context, asked: Parsed) -> Answer:
     """09: take an item back, or, with BI, undo that."""
     undo, barcode = asked.yes("BI"), asked.fields.get("AB", "").strip()
-    if undo and not context.profile.policy.undo:
+    if undo and not context.policy.undo:
         return _returned(context, asked, Outcome(False, "TERMINAL_CANNOT"))
-    if context.profile.policy.held_is_not_returned and not asked.yes("no block") and not undo:
+    if context.policy.held_is_not_returned and not asked.yes("no block") and not undo:
         item = await context.backend.item(barcode)
         if item is not None and item.holds:
             return _returned(context, asked, Outcome(False, "ITEM_HELD", item=item))
@@ -107,8 +107,8 @@ def _lent(context: Context, asked: Parsed, code: str, outcome: Outcome) -> Answe
 
 
 def _returned(context: Context, asked: Parsed, outcome: Outcome) -> Answer:
-    profile, item = context.profile, outcome.item
-    ok = outcome.ok and (outcome.reason != "NOT_LENT" or profile.policy.returned_is_ok)
+    alerts, item = context.profile.alerts, outcome.item
+    ok = outcome.ok and (outcome.reason != "NOT_LENT" or context.policy.returned_is_ok)
     kind = _alert(context, outcome)
     fields: dict[str, Value] = {
         "AO": context.institution,
@@ -119,21 +119,21 @@ def _returned(context: Context, asked: Parsed, outcome: Outcome) -> Answer:
         "AF": context.screen(outcome, context.tongue()),
         "CR": _collection(context, item),
         "CS": (item.call_number or None) if item else None,
-        "CT": outcome.route or ((context.branch or None) if profile.alerts.destination_always else None),
-        "CV": kind or ("00" if ok and profile.alerts.type_on_success else None),
+        "CT": outcome.route or ((context.branch or None) if alerts.destination_always else None),
+        "CV": kind or ("00" if ok and alerts.type_on_success else None),
     }
     if outcome.waiting is not None:
         fields["CY"] = outcome.waiting.patron
-        fields["DA"] = profile.output.hold_name.format(
+        fields["DA"] = context.output.hold_name.format(
             name=outcome.waiting.name, category=outcome.waiting.category, home_library=outcome.waiting.home_library
         )
-        if profile.output.hold_phone and outcome.waiting.phone:
+        if context.output.hold_phone and outcome.waiting.phone:
             fields["BF"] = outcome.waiting.phone  # the protocol has no BF here: it comes last
     fixed = {
         "ok": "1" if ok else "0",
         "resensitize": "Y" if outcome.ok and not (item is not None and item.magnetic) else "N",
         "magnetic media": "Y" if item is not None and item.magnetic else "N",
-        "alert": "Y" if not ok or (kind and profile.alerts.alert_with_type) else "N",
+        "alert": "Y" if not ok or (kind and alerts.alert_with_type) else "N",
         "transaction date": context.stamp(),
     }
     return Answer("10", fixed, fields, "ok" if ok else "refused")
@@ -158,5 +158,5 @@ def _bin(context: Context, outcome: Outcome) -> str | None:
 
 
 def _collection(context: Context, item: Item | None) -> str | None:
-    kind = context.profile.output.collection
+    kind = context.output.collection
     return None if item is None or kind == "none" else getattr(item, kind) or None

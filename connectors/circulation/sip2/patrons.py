@@ -38,9 +38,7 @@ async def information(context: Context, asked: Parsed) -> Answer:
         "AT": lambda: [loan.item for loan in overdue],
         "AU": lambda: [loan.item for loan in patron.loans],
         "AV": lambda: [
-            context.profile.output.fee_line.format(
-                title=fee.title, amount=fee.outstanding, currency=patron.currency, kind=fee.kind, fee=fee.fee
-            )
+            context.output.fee_line.format(title=fee.title, amount=fee.outstanding, currency=patron.currency, kind=fee.kind, fee=fee.fee)
             for fee in patron.fees
         ],
         "BU": list,
@@ -107,7 +105,7 @@ def _status(context: Context, asked: Parsed, code: str, patron: Patron | None) -
     why = _barred(context, patron)
     fixed["patron status"] = flags(context, patron, why)
     fields |= {
-        "AE": context.profile.output.name.format(name=patron.name, category=patron.category, home_library=patron.home_library),
+        "AE": context.output.name.format(name=patron.name, category=patron.category, home_library=patron.home_library),
         "BL": "Y",
     }
     fields["CQ"] = "Y" if asked.fields.get("AD") else None
@@ -116,22 +114,22 @@ def _status(context: Context, asked: Parsed, code: str, patron: Patron | None) -
     messages = [context.say(why, tongue, amount=f"{patron.owes} {patron.currency}")] if why else []
     if ready := sum(1 for hold in patron.holds if hold.ready):
         messages.append(context.say("HOLDS_READY", tongue, count=ready))
-    if context.profile.policy.home_library_in_message and patron.home_library:
+    if context.policy.home_library_in_message and patron.home_library:
         messages.append(patron.home_library)
     fields["AF"] = messages
     if code != "26":
         fields["PC"] = patron.category or None
         fields["PA"] = f"{patron.valid_until:%Y%m%d}    235900" if patron.valid_until else None
-        if context.profile.output.birth_date and patron.birth_date:
+        if context.output.birth_date and patron.birth_date:
             fields["PB"] = f"{patron.birth_date:%Y%m%d}"
-    for name, template in context.profile.output.custom.items():
+    for name, template in context.output.custom.items():
         fields[name] = template.format(name=patron.name, category=patron.category, home_library=patron.home_library)
     return Answer(code, fixed, fields, "refused" if why else "ok")
 
 
 def _let_in(context: Context, patron: Patron, *, given: bool) -> bool:
     """Whether the card and what was typed in (`given`) are enough to be told more."""
-    policy = context.profile.policy
+    policy = context.policy
     if patron.pin_right is not None:
         return patron.pin_right
     return policy.card_alone if given else policy.pin != "always"
@@ -146,7 +144,7 @@ def _barred(context: Context, patron: Patron) -> str:
         return "CARD_EXPIRED"
     if patron.fees_limit is not None and patron.owes > patron.fees_limit:
         return "OWES_TOO_MUCH"
-    if context.profile.policy.overdue_blocks and any(loan.overdue(now) for loan in patron.loans):
+    if context.policy.overdue_blocks and any(loan.overdue(now) for loan in patron.loans):
         return "OVERDUE"
     return ""
 
@@ -157,7 +155,7 @@ def flags(context: Context, patron: Patron, why: str) -> str:
     now = context.now()
     found[4] = "Y" if "CARD_LOST" in patron.blocks else " "
     found[5] = "Y" if patron.loans_limit is not None and len(patron.loans) >= patron.loans_limit else " "
-    found[6] = "Y" if context.profile.policy.overdue_blocks and any(loan.overdue(now) for loan in patron.loans) else " "
+    found[6] = "Y" if context.policy.overdue_blocks and any(loan.overdue(now) for loan in patron.loans) else " "
     over = patron.fees_limit is not None and patron.owes > max(patron.fees_limit, Decimal(0))
     found[10] = found[11] = "Y" if over else " "
     return "".join(found)

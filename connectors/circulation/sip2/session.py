@@ -115,14 +115,14 @@ class Session:
     async def answer(self, raw: bytes) -> bytes:
         """The answer to one line. Over when the connection is to end, perhaps after a last answer."""
         framed = opened(raw)
-        self._checked = framed.sequence is not None or self._context.profile.framing.error_detection == "always"
+        self._checked = framed.sequence is not None or self._context.framing.error_detection == "always"
         if not framed.intact:
             self._house.metrics.resends.inc()
             return self._sealed("96", None)
         if framed.sequence is not None and raw == self._last_line:
             return self._last_answer  # the machine has not got it: the very same line, with the same number
         told = self._text(framed.body)
-        delimiter = self._context.profile.framing.delimiter if self.login else delimiter_of(told)
+        delimiter = self._context.framing.delimiter if self.login else delimiter_of(told)
         try:
             asked = parse(told, delimiter)
         except Unreadable:
@@ -149,7 +149,7 @@ class Session:
             self._house.metrics.count(login, asked.code, status, perf_counter() - begun)
         found = self._sealed(text, framed.sequence)
         if traced.isEnabledFor(logging.DEBUG):
-            shown = masked(text, self._context.profile.framing.delimiter)
+            shown = masked(text, self._context.framing.delimiter)
             traced.debug("%s asked %s and was answered %s", self.login or self._address, masked(told, delimiter), shown)
         # A status has no date, and some machines ask for it with one number ever: each time it is answered as it is now.
         self._last_line, self._last_answer = b"" if asked.code == "99" else raw, found
@@ -197,12 +197,12 @@ class Session:
 
     def _text(self, body: bytes) -> str:
         try:
-            return body.decode(self._context.profile.framing.encoding)
+            return body.decode(self._context.framing.encoding)
         except UnicodeDecodeError:
             return body.decode("latin-1")
 
     def _sealed(self, text: str, sequence: str | None) -> bytes:
-        framing = self._context.profile.framing
+        framing = self._context.framing
         # A request to send again has no number of its own (SIP2 2.00, "Request SC Resend"): the machine's answer keeps the old one.
         number = "" if text == "96" else sequence or "0"
         numbered = number if self._checked and framing.error_detection != "never" else None

@@ -20,7 +20,7 @@ from connectors.circulation.keeping import DAYS, retire_segments
 from connectors.circulation.pins import hashed, matches, outdated
 from include.engine.crypto.keys import MemoryKeyStore
 from include.engine.errors import SettingsError
-from tests.connectors.circulation.conftest import Clock
+from tests.connectors.circulation.conftest import Clock, take_over
 from tests.house import stands_in
 
 
@@ -68,7 +68,7 @@ def test_a_request_is_known_again_after_a_restart(
         again.commit()
         assert list(again.store.rows("done")) == []
     finally:
-        library.__dict__.update(again.__dict__)  # the fixture closes what is open
+        take_over(library, again)
 
 
 @pytest.fixture
@@ -89,7 +89,7 @@ def killed(library: Embedded, home: Path, keys: MemoryKeyStore, rules: Rules, cl
     assert {table: list(again.store.rows(table)) for table in before} == before
     assert again.store.applied == 4
     yield again
-    library.__dict__.update(again.__dict__)
+    take_over(library, again)
 
 
 def test_a_store_beside_a_journal_that_was_made_anew_loses_nothing_of_that_one(
@@ -105,7 +105,7 @@ def test_a_store_beside_a_journal_that_was_made_anew_loses_nothing_of_that_one(
     again.store.close()
     after = opened(home, keys, rules, now=clock)
     assert {row["item"] for row in after.store.rows("loan")} == {"b1", "b2", "d1", "d2"}
-    library.__dict__.update(after.__dict__)  # the fixture closes what is open
+    take_over(library, after)
 
 
 def test_what_a_machine_is_refused_again_and_again_is_one_conflict(library: Embedded, checkout: Checkout) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 import os
 import random
 import signal
@@ -27,7 +28,7 @@ from connectors.circulation.keeping import keep
 from connectors.circulation.sip2.codec import parse
 from include.engine.crypto.keys import MemoryKeyStore
 from tests.conftest import postgres_server
-from tests.connectors.circulation.conftest import Clock
+from tests.connectors.circulation.conftest import Clock, take_over
 from tests.connectors.circulation.running import Raw, running
 
 NOW = "20261120    130000"
@@ -137,7 +138,7 @@ def test_a_store_that_is_away_at_the_end_costs_nothing(server: Server, library: 
     library.close()
     again = opened(library._folder, keys, library.rules)
     assert [row["item"] for row in again.store.rows("loan")] == ["b1"]
-    library.__dict__.update(again.__dict__)  # the fixture closes what is open
+    take_over(library, again)
 
 
 def test_what_was_filled_is_on_the_server_s_disk_once_the_store_is_closed(server: Server, library: Embedded, keys: MemoryKeyStore) -> None:
@@ -147,7 +148,7 @@ def test_what_was_filled_is_on_the_server_s_disk_once_the_store_is_closed(server
     server.start()
     again = opened(library._folder, keys, library.rules)
     assert again.store.get("item", "last")["title"] == "The last book"
-    library.__dict__.update(again.__dict__)  # the fixture closes what is open
+    take_over(library, again)
 
 
 def test_a_copy_whose_store_is_away_knows_nobody_until_it_is_back(server: Server, library: Embedded) -> None:
@@ -221,7 +222,7 @@ def test_kiosks_go_on_over_cut_connections_and_a_server_that_is_killed(
                     said(line, f"09N{stamp}{stamp}AP|AO|AB{item}|AC|")
                     done["checkin", item] += 1
 
-    library.rules = library.rules.model_copy(update={"defaults": library.rules.defaults.model_copy(update={"loans": 99})})
+    library.rules = library.rules.model_copy(update={"defaults": dataclasses.replace(library.rules.defaults, loans=99)})
     chance = random.Random(6)
     with running(library, now=clock) as here:
         keeping = asyncio.run_coroutine_threadsafe(keep(library, 0.05), here.loop)

@@ -15,7 +15,7 @@ from connectors.circulation.forwarding.standing import standing
 from connectors.circulation.journal.retiring import retire
 from include.engine import clock as real
 from include.engine.crypto.keys import MemoryKeyStore
-from tests.connectors.circulation.conftest import Clock
+from tests.connectors.circulation.conftest import Clock, take_over
 
 
 def test_conflicts_of_a_retired_segment_are_listed_as_they_were_and_closed_ones_are_not(
@@ -31,7 +31,7 @@ def test_conflicts_of_a_retired_segment_are_listed_as_they_were_and_closed_ones_
     ]  # fmt: skip
     library.close()
     again = opened(home, keys, rules, now=clock)  # which begins a segment of its own
-    library.__dict__.update(again.__dict__)  # the fixture closes what is open
+    take_over(library, again)
     assert (
         asyncio.run(library.perform(Checkout("kiosk1", clock(), "main", "k4", no_block=True, patron=Credentials("nobody"), item="d1"))).ok
         is False

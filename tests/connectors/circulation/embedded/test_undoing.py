@@ -24,7 +24,7 @@ from connectors.circulation.lake.outbound import CONTRACT
 from include.engine.contract.arrow import arrow_schema
 from include.engine.contract.loading import load
 from include.engine.crypto.keys import MemoryKeyStore
-from tests.connectors.circulation.conftest import Clock
+from tests.connectors.circulation.conftest import Clock, take_over
 
 Do = Callable[..., Outcome]
 
@@ -131,7 +131,7 @@ def test_a_kill_between_loan_and_undoing_and_after_it_changes_nothing_of_that(
         library.commit()
     for undone in (False, True):
         library.close(keep=False)
-        library.__dict__.update(opened(home, keys, rules, now=clock).__dict__)  # the fixture closes what is open
+        take_over(library, opened(home, keys, rules, now=clock))
         if not undone:
             assert do(Checkout, "c2", item="b1", undo=True).ok
         assert waits(library) == before
