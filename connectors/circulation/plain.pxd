@@ -2,5 +2,5 @@
 
 cimport cython
 
-@cython.locals(found=dict, names=tuple, written=dict)
+@cython.locals(found=dict, names=tuple)
 cpdef dict plain(request)

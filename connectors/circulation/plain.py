@@ -32,8 +32,8 @@ _TYPES: dict[str, Any] = {kind: request for request, kind in KINDS.items()}
 _MOMENTS = {"at", "due", "returned", "expires"}
 
 
-_Shown = tuple[tuple[str, ...], Callable[[Any], tuple[Any, ...]]]
-"""The names of a request's fields that may be written down, and what gets them all."""
+_Shown = tuple[tuple[tuple[str, Callable[[Any], str] | None], ...], Callable[[Any], tuple[Any, ...]]]
+"""The names of a request's fields that may be written down, with how they are, and what gets them all."""
 _SHOWN: dict[type, _Shown] = {}
 
 
@@ -42,7 +42,7 @@ def _shown(kind: Any) -> _Shown:
     if found is None:
         names = tuple(name for name in kind.__struct_fields__ if name not in getattr(kind, "PERSONAL", ()))
         getter: Any = attrgetter(*names)
-        found = _SHOWN[kind] = (names, getter)
+        found = _SHOWN[kind] = (tuple((name, _WRITTEN.get(name)) for name in names), getter)
     return found
 
 
@@ -55,9 +55,8 @@ def plain(request: Request | Admission) -> dict[str, Any]:
     """A request without its PIN, a new patron without name and address; what has its default is left out."""
     found: dict[str, Any] = {}
     names, values = _shown(type(request))
-    for name, value in zip(names, values(request), strict=True):
-        write = _WRITTEN.get(type(value))
-        if write is not None:
+    for (name, write), value in zip(names, values(request), strict=True):
+        if write is not None and value is not None:
             value = write(value)
         if value:
             found[name] = value
@@ -66,8 +65,8 @@ def plain(request: Request | Admission) -> dict[str, Any]:
 
 iso: Callable[[datetime], str] = lru_cache(4096)(datetime.isoformat)
 """A moment as text, remembered: a request says the same one several times, and many end on the same day."""
-_WRITTEN: dict[type, Callable[[Any], str]] = {datetime: iso, Credentials: attrgetter("card"), Decimal: str}
-"""How a value is written that JSON has no form of. What comes out empty is left out."""
+_WRITTEN: dict[str, Callable[[Any], str]] = dict.fromkeys(_MOMENTS, iso) | {"patron": attrgetter("card"), "amount": str}
+"""How fields are written whose values JSON has no form of. What comes out empty is left out."""
 
 
 def request_of(kind: str, found: Mapping[str, Any]) -> Request:

@@ -49,7 +49,7 @@ def _no(context: Context, asked: Parsed, reason: str, status: str) -> Answer:
     fields: dict[str, Value] = {code: asked.fields[code] for code in ("AA", "AB") if code in message.fields and code in asked.fields}
     if "AO" in message.fields:
         fields["AO"] = context.institution
-    fields["AF"] = context.screen(Outcome(False, reason), context.tongue(asked))
+    fields["AF"] = context.screen(Outcome(False, reason), asked)
     fixed = {"transaction date": context.stamp()}
     if message.code in ("24", "64", "26"):
         fixed |= {"patron status": "YYYY          "}

@@ -79,11 +79,10 @@ class Context:
         """The card and PIN of a request, once for each (lockout.py). An empty PIN is none: machines without a keyboard send one."""
         return Credentials(asked.fields.get("AA", "").strip(), asked.fields.get("AD") or None if self.policy.pin != "never" else None)
 
-    def said(self, asked: Parsed) -> dict[str, object]:
-        """What every request to a back end says."""
+    def said(self, asked: Parsed) -> tuple[str, datetime, str, str, bool]:
+        """What every request to a back end says, in the order of domain.Asked."""
         at = self.time(asked.fixed.get("transaction date", ""))
-        return {"terminal": self.terminal, "at": at or self.now(), "branch": self.branch, "key": key_of(self.terminal, asked) if at else "",
-                "no_block": asked.yes("no block")}  # fmt: skip
+        return self.terminal, at or self.now(), self.branch, key_of(self.terminal, asked) if at else "", asked.yes("no block")
 
     def tongue(self, asked: Parsed | None = None, patron: Patron | None = None) -> Language:
         """The language to answer in: what the machine asks for, else the patron's own, else the terminal's."""
@@ -100,10 +99,11 @@ class Context:
             text = re.sub(pattern, replacement, text)
         return text
 
-    def screen(self, outcome: Outcome, language: Language) -> list[str]:
-        """The screen messages of an outcome."""
+    def screen(self, outcome: Outcome, asked: Parsed | None = None, patron: Patron | None = None) -> list[str]:
+        """The screen messages of an outcome, in the language of `tongue`."""
         if not outcome.reason:
             return []
+        language = self.tongue(asked, patron)
         owed = f"{outcome.patron.owes} {outcome.patron.currency}" if outcome.patron and outcome.patron.fees else ""
         return [self.say(outcome.reason, language, route=outcome.route, amount=owed, count="").rstrip(" :")]
 

@@ -43,12 +43,12 @@ async def information(context: Context, asked: Parsed) -> Answer:
 async def update(context: Context, asked: Parsed) -> Answer:
     """19: keep what the machine says of the item."""
     barcode = asked.fields.get("AB", "").strip()
-    outcome = await context.backend.perform(Note(**context.said(asked), item=barcode, properties=asked.fields.get("CH", "")))  # type: ignore[arg-type]
+    outcome = await context.backend.perform(Note(*context.said(asked), item=barcode, properties=asked.fields.get("CH", "")))
     fields: dict[str, Value] = {
         "AB": barcode,
         "AJ": outcome.item.title if outcome.item else None,
         "CH": outcome.item.properties if outcome.item else None,
-        "AF": context.screen(outcome, context.tongue()),
+        "AF": context.screen(outcome),
     }
     fixed = {"item properties ok": "1" if outcome.ok else "0", "transaction date": context.stamp()}
     return Answer("20", fixed, fields, "ok" if outcome.ok else "refused")
@@ -64,7 +64,7 @@ async def hold(context: Context, asked: Parsed) -> Answer:
     else:
         outcome = await context.backend.perform(
             Reserve(
-                **context.said(asked),  # type: ignore[arg-type]
+                *context.said(asked),
                 patron=who,
                 change=change,
                 item=asked.fields.get("AB", "").strip(),
@@ -82,7 +82,7 @@ async def hold(context: Context, asked: Parsed) -> Answer:
         "BS": (placed.pickup or None) if placed else None,
         "AB": asked.fields.get("AB") or None,
         "AJ": asked.fields.get("AJ") or None,
-        "AF": context.screen(outcome, context.tongue(None, outcome.patron)),
+        "AF": context.screen(outcome, patron=outcome.patron),
     }
     ready = placed is not None and placed.ready
     fixed = {"ok": "1" if outcome.ok else "0", "available": "Y" if ready else "N", "transaction date": context.stamp()}
@@ -107,7 +107,7 @@ async def paid(context: Context, asked: Parsed) -> Answer:
     else:
         outcome = await context.backend.perform(
             Pay(
-                **context.said(asked),  # type: ignore[arg-type]
+                *context.said(asked),
                 patron=who,
                 amount=amount,
                 currency=asked.fixed["currency type"].strip(),
@@ -119,7 +119,7 @@ async def paid(context: Context, asked: Parsed) -> Answer:
         "AO": context.institution,
         "AA": asked.fields.get("AA", ""),
         "BK": outcome.transaction or None,
-        "AF": context.screen(outcome, context.tongue(None, outcome.patron)),
+        "AF": context.screen(outcome, patron=outcome.patron),
     }
     fixed = {"payment accepted": "Y" if outcome.ok else "N", "transaction date": context.stamp()}
     return Answer("38", fixed, fields, "ok" if outcome.ok else "refused")

@@ -19,7 +19,7 @@ async def checkout(context: Context, asked: Parsed) -> Answer:
         return _lent(context, asked, "12", Outcome(False, "TERMINAL_CANNOT"))
     who = context.who(asked)
     request = Checkout(
-        **context.said(asked),  # type: ignore[arg-type]
+        *context.said(asked),
         patron=who,
         item=asked.fields.get("AB", "").strip(),
         due=context.time(asked.fixed["no block due date"]),
@@ -38,7 +38,7 @@ async def renew(context: Context, asked: Parsed) -> Answer:
     if why := await kept_out(context, asked, who):
         return _lent(context, asked, "30", Outcome(False, why))
     request = Renew(
-        **context.said(asked),  # type: ignore[arg-type]
+        *context.said(asked),
         patron=who,
         item=asked.fields.get("AB", "").strip(),
         due=context.time(asked.fixed["no block due date"]),
@@ -56,13 +56,13 @@ async def renew_all(context: Context, asked: Parsed) -> Answer:
     if why := await kept_out(context, asked, who):
         outcome = Outcome(False, why)
     else:
-        outcome = await context.backend.perform(Renew(**context.said(asked), patron=who))  # type: ignore[arg-type]
+        outcome = await context.backend.perform(Renew(*context.said(asked), patron=who))
     counts = {"renewed count": f"{min(len(outcome.done), 9999):04d}", "unrenewed count": f"{min(len(outcome.not_done), 9999):04d}"}
     fields: dict[str, Value] = {
         "AO": context.institution,
         "BM": outcome.done,
         "BN": outcome.not_done,
-        "AF": context.screen(outcome, context.tongue()),
+        "AF": context.screen(outcome),
     }
     return Answer(
         "66", {"ok": "1" if outcome.ok else "0", "transaction date": context.stamp(), **counts}, fields, "ok" if outcome.ok else "refused"
@@ -78,7 +78,7 @@ async def checkin(context: Context, asked: Parsed) -> Answer:
         item = await context.backend.item(barcode)
         if item is not None and item.holds:
             return _returned(context, asked, Outcome(False, "ITEM_HELD", item=item))
-    request = Checkin(**context.said(asked), item=barcode, returned=context.time(asked.fixed["return date"]), undo=undo)  # type: ignore[arg-type]
+    request = Checkin(*context.said(asked), item=barcode, returned=context.time(asked.fixed["return date"]), undo=undo)
     outcome = await context.backend.perform(request)
     return _returned(context, asked, outcome)
 
@@ -101,7 +101,7 @@ def _lent(context: Context, asked: Parsed, code: str, outcome: Outcome) -> Answe
         "AH": context.due(outcome.due),
         "CK": "001" if item and item.material.casefold() in ("", "book") else None,
         "CH": (item.properties or None) if item else None,
-        "AF": context.screen(outcome, context.tongue(None, outcome.patron)),
+        "AF": context.screen(outcome, patron=outcome.patron),
     }
     return Answer(code, fixed, fields, "ok" if outcome.ok else "refused")
 
@@ -116,7 +116,7 @@ def _returned(context: Context, asked: Parsed, outcome: Outcome) -> Answer:
         "AQ": item.owner if item else "",
         "AJ": (item.title or item.item) if item else None,
         "CL": _bin(context, outcome),
-        "AF": context.screen(outcome, context.tongue()),
+        "AF": context.screen(outcome),
         "CR": _collection(context, item),
         "CS": (item.call_number or None) if item else None,
         "CT": outcome.route or ((context.branch or None) if alerts.destination_always else None),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import datetime
 from decimal import Decimal
 
 from connectors.circulation.domain import Block, Patron
@@ -72,7 +73,7 @@ async def block(context: Context, asked: Parsed) -> Answer:
     who = context.who(asked)
     await context.backend.perform(
         Block(
-            **context.said(asked),  # type: ignore[arg-type]
+            *context.said(asked),
             patron=who,
             card_retained=asked.yes("card retained"),
             message=asked.fields.get("AL", ""),
@@ -84,11 +85,11 @@ async def block(context: Context, asked: Parsed) -> Answer:
 async def enable(context: Context, asked: Parsed) -> Answer:
     """25: lift the block that a machine has set."""
     who = context.who(asked)
-    outcome = await context.backend.perform(Block(**context.said(asked), patron=who, blocked=False))  # type: ignore[arg-type]
+    outcome = await context.backend.perform(Block(*context.said(asked), patron=who, blocked=False))
     patron = await context.backend.patron(who)
     answer = _status(context, asked, "26", patron)
     if not outcome.ok:
-        answer.fields["AF"] = context.screen(outcome, context.tongue(asked, patron))
+        answer.fields["AF"] = context.screen(outcome, asked, patron)
     return answer
 
 
@@ -102,8 +103,9 @@ def _status(context: Context, asked: Parsed, code: str, patron: Patron | None) -
     if not _let_in(context, patron, given=bool(asked.fields.get("AD"))):  # a name and what somebody owes are not for whoever found a card
         fields |= {"BL": "Y", "CQ": "N", "AF": [context.say("PIN_WRONG", tongue)]}
         return Answer(code, fixed | {"patron status": _NOBODY}, fields, "refused")
-    why = _barred(context, patron)
-    fixed["patron status"] = flags(context, patron, why)
+    now = context.now()
+    why = _barred(context, patron, now)
+    fixed["patron status"] = flags(context, patron, why, now)
     fields |= {
         "AE": context.output.name.format(name=patron.name, category=patron.category, home_library=patron.home_library),
         "BL": "Y",
@@ -135,11 +137,10 @@ def _let_in(context: Context, patron: Patron, *, given: bool) -> bool:
     return policy.card_alone if given else policy.pin != "always"
 
 
-def _barred(context: Context, patron: Patron) -> str:
+def _barred(context: Context, patron: Patron, now: datetime) -> str:
     """Why this patron may not borrow here."""
     if patron.blocks:
         return patron.blocks[0]
-    now = context.now()
     if patron.valid_until and patron.valid_until < now.astimezone(context.zone).date():
         return "CARD_EXPIRED"
     if patron.fees_limit is not None and patron.owes > patron.fees_limit:
@@ -149,10 +150,9 @@ def _barred(context: Context, patron: Patron) -> str:
     return ""
 
 
-def flags(context: Context, patron: Patron, why: str) -> str:
+def flags(context: Context, patron: Patron, why: str, now: datetime) -> str:
     """The fourteen characters of a patron's status (SIP2 2.00, "patron status")."""
     found = ["Y" if why else " "] * 4 + [" "] * 10
-    now = context.now()
     found[4] = "Y" if "CARD_LOST" in patron.blocks else " "
     found[5] = "Y" if patron.loans_limit is not None and len(patron.loans) >= patron.loans_limit else " "
     found[6] = "Y" if context.policy.overdue_blocks and any(loan.overdue(now) for loan in patron.loans) else " "

@@ -53,7 +53,9 @@ class Server:
         """Listen on a port (0: any free one); returns which."""
         loop = asyncio.get_running_loop()
         handshake: Any = {"ssl": tls, "ssl_handshake_timeout": self.limits.handshake_s} if tls else {}
-        found = await loop.create_server(lambda: Connection(self, self._house), host, port, backlog=1024, reuse_address=True, **handshake)
+        found = await loop.create_server(
+            lambda: cast(asyncio.Protocol, Connection(self, self._house)), host, port, backlog=1024, reuse_address=True, **handshake
+        )
         self._listening.append(found)
         self._sweeper = self._sweeper or loop.create_task(self._sweep())
         return int(found.sockets[0].getsockname()[1])
@@ -80,8 +82,8 @@ class Server:
                     one.end(why)
 
 
-class Connection(asyncio.Protocol):
-    """One machine's connection."""
+class Connection:
+    """One machine's connection: asyncio.Protocol in all but name, for a class of Python's cannot be the base of one that is compiled whole."""
 
     def __init__(self, server: Server, house: House) -> None:
         self._server, self._house, self._lines = server, house, Lines()
@@ -128,6 +130,9 @@ class Connection(asyncio.Protocol):
             self._transport.pause_reading()
         if self._queue and not self.busy:
             self._task = asyncio.get_running_loop().create_task(self._work())
+
+    def eof_received(self) -> None:
+        """The machine says nothing more: the connection is closed."""
 
     def connection_lost(self, error: Exception | None) -> None:
         if self in self._server.connections:

@@ -73,8 +73,11 @@ class TestAPlantedFaultIsFound:
             broken.hold(GOLDEN["item information"].encode() + b"\xff97")
 
     def test_an_answer_too_many(self, broken: Talk, monkeypatch: pytest.MonkeyPatch) -> None:
-        plain = Connection.data_received
-        monkeypatch.setattr(Connection, "data_received", lambda self, data: plain(self, data + (b"97\r" if b"99" in data else b"")))
+        class Talkative(Connection):
+            def data_received(self, data: bytes) -> None:
+                super().data_received(data + (b"97\r" if b"99" in data else b""))
+
+        monkeypatch.setattr(trial, "Connection", Talkative)
         with pytest.raises(AssertionError, match="more answers than questions"):
             broken.hold(b"9900802.00")
 

@@ -78,8 +78,14 @@ def test_we_answer_a_machine_word_for_word(library: Embedded, clock: Clock, fram
     machine = Terminal(password=PASSWORD, branch="main", location="hall")
     known = terminals(bytewise=machine, chance=machine, merged=machine)
     profile = Profile.model_validate(PROFILE | {"framing": {"terminator": framing.terminator, "encoding": framing.encoding}})
-    cut, plain = [_bytewise], Connection.data_received
-    monkeypatch.setattr(Connection, "data_received", lambda self, data: [plain(self, piece) for piece in cut[0](data)])
+    cut = [_bytewise]
+
+    class Cut(Connection):
+        def data_received(self, data: bytes) -> None:
+            for piece in cut[0](data):
+                super().data_received(piece)
+
+    monkeypatch.setattr("connectors.circulation.sip2.server.Connection", Cut)
     with running(library, known=known, profile=profile, now=clock) as server:
         for login, segments in (("bytewise", _bytewise), ("chance", _by_chance)):
             cut[0] = segments
