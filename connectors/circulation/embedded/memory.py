@@ -9,8 +9,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from connectors.circulation.embedded.direct import COLUMNS, Database, Direct, Row
+from connectors.circulation.embedded.direct import COLUMNS, Direct, Row
 from connectors.circulation.embedded.recent import Key, Known, Recent
+from connectors.circulation.embedded.sqlite import Sqlite
 
 Changed = dict[str, dict[Key, Row | None]]
 """By table and key the row as it is now; None when it is gone."""
@@ -57,7 +58,7 @@ class _Table:
 class Memory:
     """Rows of one database. For one thread; what `handed_over` returns is changed no more, and may be written by another."""
 
-    def __init__(self, db: Database) -> None:
+    def __init__(self, db: Sqlite) -> None:
         self._db, self._direct = db, Direct(db)
         self._loans, self._fees = _List("loan", "patron"), _List("fee", "patron")
         self._holds, self._queues = _List("hold", "patron"), _List("hold", "title_id")
@@ -66,13 +67,9 @@ class Memory:
         self._taken = {f"-{name}": name for name in COLUMNS}
         self._written: Changed = {}
         self._done_since: int | None = None
-        for table, columns in _IN_VAIN.items():
-            known = self._tables[table].known
-            for row in db.stream(f"SELECT {', '.join(columns)} FROM {table}"):  # noqa: S608 - names of our own
-                for column, one in known.items():
-                    one.put(row[column])
-                if not any(one.whole for one in known.values()):
-                    break
+        for name, table in self._tables.items():
+            for column, known in table.known.items():
+                known.fill(db.column(f"SELECT {column} FROM {name}"))  # noqa: S608 - names of our own
 
     def get(self, table: str, key: Key) -> Row | None:
         found: Any

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from itertools import islice
 from typing import Any
 
 Key = str | int
@@ -65,6 +67,12 @@ class Known:
             self._new.add(found)
             if len(self._new) + len(self._old) > self._most:
                 self.lose()
+
+    def fill(self, keys: Iterable[Key]) -> None:
+        """Put many keys; `keys` is read only as far as there is room."""
+        self._new.update(map(hash, islice(keys, self._most + 1)))
+        if len(self._new) + len(self._old) > self._most:
+            self.lose()
 
     def turn(self) -> None:
         """Begin anew; what is new now is kept until the next turn."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterator
+from operator import itemgetter
 from pathlib import Path
 from typing import Any
 
@@ -41,6 +42,12 @@ class Sqlite:
     def stream(self, query: str) -> Iterator[Row]:
         """The same, row by row."""
         yield from self._db.execute(query)
+
+    def column(self, query: str) -> Iterator[Any]:
+        """The one column of an answer, many values a second."""
+        cursor = self._db.cursor()
+        cursor.row_factory = None
+        return map(itemgetter(0), cursor.execute(query))
 
     def run(self, query: str, values: Any = ()) -> None:
         """Change something."""

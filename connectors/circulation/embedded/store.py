@@ -76,7 +76,7 @@ class Store:
 
     def _use(self, db: Database) -> None:
         self._db: Any = db
-        self._memory = Memory(db) if self._remembers else None
+        self._memory = Memory(db) if self._remembers and isinstance(db, Sqlite) else None
         reads: Reads = self._memory or Direct(db)
         # The rules ask these a dozen times a message: they are bound here, and not looked for each time.
         self.get, self.patron_of, self.queue = reads.get, reads.patron_of, reads.queue

@@ -5,6 +5,7 @@ from __future__ import annotations
 import tempfile
 import time
 from collections.abc import Iterator
+from itertools import count
 from pathlib import Path
 from threading import Thread
 from typing import Any
@@ -159,6 +160,11 @@ def test_a_key_that_was_never_put_is_known_not_to_be_there_while_there_is_room()
     for key in "abcd":
         known.put(key)
     assert not known.whole and "z" in known
+    many = Known(3)
+    many.fill(iter("abc"))
+    assert many.whole and "c" in many and "z" not in many
+    many.fill(map(str, count()))  # which has no end
+    assert not many.whole and "z" in many
 
 
 def test_many_rows_are_written_and_taken_away_at_once(tmp_path: Path) -> None:
