@@ -10,7 +10,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -55,7 +55,8 @@ class Process:
         while self.code is None and (left := deadline - time.monotonic()) > 0:
             self.zygote.hear(left)
         if self.code is None:
-            os.kill(self.pid, signal.SIGKILL)
+            with suppress(ProcessLookupError):  # it has ended, and its parent has not said so yet
+                os.kill(self.pid, signal.SIGKILL)
         return self.wait()
 
     def said(self) -> Any:
