@@ -3,9 +3,9 @@
 Each server (sip2_servers.py) runs as a process on one core, the load (sip2_load.py) on the other where there are two.
 
 Bindery's server is the sidecar as it is started in production: embedded store, sealed journal, fdatasync before each answer. "no journal" is the
-same server with a journal that says "durable" at once and keeps nothing: what no library may run, for the comparison with a server that keeps
-nothing either. Both are compiled, as in the image (connectors/circulation/compiled.py); "as written" is the sidecar without that. pysip2's server
-runs on uvloop, as ours does, and on asyncio alone, as its own documentation starts it.
+same server with a journal that says "durable" at once and keeps nothing, "nothing kept" one that does not write its store's file either: what no
+library may run, for the comparison with a server that keeps nothing. All three are compiled, as in the image (connectors/circulation/compiled.py);
+"as written" is the sidecar without that. pysip2's server runs on uvloop, as ours does, and on asyncio alone, as its own documentation starts it.
 Seconds are of the wall; a message's microseconds are the server's processor time.
 """
 
@@ -40,6 +40,7 @@ LINES = (
 
 OURS = [sys.executable, "-m", "connectors.circulation", "serve", "--demo", "--sip2-port", "0", "--http-port", "0"]
 UNKEPT = [sys.executable, "-m", "tests.bench.sip2_servers", "no-journal"]
+NOTHING_KEPT = [sys.executable, "-m", "tests.bench.sip2_servers", "nothing-kept"]
 PEER = [sys.executable, "-m", "tests.bench.sip2_servers", "pysip2"]
 PLAIN_PEER = [sys.executable, "-m", "tests.bench.sip2_servers", "pysip2-asyncio"]
 
@@ -155,7 +156,7 @@ def main() -> None:
     compiled.build()
     goals = {50: "10", 500: "50"}
     for connections in asked.connections:
-        servers = {"Bindery": OURS, "no journal": UNKEPT, "pysip2": PEER, "pysip2 on asyncio": PLAIN_PEER}
+        servers = {"Bindery": OURS, "no journal": UNKEPT, "nothing kept": NOTHING_KEPT, "pysip2": PEER, "pysip2 on asyncio": PLAIN_PEER}
         found = {name: measured(command, connections, asked.seconds) for name, command in servers.items()}
         found["as written"] = measured(OURS, connections, asked.seconds, as_written=True)
         for name, one in found.items():
@@ -173,8 +174,9 @@ def main() -> None:
         row("sip2", f"{connections} connections, processor a message", mine.each, "us", "100")
         row("sip2", f"{connections} connections, processor a message, as written to compiled", found["as written"].each / mine.each, "x")
         for name, peer in (("pysip2", "pysip2"), ("pysip2 on asyncio", "pysip2's server on asyncio")):
-            ratio = found["no journal"].figures["a second"] / found[name].figures["a second"]
-            row("sip2", f"{connections} connections, no journal, beside {peer}", ratio, "x", "2")
+            for kept in ("no journal", "nothing kept"):
+                ratio = found[kept].figures["a second"] / found[name].figures["a second"]
+                row("sip2", f"{connections} connections, {kept}, beside {peer}", ratio, "x", "2")
             row(
                 "sip2",
                 f"{connections} connections, processor: {peer}'s to ours without journal",

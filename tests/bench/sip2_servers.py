@@ -1,10 +1,12 @@
-"""The servers that ours is held against: python -m tests.bench.sip2_servers no-journal | pysip2 | pysip2-asyncio
+"""The servers that ours is held against: python -m tests.bench.sip2_servers no-journal | nothing-kept | pysip2 | pysip2-asyncio
 
-"no-journal" is the sidecar with a journal that says "durable" at once and keeps nothing. pysip2's answers from two dictionaries.
+"no-journal" is the sidecar with a journal that says "durable" at once and keeps nothing; "nothing-kept" writes its store's file no more either,
+so that what changes stays in its memory alone. pysip2's answers from two dictionaries.
 """
 
 from __future__ import annotations
 
+import asyncio
 import json
 import sys
 import time
@@ -42,21 +44,28 @@ class Unkept:
     close = flush
 
 
-def no_journal() -> None:
-    """The sidecar without its journal."""
+def no_journal(*, file: bool) -> None:
+    """The sidecar without its journal; `file`: whether it goes on writing its store's."""
     from connectors.circulation import compiled
 
     compiled.use()
+    from connectors.circulation import serving
     from connectors.circulation.demo import made
     from connectors.circulation.embedded import backend
     from connectors.circulation.serving import Ports, serve
 
     folder, keys, gone = made()
     backend.Journal = Unkept  # type: ignore[attr-defined, assignment]
+    if not file:
+        serving.keep = _never  # type: ignore[attr-defined]
     try:
         uvloop.run(serve(folder, keys, Ports(sip2=0, http=0)))
     finally:
         gone()
+
+
+async def _never(*_: object) -> None:
+    await asyncio.Event().wait()
 
 
 def pysip2_server(*, fast: bool) -> None:
@@ -111,7 +120,9 @@ def _stamp() -> str:
 def main() -> None:
     match sys.argv[1:]:
         case ["no-journal"]:
-            no_journal()
+            no_journal(file=True)
+        case ["nothing-kept"]:
+            no_journal(file=False)
         case ["pysip2"]:
             pysip2_server(fast=True)
         case ["pysip2-asyncio"]:
