@@ -8,9 +8,7 @@ from __future__ import annotations
 from datetime import date
 from typing import ClassVar, Protocol, runtime_checkable
 
-from connectors.circulation.domain import Asked, Credentials, Outcome
-
-NOBODY = Credentials("")
+from connectors.circulation.domain import NOBODY, Asked, Credentials, Outcome
 
 
 class Accept(Asked, frozen=True, gc=False):

@@ -100,7 +100,7 @@ Owed = Annotated[str, _template(title="", amount=Decimal(1), currency="", kind="
 Rewriting = Annotated[tuple[Pattern, str], AfterValidator(_rewriting)]
 
 
-_STRICT = ConfigDict(extra="forbid")
+STRICT = ConfigDict(extra="forbid")
 
 
 class Shape(BaseModel):
@@ -112,7 +112,7 @@ class Shape(BaseModel):
 # A profile's parts are looked at some forty times a message. In a dataclass that costs a third of what it does in a model.
 
 
-@dataclass(frozen=True, slots=True, config=_STRICT)
+@dataclass(frozen=True, slots=True, config=STRICT)
 class Framing:
     """How lines are sent. `error_detection: asked` answers with a checksum when the machine sent one."""
 
@@ -122,7 +122,7 @@ class Framing:
     error_detection: Literal["asked", "always", "never"] = "asked"
 
 
-@dataclass(frozen=True, slots=True, config=_STRICT)
+@dataclass(frozen=True, slots=True, config=STRICT)
 class Output:
     """What stands in answers. Templates are filled with the names of the domain: `{name}`, `{title}`, `{amount}`."""
 
@@ -142,7 +142,7 @@ class Output:
     print_lines: bool = Field(default=False, description="whether AG repeats the screen message for the printer")
 
 
-@dataclass(frozen=True, slots=True, config=_STRICT)
+@dataclass(frozen=True, slots=True, config=STRICT)
 class SortBin:
     """The first line that fits says the bin. Globs on where the item goes next, its material and its location."""
 
@@ -152,7 +152,7 @@ class SortBin:
     location: str = "*"
 
 
-@dataclass(frozen=True, slots=True, config=_STRICT)
+@dataclass(frozen=True, slots=True, config=STRICT)
 class Alerts:
     """What a returned item sets off."""
 
@@ -161,7 +161,7 @@ class Alerts:
     alert_with_type: bool = Field(default=True, description="the alert flag is Y whenever CV is sent with another value than 00")
 
 
-@dataclass(frozen=True, slots=True, config=_STRICT)
+@dataclass(frozen=True, slots=True, config=STRICT)
 class Policy:
     """What is allowed at these machines."""
 

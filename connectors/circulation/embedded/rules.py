@@ -18,19 +18,16 @@ from pathlib import Path
 from typing import Annotated, Self
 from zoneinfo import ZoneInfo
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 from pydantic.dataclasses import dataclass
 
-from connectors.circulation.profile import Zone
+from connectors.circulation.profile import STRICT, Shape, Zone
 from include.engine import yamls
 
 Count = Annotated[int, Field(ge=0)]
 
 
-_STRICT = ConfigDict(extra="forbid")
-
-
-@dataclass(frozen=True, slots=True, config=_STRICT)
+@dataclass(frozen=True, slots=True, config=STRICT)
 class Limits:
     """What one line may say. None: the line says nothing of it."""
 
@@ -42,7 +39,7 @@ class Limits:
     age_from: Annotated[int, Field(ge=0, le=120)] | None = None
 
 
-@dataclass(frozen=True, slots=True, config=_STRICT)
+@dataclass(frozen=True, slots=True, config=STRICT)
 class Line(Limits):
     """Limits for some patrons and some materials: globs, case-insensitive."""
 
@@ -53,13 +50,11 @@ class Line(Limits):
 _BASE = Limits(loan_days=28, renewals=3, loans=100, holds=50, fees=Decimal(200), age_from=0)
 
 
-class Rules(BaseModel):
+class Rules(Shape):
     """A library's rules. `closed` are days on which nothing falls due; `timezone` is the one in which days end.
 
     `card_alone`: whether a patron whose PIN is not kept here (an export has none) may borrow by the card alone.
     """
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     timezone: Zone = "Europe/Copenhagen"
     currency: Annotated[str, Field(pattern="^[A-Z]{3}$")] = "DKK"
