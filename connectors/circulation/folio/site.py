@@ -150,6 +150,11 @@ class Site:
         """What is known of this card's patron is out of date: what they have and owe, not who they are."""
         self._wholes.drop(card)
 
+    def forget(self, card: str) -> None:
+        """There is no such patron any more."""
+        self._users.drop(card)
+        self._wholes.drop(card)
+
     def everyone_changed(self) -> None:
         """Somebody's loans have changed."""
         self._wholes.clear()

@@ -18,16 +18,20 @@ Handler = Callable[[Request], Awaitable[Response]]
 
 
 class Inventory:
-    """What is sent is kept as it is; an item becomes a copy of the library's, whose UUIDs are those that were sent."""
+    """What is sent is kept as it is; an item becomes a copy of the library's, whose UUIDs are those that were sent.
+
+    `refuses` is the status with which a call is refused, by method and path: ("POST", "/patron-pin") with 403 by a gateway whose user may not.
+    """
 
     def __init__(self, library: Library) -> None:
         self.library = library
+        self.refuses: dict[tuple[str, str], int] = {}
         self.instances: dict[str, Json] = {}
         self.holdings: dict[str, Json] = {}
 
     def paths(self) -> list[tuple[str, str, Handler]]:
         """Methods, paths and what answers them."""
-        return [
+        own: list[tuple[str, str, Handler]] = [
             ("POST", "/inventory/instances", self.add_instance),
             ("GET", "/inventory/instances/{id}", self.instance),
             ("DELETE", "/inventory/instances/{id}", self.delete_instance),
@@ -38,8 +42,17 @@ class Inventory:
             ("GET", "/inventory/items/{id}", self.item),
             ("DELETE", "/inventory/items/{id}", self.delete_item),
             ("POST", "/users", self.add_user),
+            ("DELETE", "/users/{id}", self.delete_user),
             ("POST", "/patron-pin", self.set_pin),
         ]
+        return [(method, path, self._unless_refused((method, path), handler)) for method, path, handler in own]
+
+    def _unless_refused(self, call: tuple[str, str], handler: Handler) -> Handler:
+        async def answer(request: Request) -> Response:
+            status = self.refuses.get(call)
+            return JSONResponse({"errors": [{"message": "Refused"}]}, status) if status else await handler(request)
+
+        return answer
 
     async def add_instance(self, request: Request) -> Response:
         return _kept(self.instances, await request.json(), "instance", ("title", "source", "instanceTypeId"))
@@ -110,9 +123,16 @@ class Inventory:
         born = date.fromisoformat(personal["dateOfBirth"]) if personal.get("dateOfBirth") else None
         name = " ".join(filter(None, (personal.get("firstName"), personal["lastName"])))
         patron = Patron(self.library.next_id(), body["barcode"], name, groups[body["patronGroup"]], "", born=born, uuid=body["id"],
-                        email=personal.get("email", ""))  # fmt: skip
+                        email=personal.get("email", ""), made=self.library.now())  # fmt: skip
         self.library.patrons[patron.id] = patron
         return JSONResponse(shapes.user(self.library, patron), 201)
+
+    async def delete_user(self, request: Request) -> Response:
+        number = request.path_params["id"]
+        found = next((one for one in self.library.patrons.values() if shapes.user_id(one) == number), None)
+        if found is not None:
+            del self.library.patrons[found.id]
+        return _gone(found)
 
     async def set_pin(self, request: Request) -> Response:
         body = await request.json()

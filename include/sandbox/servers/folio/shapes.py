@@ -49,7 +49,7 @@ def user(library: Library, found: Patron) -> Json:
         "patronGroup": uuid_of("group-" + found.category, 0), "type": "patron",
         "expirationDate": found.expires and stamp(datetime.combine(found.expires, time(23, 59, 59), library.zone)),
         "personal": {"lastName": last, "firstName": first, "email": found.email or None, "dateOfBirth": found.born and found.born.isoformat()},
-        "customFields": {"homeLibrary": found.library},
+        "customFields": {"homeLibrary": found.library}, "metadata": {"createdDate": found.made and stamp(found.made)},
     }  # fmt: skip
 
 

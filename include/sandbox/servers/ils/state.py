@@ -39,6 +39,7 @@ class Patron:
     blocked_by: str = ""
     email: str = ""
     enrolled: date | None = None
+    made: datetime | None = None
     uuid: str = ""
     userid: str = ""
 

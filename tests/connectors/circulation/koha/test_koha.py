@@ -8,7 +8,6 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from connectors.circulation.admission import Enrol
 from connectors.circulation.backend import Away, Unsure
 from connectors.circulation.domain import Block, Checkin, Credentials, Outcome
 from connectors.circulation.koha.site import since
@@ -72,18 +71,14 @@ def test_what_a_machine_did_alone_is_confirmed_and_known_again(site: Site) -> No
     assert (site.do(expired)[0].ok, site.do(expired)[0].reason) == (False, "CARD_EXPIRED")  # a blocker is beyond any confirming
 
 
-def _enrol(site: Site, card: str, pin: str) -> Enrol:
-    return Enrol("ncip:own", site.clock(), "main", "k1", patron=Credentials(card, pin), category="adult", given="Ann", surname="Other")
-
-
 def test_a_new_patron_whose_pin_koha_refuses_is_not_made(site: Site) -> None:
-    assert site.run(lambda system: system.admit(_enrol(site, "n1", "1"))).reason == "ILS_REFUSED"
+    assert site.run(lambda system: system.admit(site.enrol("n1", "1"))).reason == "ILS_REFUSED"
     assert site.library.patron("n1") is None
-    assert site.run(lambda system: system.admit(_enrol(site, "n1", "4711"))).ok
+    assert site.run(lambda system: system.admit(site.enrol("n1", "4711"))).ok
 
 
 def test_after_an_answer_that_was_lost_nobody_else_gets_the_new_pin(site: Site) -> None:
-    found = site.run(lambda system: system.happened(_enrol(site, "c1", "4711"), site.clock()))
+    found = site.run(lambda system: system.happened(site.enrol("c1", "4711"), site.clock()))
     assert found is not None and found.reason == "CARD_KNOWN"
     assert site.library.patrons[1].pin == "1234"
 

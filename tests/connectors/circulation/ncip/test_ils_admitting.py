@@ -202,6 +202,18 @@ def test_somebody_becomes_a_patron_and_borrows(place: Place) -> None:
     assert not stands_in("1990", written) and not stands_in("4711", written)
 
 
+def test_a_pin_that_is_refused_leaves_nobody_behind_and_another_is_taken(place: Place) -> None:
+    with asking(place) as asker:
+        if place.kind == "folio":
+            place.own.inventory.refuses["POST", "/patron-pin"] = 422
+        assert "Problem" in _create(asker, pin="1")[0]  # shorter than Koha takes
+        assert len(place.library.patrons) == 3
+        if place.kind == "folio":
+            place.own.inventory.refuses.clear()
+        assert _create(asker) == ["CreateUserResponse/UserId/UserIdentifierValue 9000001"]
+        assert [one.pin for one in place.library.patrons.values() if one.card == "9000001"] == ["4711"]
+
+
 @pytest.mark.parametrize("spared", range(2))
 def test_a_new_patron_is_made_once_whichever_answer_is_lost(place: Place, spared: int) -> None:
     with asking(place) as asker:

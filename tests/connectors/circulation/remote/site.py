@@ -10,6 +10,7 @@ from decimal import Decimal
 from typing import Any, TypeVar
 
 from connectors.circulation import folio, koha
+from connectors.circulation.admission import Enrol
 from connectors.circulation.domain import Checkout, Credentials, Outcome, Request
 from connectors.circulation.remote.system import System
 from include.sandbox.servers import folio as folio_stand_in
@@ -66,6 +67,10 @@ class Site:
     def lend(self, item: str = "b1", card: str = "c1", **more: Any) -> Checkout:
         """A kiosk's loan at this moment."""
         return Checkout("k", self.clock(), "main", patron=Credentials(card), item=item, **more)
+
+    def enrol(self, card: str, pin: str) -> Enrol:
+        """A new patron, asked for by another system under the same key again and again."""
+        return Enrol("ncip:own", self.clock(), "main", "k1", patron=Credentials(card, pin), category="adult", given="Ann", surname="Other")
 
     def owed(self, amount: str) -> Decimal:
         """The first patron owes that much."""
