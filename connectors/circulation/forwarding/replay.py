@@ -63,7 +63,7 @@ async def drain(
                 # What was not reached has not failed: a part of the system may be away for an hour (Koha's SIP2 server) while the rest is there.
                 if not isinstance(error, Unsure | Odd) or not await is_there(remote):
                     return count
-                waiting.tries, waiting.why = waiting.tries + 1, error.what
+                await journaled({"kind": "failed", "number": waiting.number, "why": error.what})
                 outcome = Outcome(False, FAILS)
             if outcome.reason != FAILS or _for_staff(waiting, breaker, policy, now):
                 if outcome.ok:

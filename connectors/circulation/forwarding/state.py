@@ -19,7 +19,7 @@ KEPT = timedelta(hours=26)
 @dataclass
 class Waiting:
     """A transaction that was accepted while the library system was away. `tried` is since when it may have been done there,
-    `last` when it was last sent, `why` what went wrong then; `reported` the conflict by which staff know that it waits."""
+    `last` when it was last sent or looked up, `why` what went wrong then; `reported` the conflict by which staff know that it waits."""
 
     number: int
     kind: str
@@ -82,6 +82,9 @@ class State:
             case "sending":
                 waiting = self.waiting[entry["number"]]
                 waiting.tried, waiting.last = waiting.tried or at, at
+            case "failed":
+                waiting = self.waiting[entry["number"]]
+                waiting.last, waiting.tries, waiting.why = at, waiting.tries + 1, entry["why"]
             case "closed":
                 self.conflicts.pop(entry["number"], None)
             case "waits":

@@ -7,10 +7,11 @@ from typing import Any
 
 import pytest
 
-from connectors.circulation.backend import Away
+from connectors.circulation.backend import Away, Odd
 from connectors.circulation.forwarding import Forwarding
 from connectors.circulation.forwarding.pages import status
 from connectors.circulation.forwarding.report import rows
+from connectors.circulation.forwarding.resume import resumed
 from include.engine.crypto.keys import MemoryKeyStore
 from include.sandbox.servers.ils.state import Copy as Book
 from include.sandbox.servers.ils.state import Loan, Patron
@@ -97,6 +98,45 @@ def test_what_nothing_is_known_of_for_longer_than_is_accepted_goes_to_staff_all_
             place.clock.on(hours=hours)
             assert await forwarding.turn() == told
         assert reasons(forwarding) == [("b1", "ILS_FAILS")]
+
+    place.run(work)
+
+
+def test_a_process_that_is_killed_leaves_to_the_next_how_often_each_was_tried(place: Place) -> None:
+    async def work(forwarding: Forwarding) -> None:
+        await wait(forwarding, place, ("b1", "c1"))
+        trips(place)
+        for _ in range(3):
+            place.clock.on(minutes=1)
+            await forwarding.turn()
+        (waiting,) = forwarding.state.waiting.values()
+        assert waiting.tries == 3 and waiting.why
+        assert resumed(place.home, place.keys).waiting == {waiting.number: waiting}
+
+    place.run(work)
+
+
+def test_what_cannot_be_looked_up_is_looked_up_again_in_a_moment_and_not_with_every_turn(
+    place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def work(forwarding: Forwarding) -> None:
+        await wait(forwarding, place, ("b1", "c1"))
+        trips(place)
+        place.clock.on(minutes=1)
+        await forwarding.turn()
+
+        async def looked_up(request: Any, since: Any) -> Any:
+            raise Odd("the library system answered 403 to its loans")
+
+        monkeypatch.setattr(forwarding.remote, "happened", looked_up)
+        (waiting,) = forwarding.state.waiting.values()
+        for tries in (2, 3):
+            place.clock.on(seconds=60)
+            for _ in range(5):
+                await forwarding.turn()
+                forwarding.breaker.answered()
+                place.clock.on(seconds=1)
+            assert waiting.tries == tries
 
     place.run(work)
 
