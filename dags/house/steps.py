@@ -3,6 +3,9 @@ what goes out; at most four a delivery.
 
 Each calls one step of the engine, which can run twice, or twice at once, with no harm. A refusal or a hold fails the task without a retry and
 says why; trouble with a system is tried again. Tasks pass nothing on: the ledger knows the delivery.
+
+Airflow goes by a run's last tasks. The last step always runs, and ends well for a blocked delivery too: so `through` stands beside it, a task
+that runs nothing and is green only when everything before the last step was. A run is red where either is.
 """
 
 from __future__ import annotations
@@ -12,6 +15,7 @@ import os
 from importlib import import_module
 from typing import Any
 
+from airflow.providers.standard.operators.empty import EmptyOperator
 from airflow.sdk import task
 from airflow.sdk.exceptions import AirflowFailException
 
@@ -32,11 +36,11 @@ def gate(delivery: str, connector: str) -> Any:
 
 def publish(delivery: str, connector: str) -> Any:
     """Publish into the lake, atomic for each table; each table that changed becomes an asset event."""
-    return _publish(delivery, connector)
+    return _through(_publish(delivery, connector))
 
 
 def acknowledge(delivery: str, connector: str) -> Any:
-    """Archive the source and write the receipt, whatever became of the delivery: a teardown, so that a blocked run stays red."""
+    """Archive the source and write the receipt, whatever became of the delivery: a teardown. The run is red where this fails, too."""
     return _acknowledge(delivery, connector).as_teardown(on_failure_fail_dagrun=True)
 
 
@@ -52,12 +56,18 @@ def render(delivery: str, connector: str) -> Any:
 
 def send(delivery: str, connector: str) -> Any:
     """Send: each part goes once, and is verified where it arrives."""
-    return _send(delivery, connector)
+    return _through(_send(delivery, connector))
 
 
 def confirm(delivery: str, connector: str) -> Any:
-    """Settle what was sent and write the receipt, whatever became of the delivery: a teardown, so that a blocked run stays red."""
+    """Settle what was sent and write the receipt, whatever became of the delivery: a teardown. The run is red where this fails, too."""
     return _confirm(delivery, connector).as_teardown(on_failure_fail_dagrun=True)
+
+
+def _through(last: Any) -> Any:
+    """No worker runs it: the scheduler marks it, green after `last`, red when that or a step before it was not done."""
+    last >> EmptyOperator(task_id="through")
+    return last
 
 
 @task(task_id="receive")
