@@ -133,6 +133,30 @@ def test_a_delivery_has_its_balance_its_life_its_files_its_rules_and_its_receipt
     assert one.path in read(house, f"/deliveries/{one.id}/receipt")
 
 
+def test_a_delivery_that_was_stopped_is_not_at_work_once_its_receipt_is_there(house: BoardHouse) -> None:
+    one = house.delivery("havnsund", table="loan")
+    assert (one.state, one.counts.in_) == (State.BLOCKED, 0)
+    page = read(house, f"/deliveries/{one.id}")
+    assert "Acknowledge" in page and "at work" not in page
+    assert "No records were counted." in page and "counted yet" not in page
+
+
+def test_the_receipt_is_on_its_way_until_it_is_written(own_house: BoardHouse) -> None:
+    one = own_house.delivery("havnsund", table="loan")
+    claims.take(own_house.ledger, one.id, "acknowledge")
+    with own_house.ledger.begin() as tx:
+        tx.execute(sa.delete(receipt).where(receipt.c.delivery_id == one.id))
+    assert "at work" in read(own_house, f"/deliveries/{one.id}")
+
+
+def test_a_small_file_has_its_size_once_and_a_large_one_its_bytes_too(own_house: BoardHouse) -> None:
+    one = own_house.delivery("lindeby", table="patron")
+    for size, shown in ((614, "Size 614 B Hash"), (39_383, "Size 39.4 kB (39,383 B) Hash")):
+        with own_house.ledger.begin() as tx:
+            tx.execute(sa.update(table).where(table.c.id == one.id).values(size=size))
+        assert shown in read(own_house, f"/deliveries/{one.id}")
+
+
 def test_the_bar_has_a_part_for_each_outcome_and_never_more_than_the_whole(house: BoardHouse) -> None:
     from plugins.board.pages.delivery import _bar
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from include.engine.delivery import Delivery, State
+from include.engine.delivery import FINISHED, Delivery, State
 from include.engine.ledger import Ledger, audit, deliveries, gate_results, history, manifests, parts, quarantined, queue, receipts, windows
 from include.engine.ledger.audit import AuditEntry
 from include.engine.ledger.deliveries import DeliveryEvent
@@ -56,6 +56,11 @@ class Life:
     audit: tuple[AuditEntry, ...]
     whole: bool
 
+    @property
+    def over(self) -> bool:
+        """Whether nothing more comes of it by itself."""
+        return self.delivery.state in FINISHED
+
 
 def life(ledger: Ledger, id: str, partners: Partners) -> Life:
     """The life of the delivery `id`; UnknownDelivery when there is none that may be seen."""
@@ -63,15 +68,16 @@ def life(ledger: Ledger, id: str, partners: Partners) -> Life:
         one = one_delivery(ledger, id, partners, tx=tx)
         events = deliveries.events(ledger, id, tx=tx)
         counted = quarantined.counts(ledger, id, tx=tx)
+        told = receipts.of(ledger, id, tx=tx)
         sent = tx.execute(sa.select(outbound_copy.c.uri).where(outbound_copy.c.delivery_id == id).order_by(outbound_copy.c.uri))
         return Life(
             one,
-            tuple(steps(events)),
+            tuple(_closed(steps(events), one, told)),
             tuple(events),
             tuple(gate_results.of(ledger, id, tx=tx)),
             tuple((reason, column, number) for (reason, column), number in counted.items()),
             tuple(manifests.of(ledger, id, tx=tx)),
-            tuple(receipts.of(ledger, id, tx=tx)),
+            tuple(told),
             tuple(parts.of(ledger, id, tx=tx)),
             tuple(row.uri for row in sent),
             tuple(windows.of_delivery(ledger, id, tx=tx)),
@@ -100,6 +106,15 @@ def steps(events: Sequence[DeliveryEvent]) -> list[Step]:
         elif event.kind != "noted":
             found.append(Step(event.kind, event.at, None, event.state, 1, False))
     return found
+
+
+def _closed(found: list[Step], delivery: Delivery, told: Sequence[Receipt]) -> list[Step]:
+    """The last step of a delivery that was stopped, or was a duplicate, changes no state: it has done its work once its receipts are there."""
+    last = found[-1] if found else None
+    if last is None or not last.task or last.state is not None or delivery.state not in FINISHED:
+        return found
+    written = max((one.written_at for one in told), default=last.at)
+    return [*found[:-1], _with(last, state=State.ACKNOWLEDGED, lasted=written - last.at)] if written > last.at else found
 
 
 def _with(step: Step, **changes: Any) -> Step:
