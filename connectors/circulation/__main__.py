@@ -13,6 +13,7 @@ import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Any
+from zoneinfo import ZoneInfo
 
 import typer
 from rich.table import Table
@@ -167,7 +168,7 @@ def conflicts(
             keeping.close(where, number)
         if close:
             return
-        found = list(rows(state.conflicts.values(), language, rules.zone, masked=not cards))
+        found = list(rows(state.conflicts.values(), language, ZoneInfo(rules.timezone), masked=not cards))
         if csv is not None:
             csv.touch(mode=0o600)
             csv.chmod(0o600)  # it may have been there

@@ -25,6 +25,7 @@ from connectors.circulation.backend import Away
 from connectors.circulation.doors import Doors
 from connectors.circulation.embedded.backend import Embedded, opened
 from connectors.circulation.embedded.rules import Rules
+from connectors.circulation.embedded.terms import Terms
 from connectors.circulation.ending import Ending
 from connectors.circulation.forwarding import Forwarding
 from connectors.circulation.forwarding.keeping import keep as keep_telling
@@ -181,7 +182,7 @@ async def _reread(folder: Path, house: House, backend: Embedded | Forwarding, be
             continue
         house.terminals, house.profiles, house.doors = terminals, profiles, doors
         if rules is not None:
-            backend.rules = rules
+            backend.terms = Terms(rules)
         log.info("the settings were read afresh: %d terminals", len(terminals.terminals))
 
 

@@ -48,7 +48,7 @@ def _accept(desk: Desk, asked: Accept) -> Decision:
         "item": asked.item, "pickup": asked.pickup or asked.branch, "placed": placed, "expires": None, "ready": int(there),
     }  # fmt: skip
     item |= {"status": "on_hold" if there else "in_transit", "hold": hold["hold"]}
-    waiting = patron_view(desk.store, desk.rules, patron, asked.patron.card, whole=False)
+    waiting = patron_view(desk.store, desk.terms, patron, asked.patron.card, whole=False)
     outcome = Outcome(True, item=item_view(desk.store, item), hold=hold_view(hold), waiting=waiting)
     return Decision(outcome, [["hold", hold], ["item", item]])
 
@@ -80,7 +80,7 @@ def _enrol(desk: Desk, asked: Enrol, pin: str | None) -> Decision:
         "birth_date": asked.birth_date.isoformat() if asked.birth_date else None, "municipality": "", "pin": pin, "block": "",
         "address": asked.address, "email": asked.email, "phone": asked.phone,
     }  # fmt: skip
-    outcome = Outcome(True, patron=patron_view(desk.store, desk.rules, patron, card, whole=False))
+    outcome = Outcome(True, patron=patron_view(desk.store, desk.terms, patron, card, whole=False))
     return Decision(outcome, [["patron", patron], ["card", {"card": card, "patron": patron["patron"]}]])
 
 

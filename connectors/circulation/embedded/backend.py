@@ -35,6 +35,7 @@ from connectors.circulation.embedded.fillfile import Fill
 from connectors.circulation.embedded.filling import again
 from connectors.circulation.embedded.rules import Rules
 from connectors.circulation.embedded.store import Change, Store, store_of
+from connectors.circulation.embedded.terms import Terms
 from connectors.circulation.embedded.views import item_view, patron_view, seconds, text
 from connectors.circulation.journal import Journal, before, read
 from connectors.circulation.pins import Pins, hashed, outdated
@@ -85,7 +86,8 @@ class Embedded:
     def __init__(
         self, store: Store, journal: Journal, rules: Rules, folder: Path, keys: KeyStore, *, now: Callable[[], datetime] = clock.now
     ) -> None:
-        self.store, self._journal, self.rules, self._now = store, journal, rules, now
+        self.store, self._journal, self._now = store, journal, now
+        self.terms = Terms(rules)
         self.pins = Pins()
         self.committed = store.applied
         self.tap: list[tuple[int, dict[str, Any]]] | None = None
@@ -98,7 +100,7 @@ class Embedded:
         row = self.store.patron_of(who.card)
         if row is None:
             return None
-        return patron_view(self.store, self.rules, row, who.card, pin_right=await self._pin_right(row, who.pin), whole=whole)
+        return patron_view(self.store, self.terms, row, who.card, pin_right=await self._pin_right(row, who.pin), whole=whole)
 
     async def item(self, item: str) -> Item | None:
         """See Backend."""
@@ -126,7 +128,7 @@ class Embedded:
             await self._journal.settled()  # the first time may still be on its way to the disk
             return self._as_before(known)
         now = self._now()
-        decision = _DECIDE[type(request)](Desk(self.store, self.rules, now), request)
+        decision = _DECIDE[type(request)](Desk(self.store, self.terms, now), request)
         if decision.changes or (decision.conflict and self._to_be_told(request, decision)):
             await self._kept(request, decision, seconds(now))
         return decision.outcome
@@ -138,7 +140,7 @@ class Embedded:
         if request.key and (known := self.store.get("done", request.key)):
             await self._journal.settled()
             return self._as_before(known)
-        decision = admitting.decide(Desk(self.store, self.rules, self._now()), request, kept)
+        decision = admitting.decide(Desk(self.store, self.terms, self._now()), request, kept)
         if decision.changes:
             done = {"key": request.key, "at": seconds(self._now()), "outcome": _remembered(decision.outcome)}
             asked = {"terminal": request.terminal, "at": request.at.isoformat(), "branch": request.branch, "key": request.key}
@@ -215,7 +217,7 @@ class Embedded:
             ok=True,
             reason=said.reason,
             item=item_view(self.store, item) if item else None,
-            patron=patron_view(self.store, self.rules, patron, said.card, whole=False) if patron else None,
+            patron=patron_view(self.store, self.terms, patron, said.card, whole=False) if patron else None,
             due=datetime.fromisoformat(said.due) if said.due else None,
             renewed=said.renewed,
             fee=Decimal(said.fee) if said.fee else None,

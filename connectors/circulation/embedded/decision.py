@@ -8,8 +8,9 @@ from msgspec import Struct
 
 from connectors.circulation.domain import Asked, Outcome
 from connectors.circulation.embedded.direct import Row
-from connectors.circulation.embedded.rules import Limits, Rules, age
+from connectors.circulation.embedded.rules import Limits
 from connectors.circulation.embedded.store import Change, Store
+from connectors.circulation.embedded.terms import Terms, age
 from connectors.circulation.embedded.views import money
 
 
@@ -22,10 +23,10 @@ class Decision(Struct, frozen=True):
 
 
 class Desk(Struct, frozen=True):
-    """What a rule looks at: the store, the library's rules, and the time it is."""
+    """What a rule looks at: the store, the library's terms, and the time it is."""
 
     store: Store
-    rules: Rules
+    terms: Terms
     now: datetime
 
     def time_of(self, asked: Asked) -> datetime:
@@ -42,11 +43,11 @@ def barred(desk: Desk, patron: Row) -> str:
     """Why a patron may not borrow at all, or ''."""
     if patron["block"]:
         return str(patron["block"].split()[0])
-    if patron["pin"] is None and not desk.rules.card_alone:
+    if patron["pin"] is None and not desk.terms.card_alone:
         return "PIN_NOT_KEPT"
-    if patron["valid_until"] and patron["valid_until"] < desk.rules.today(desk.now).isoformat():
+    if patron["valid_until"] and patron["valid_until"] < desk.terms.today(desk.now).isoformat():
         return "CARD_EXPIRED"
-    limit = desk.rules.of(patron["category"]).fees
+    limit = desk.terms.of(patron["category"]).fees
     fees = desk.store.fees_of(patron["patron"])
     if fees and limit is not None and money(sum(fee["outstanding"] for fee in fees)) > limit:
         return "OWES_TOO_MUCH"
@@ -57,5 +58,5 @@ def too_young(desk: Desk, patron: Row, limits: Limits) -> bool:
     """Whether the patron's age is known and below what the material asks."""
     if not limits.age_from or not patron["birth_date"]:
         return False
-    today = desk.rules.today(desk.now)
+    today = desk.terms.today(desk.now)
     return age(type(today).fromisoformat(patron["birth_date"]), today) < limits.age_from

@@ -54,7 +54,7 @@ def _add(desk: Desk, asked: Reserve, patron: Row, title: str, holds: list[Row], 
         return refused("HELD_BY_YOU")
     if why := barred(desk, patron):
         return refused(why)
-    limit = desk.rules.of(patron["category"]).holds
+    limit = desk.terms.of(patron["category"]).holds
     if limit is not None and len(holds) >= limit:
         return refused("TOO_MANY_HOLDS")
     placed = seconds(desk.time_of(asked))
@@ -73,7 +73,7 @@ def _add(desk: Desk, asked: Reserve, patron: Row, title: str, holds: list[Row], 
 
 
 def _held(desk: Desk, asked: Reserve, patron: Row, hold: Hold | None) -> Outcome:
-    return Outcome(True, patron=patron_view(desk.store, desk.rules, patron, asked.patron.card, whole=False), hold=hold)
+    return Outcome(True, patron=patron_view(desk.store, desk.terms, patron, asked.patron.card, whole=False), hold=hold)
 
 
 def _row(hold: Row) -> Row:
@@ -98,7 +98,7 @@ def pay(desk: Desk, asked: Pay) -> Decision:
         return Decision(Outcome(False, "CARD_UNKNOWN"), conflict="PAID_BY_NOBODY")
     if not 0 < asked.amount <= MOST_PAID:
         return refused("AMOUNT_WRONG")
-    if asked.currency and asked.currency != desk.rules.currency:
+    if asked.currency and asked.currency != desk.terms.currency:
         return refused("CURRENCY_WRONG")
     left = int(asked.amount.scaleb(2).to_integral_value())
     fees = desk.store.fees_of(patron["patron"])
@@ -110,7 +110,7 @@ def pay(desk: Desk, asked: Pay) -> Decision:
             paid = min(left, fee["outstanding"])
             left -= paid
             changes.append(["fee", fee | {"outstanding": fee["outstanding"] - paid}] if paid < fee["outstanding"] else ["-fee", fee["fee"]])
-    view = patron_view(desk.store, desk.rules, patron, asked.patron.card, whole=False)
+    view = patron_view(desk.store, desk.terms, patron, asked.patron.card, whole=False)
     outcome = Outcome(True, "PAID_TOO_MUCH" if left else "", patron=view, fee=Decimal(left).scaleb(-2), transaction=asked.transaction)
     return Decision(outcome, changes, "PAID_TOO_MUCH" if left else "")
 
@@ -122,7 +122,7 @@ def block(desk: Desk, asked: Block) -> Decision:
         return refused("CARD_UNKNOWN")
     codes = [code for code in patron["block"].split() if code != KEPT_CARD] + ([KEPT_CARD] if asked.blocked else [])
     after = patron | {"block": " ".join(codes)}
-    view = patron_view(desk.store, desk.rules, after, asked.patron.card, whole=False)
+    view = patron_view(desk.store, desk.terms, after, asked.patron.card, whole=False)
     return Decision(Outcome(True, patron=view), [["patron", after]], KEPT_CARD if asked.blocked else "")
 
 

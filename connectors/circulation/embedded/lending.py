@@ -49,13 +49,13 @@ def _against(desk: Desk, patron: Row, item: Row, loan: Row | None) -> str:
     held = desk.store.get("hold", item["hold"]) if item["hold"] else None
     if held and held["patron"] != patron["patron"]:
         return "ITEM_HELD"
-    limits = desk.rules.of(patron["category"], item["material"])
+    limits = desk.terms.of(patron["category"], item["material"])
     if too_young(desk, patron, limits):
         return "TOO_YOUNG"
     if limits.loan_days == 0:
         return "ITEM_NOT_FOR_LOAN"
     loans = desk.store.loans_of(patron["patron"])
-    most = desk.rules.of(patron["category"]).loans
+    most = desk.terms.of(patron["category"]).loans
     of_kind = sum(1 for one in loans if one["material"] == item["material"])
     if (most is not None and len(loans) >= most) or (limits.loans is not None and limits.loans != most and of_kind >= limits.loans):
         return "TOO_MANY_LOANS"
@@ -64,8 +64,8 @@ def _against(desk: Desk, patron: Row, item: Row, loan: Row | None) -> str:
 
 def _lend(desk: Desk, asked: Checkout, patron: Row, item: Row, against: str) -> Decision:
     at = desk.time_of(asked)
-    days = desk.rules.of(patron["category"], item["material"]).loan_days or 0
-    due = asked.due if asked.no_block and asked.due and asked.due > at else desk.rules.due(at, days)
+    days = desk.terms.of(patron["category"], item["material"]).loan_days or 0
+    due = asked.due if asked.no_block and asked.due and asked.due > at else desk.terms.due(at, days)
     changes: list[Change] = [
         ["loan", {"item": item["item"], "patron": patron["patron"], "loaned_at": seconds(at), "due": seconds(due), "renewals": 0}],
         ["item", item | {"status": "on_loan", "hold": "", "location": asked.branch or item["location"]}],
@@ -96,7 +96,7 @@ def _lent(desk: Desk, patron: Row, item: Row, card: str, due: datetime, *, renew
 
 
 def _card(desk: Desk, patron: Row, card: str) -> Patron:
-    return patron_view(desk.store, desk.rules, patron, card, whole=False)
+    return patron_view(desk.store, desk.terms, patron, card, whole=False)
 
 
 def _undo_checkout(desk: Desk, asked: Checkout, patron: Row | None, item: Row | None) -> Decision:
@@ -160,7 +160,7 @@ def checkin(desk: Desk, asked: Checkin) -> Decision:
 
 def _by_id(desk: Desk, patron: str) -> Patron | None:
     row = desk.store.get("patron", patron)
-    return patron_view(desk.store, desk.rules, row, "", whole=False) if row else None
+    return patron_view(desk.store, desk.terms, row, "", whole=False) if row else None
 
 
 _RETURNED = ("item", "patron", "loaned_at", "due", "renewals")
@@ -206,7 +206,7 @@ def _renew_all(desk: Desk, asked: Renew, patron: Row) -> Decision:
 
 def _renewed(desk: Desk, asked: Renew | Checkout, patron: Row, item: Row, loan: Row, *, free: bool) -> Decision:
     """`free`: a machine has done it already, so no rule is asked."""
-    limits = desk.rules.of(patron["category"], item["material"])
+    limits = desk.terms.of(patron["category"], item["material"])
     against = barred(desk, patron)
     if not against and any(hold["patron"] != patron["patron"] for hold in desk.store.queue(item["title_id"])):
         against = "HELD_BY_OTHERS"
@@ -218,7 +218,7 @@ def _renewed(desk: Desk, asked: Renew | Checkout, patron: Row, item: Row, loan: 
                 False, against, item=item_view(desk.store, item), patron=_card(desk, patron, asked.patron.card), due=loan_view(loan).due
             )
         )
-    due = asked.due if free and asked.due else desk.rules.due(desk.time_of(asked), limits.loan_days or 0)
+    due = asked.due if free and asked.due else desk.terms.due(desk.time_of(asked), limits.loan_days or 0)
     due = max(due, when(loan["due"]))
     row = {name: loan[name] for name in _RETURNED} | {"due": seconds(due), "renewals": loan["renewals"] + 1}
     return Decision(_lent(desk, patron, item, asked.patron.card, due, renewed=True), [["loan", row]], against)

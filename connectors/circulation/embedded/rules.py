@@ -9,14 +9,10 @@ rules:
 
 from __future__ import annotations
 
-from dataclasses import fields
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import date
 from decimal import Decimal
-from fnmatch import fnmatchcase
-from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Self
-from zoneinfo import ZoneInfo
 
 from pydantic import Field
 from pydantic.dataclasses import dataclass
@@ -47,11 +43,9 @@ class Line(Limits):
     material: str = "*"
 
 
-_BASE = Limits(loan_days=28, renewals=3, loans=100, holds=50, fees=Decimal(200), age_from=0)
-
-
 class Rules(Shape):
-    """A library's rules. `closed` are days on which nothing falls due; `timezone` is the one in which days end.
+    """A library's rules, as they are written; terms.py says what they come to. `closed` are days on which nothing falls due, and `timezone` is
+    the one in which days end.
 
     `card_alone`: whether a patron whose PIN is not kept here (an export has none) may borrow by the card alone.
     """
@@ -67,62 +61,3 @@ class Rules(Shape):
     def load(cls, path: Path) -> Self:
         """Rules of a YAML file. SettingsError says which line cannot be used, and why."""
         return yamls.settings(cls, path, "the rules")
-
-    @cached_property
-    def zone(self) -> ZoneInfo:
-        """The library's time zone."""
-        return ZoneInfo(self.timezone)
-
-    def of(self, category: str, material: str = "") -> Limits:
-        """The limits for a patron's category and an item's material; each from the first line that fits and names it."""
-        found = self._found.get((category, material))
-        if found is None:
-            found = self._found[category, material] = self._look(category.casefold(), material.casefold())
-        return found
-
-    @cached_property
-    def _found(self) -> dict[tuple[str, str], Limits]:
-        return {}
-
-    def _look(self, category: str, material: str) -> Limits:
-        fitting = [
-            line
-            for line in self.rules
-            if fnmatchcase(category, line.category.casefold()) and fnmatchcase(material, line.material.casefold())
-        ]
-        values = {}
-        for name in (one.name for one in fields(Limits)):
-            said = (getattr(source, name) for source in (*fitting, self.defaults, _BASE))
-            values[name] = next(value for value in said if value is not None)
-        return Limits(**values)
-
-    def due(self, lent: datetime, days: int) -> datetime:
-        """The end of the last day of a loan: 23:59 there, moved on past days on which the library is closed."""
-        return self._end(lent.astimezone(self.zone).date(), days)
-
-    def _end(self, lent: date, days: int) -> datetime:
-        found = self._ends.get((lent, days))
-        if found is None:
-            found = self._ends[lent, days] = self._look_up_end(lent, days)
-            while len(self._ends) > 1000:
-                self._ends.pop(next(iter(self._ends)))
-        return found
-
-    @cached_property
-    def _ends(self) -> dict[tuple[date, int], datetime]:
-        return {}
-
-    def _look_up_end(self, lent: date, days: int) -> datetime:
-        day = lent + timedelta(days=days)
-        while day in self.closed:
-            day += timedelta(days=1)
-        return datetime.combine(day, time(23, 59), self.zone).astimezone(UTC)
-
-    def today(self, now: datetime) -> date:
-        """The library's day at that moment."""
-        return now.astimezone(self.zone).date()
-
-
-def age(born: date, today: date) -> int:
-    """Whole years; who was born on 29 February is a year older on 1 March."""
-    return today.year - born.year - ((today.month, today.day) < (born.month, born.day))

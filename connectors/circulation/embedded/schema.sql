@@ -57,7 +57,7 @@ CREATE TABLE IF NOT EXISTS filled (             -- how an item and the holds on 
     hold      TEXT NOT NULL,
     holds     TEXT NOT NULL                   -- rows of the table hold, in JSON
 ) WITHOUT ROWID;
-CREATE INDEX IF NOT EXISTS filled_at ON filled (at);
+DROP INDEX IF EXISTS filled_at;
 CREATE TABLE IF NOT EXISTS hold (
     hold     TEXT PRIMARY KEY,
     patron   TEXT NOT NULL,
@@ -83,7 +83,7 @@ CREATE TABLE IF NOT EXISTS done (
     at      INTEGER NOT NULL,
     outcome TEXT NOT NULL
 ) WITHOUT ROWID;
-CREATE INDEX IF NOT EXISTS done_at ON done (at);
+DROP INDEX IF EXISTS done_at;                   -- each loan was to pay for it; what is old is looked for once an hour
 CREATE TABLE IF NOT EXISTS conflict (
     number INTEGER PRIMARY KEY,               -- of the journal's entry
     at     INTEGER NOT NULL,

@@ -25,6 +25,8 @@ from connectors.circulation.embedded.writing import PUT, TAKE, Behind, put_chang
 ADDRESS = "BINDERY_CIRCULATION_STORE"
 SCHEMA = (Path(__file__).parent / "schema.sql").read_text(encoding="utf-8")
 Change = list[Any]
+FORGET_EVERY = 3600
+"""Seconds. There is no index by time, which each loan would have to pay for, so that all of what was done is looked through."""
 
 
 class Store:
@@ -40,7 +42,7 @@ class Store:
         self._writing = Lock()
         self._hurry = Event()
         self._writer: Any = None
-        self._forget: int | None = None
+        self._forget = self._forgotten = 0
         self.applied = self._committed = self._applied()
 
     def _applied(self) -> int:
@@ -147,8 +149,8 @@ class Store:
         self.apply([["conflict", row]])
 
     def forget(self, before: int) -> None:
-        """Drop the memory of requests done before that second, with the next commit: nobody asks for them again, or undoes them."""
-        self._forget = before
+        """Drop the memory of requests done before that second: nobody asks for them again, or undoes them. Once an hour, with a commit."""
+        self._forget = before if before - self._forgotten >= FORGET_EVERY else 0
         if self._memory is not None:
             self._memory.forget(before)
 
@@ -157,6 +159,7 @@ class Store:
         with self._alone():
             changed = self._memory.changed() if self._memory is not None else {}
             write(self._db, Behind(self._db, changed, self.applied, self._forget))
+            self._forgotten = self._forget or self._forgotten
             if self._memory is not None:
                 self._memory.settled()
             self._committed = self.applied
@@ -187,7 +190,7 @@ class Store:
         """`write` is done."""
         if self._memory is not None and behind.of is self._db and behind.applied > self._committed:
             self._memory.written()
-            self._committed = behind.applied
+            self._committed, self._forgotten = behind.applied, behind.forget or self._forgotten
 
     def close(self) -> None:
         """Close without keeping what was not committed."""

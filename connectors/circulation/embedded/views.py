@@ -5,12 +5,11 @@ from __future__ import annotations
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from functools import lru_cache
-from typing import cast
 
-from connectors.circulation.domain import Fee, Hold, Item, ItemStatus, Loan, Patron
+from connectors.circulation.domain import Fee, Hold, Item, Loan, Patron
 from connectors.circulation.embedded.direct import Row
-from connectors.circulation.embedded.rules import Rules
 from connectors.circulation.embedded.store import Store
+from connectors.circulation.embedded.terms import Terms
 
 
 def when(seconds: int) -> datetime:
@@ -18,6 +17,7 @@ def when(seconds: int) -> datetime:
     return datetime.fromtimestamp(seconds, UTC)
 
 
+@lru_cache(256)  # a loan says the present moment twice, and many end on the same day
 def seconds(moment: datetime) -> int:
     """A moment as the store has it."""
     return int(moment.timestamp())
@@ -47,9 +47,9 @@ def fee_view(row: Row) -> Fee:
     return Fee(row["fee"], row["kind"], money(row["outstanding"]), row["title"])
 
 
-def patron_view(store: Store, rules: Rules, row: Row, card: str, *, pin_right: bool | None = None, whole: bool = True) -> Patron:
+def patron_view(store: Store, terms: Terms, row: Row, card: str, *, pin_right: bool | None = None, whole: bool = True) -> Patron:
     """A patron; `whole`: with loans, holds and fees."""
-    limits, patron = rules.of(row["category"]), row["patron"]
+    limits, patron = terms.of(row["category"]), row["patron"]
     return Patron(
         patron=patron,
         card=card,
@@ -57,7 +57,7 @@ def patron_view(store: Store, rules: Rules, row: Row, card: str, *, pin_right: b
         category=row["category"],
         language=row["language"],
         home_library=row["home_library"],
-        currency=rules.currency,
+        currency=terms.currency,
         valid_until=_day(row["valid_until"]),
         birth_date=_day(row["birth_date"]),
         municipality=row["municipality"],
@@ -82,7 +82,7 @@ def item_view(store: Store, row: Row) -> Item:
     return Item(
         item=row["item"],
         title=row["title"],
-        status=cast(ItemStatus, row["status"]),
+        status=row["status"],
         material=row["material"],
         owner=row["owner"],
         location=row["location"],

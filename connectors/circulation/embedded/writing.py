@@ -35,12 +35,13 @@ class Pace:
 
 @dataclass(frozen=True)
 class Behind:
-    """What the database `of` has to be told to be up to the journal's entry `applied`. `forget`: see Store.forget."""
+    """What the database `of` has to be told to be up to the journal's entry `applied`. `forget`: what was done before that second is
+    let go; 0: nothing is."""
 
     of: Database
     changed: Changed
     applied: int
-    forget: int | None
+    forget: int
 
 
 def putting(table: str, columns: tuple[str, ...], rows: int = 1) -> str:
@@ -64,7 +65,7 @@ _TAKE_MANY = {table: _taking(table, AT_ONCE) for table in COLUMNS}
 def write(db: Database, behind: Behind, hurry: Event | None = None) -> None:
     """Bring the database up to `behind`, in one transaction. With `hurry` (see Pace) it is done beside the thread that answers, and at ease."""
     put_changes(db, behind.changed, Pace(sum(map(len, behind.changed.values())), hurry) if hurry else None)
-    if behind.forget is not None:
+    if behind.forget:
         db.run("DELETE FROM done WHERE at < ?", (behind.forget,))
         db.run("DELETE FROM filled WHERE at < ?", (behind.forget,))
     db.run("INSERT INTO state VALUES ('applied', ?) ON CONFLICT (name) DO UPDATE SET value = excluded.value", (behind.applied,))

@@ -29,7 +29,7 @@ class Away:
         if found is None:
             if self.policy.unknown_cards == "refuse" or not re.fullmatch(self.policy.cards, who.card):
                 return None
-            found = nameless(who.card, currency=self._copy.rules.currency)
+            found = nameless(who.card, currency=self._copy.terms.currency)
         return replace(found, loans=self._loans(found, who.card))
 
     def item(self, barcode: str) -> Item | None:
@@ -80,7 +80,7 @@ class Away:
             return "PIN_WRONG"
         if patron.blocks:
             return patron.blocks[0]
-        if patron.valid_until and patron.valid_until < self._copy.rules.today(now):
+        if patron.valid_until and patron.valid_until < self._copy.terms.today(now):
             return "CARD_EXPIRED"
         if patron.fees_limit is not None and patron.owes > patron.fees_limit:
             return "OWES_TOO_MUCH"

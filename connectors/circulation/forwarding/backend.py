@@ -18,7 +18,7 @@ from msgspec import structs
 from connectors.circulation.admission import Accept, Admission, Discard, Enrol
 from connectors.circulation.backend import Away, Remote, Unsure
 from connectors.circulation.domain import Credentials, Item, Outcome, Patron, Request
-from connectors.circulation.embedded.rules import Rules
+from connectors.circulation.embedded.terms import Terms
 from connectors.circulation.forwarding import away as offline
 from connectors.circulation.forwarding import overdue
 from connectors.circulation.forwarding.breaker import Breaker
@@ -179,7 +179,7 @@ class Forwarding:
         }  # fmt: skip
         if request.key:
             entry["key"] = request.key
-        if report := live_report(request, outcome, self.rules.zone):
+        if report := live_report(request, outcome, self.terms.zone):
             entry["report"] = report
         durable = self._append(entry)
         if outcome.ok or report:
@@ -226,7 +226,7 @@ class Forwarding:
                 return 0
             log.warning("the library system is back; %d transactions wait for it", len(self.state.waiting))
             self.breaker.answered()
-        told = await drain(self.remote, self.state, self.breaker, self._journaled, self._changes, self.policy, self._now, self.rules.zone)
+        told = await drain(self.remote, self.state, self.breaker, self._journaled, self._changes, self.policy, self._now, self.terms.zone)
         if self.breaker.state == "closed":
             await clear(self.remote, self.state, self.breaker, self._journaled, self._changes, self.policy, self._now)
         self.state.forget(self._now() - KEPT)
@@ -250,13 +250,13 @@ class Forwarding:
         checkpointed(self._folder, self._checkpoint)
 
     @property
-    def rules(self) -> Rules:
-        """The library's own rules, by which a loan is due while the library system is away."""
-        return self.copy.rules
+    def terms(self) -> Terms:
+        """The library's own terms, by which a loan is due while the library system is away."""
+        return self.copy.terms
 
-    @rules.setter
-    def rules(self, rules: Rules) -> None:
-        self.copy.rules = rules
+    @terms.setter
+    def terms(self, terms: Terms) -> None:
+        self.copy.terms = terms
 
     def conflicts(self) -> list[Conflict]:
         """What staff have to look at, in order."""

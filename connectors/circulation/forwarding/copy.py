@@ -15,6 +15,7 @@ from connectors.circulation.backend import Away
 from connectors.circulation.domain import Credentials, Item, Patron
 from connectors.circulation.embedded.rules import Rules
 from connectors.circulation.embedded.store import Store, store_of
+from connectors.circulation.embedded.terms import Terms
 from connectors.circulation.embedded.views import item_view, patron_view
 from connectors.circulation.pins import Pins
 
@@ -25,7 +26,7 @@ class Copy:
     """Without a store it knows nobody, and the rules' defaults say how long is lent. `tap`: see keeping.Filled; nothing is written meanwhile."""
 
     def __init__(self, rules: Rules, store: Store | None = None) -> None:
-        self.rules, self._store, self._away = rules, store, False
+        self.terms, self._store, self._away = Terms(rules), store, False
         self._pins = Pins()
         self.tap: Any = None
 
@@ -56,7 +57,7 @@ class Copy:
             if row is None:
                 return None
             right = None if who.pin is None or row["pin"] is None else await self._pins.right(who.pin, row["pin"])
-            return patron_view(self.store, self.rules, row, who.card, pin_right=right)
+            return patron_view(self.store, self.terms, row, who.card, pin_right=right)
         except Away as away:
             self._gone(away)
             return None
@@ -99,7 +100,7 @@ class Copy:
 
     def due(self, at: datetime, category: str, material: str) -> datetime:
         """When a loan is due by the library's own rules."""
-        return self.rules.due(at, self.rules.of(category, material).loan_days or 0)
+        return self.terms.due(at, self.terms.of(category, material).loan_days or 0)
 
     def close(self) -> None:
         """Close the store and end the threads."""

@@ -20,7 +20,7 @@ def routes(forwarding: Forwarding) -> list[Route]:
     def found(request: Request) -> list[dict[str, str]]:
         asked = request.query_params.get("language", "en")
         language: Language = asked if asked in LANGUAGES else "en"
-        return [row | {"title": ""} for row in rows(forwarding.conflicts(), language, forwarding.rules.zone)]
+        return [row | {"title": ""} for row in rows(forwarding.conflicts(), language, forwarding.terms.zone)]
 
     async def conflicts(request: Request) -> Response:
         return JSONResponse({**status(forwarding), "conflicts": found(request)})

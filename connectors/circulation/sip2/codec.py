@@ -9,11 +9,9 @@ A line is text here: framing.py has its bytes, its encoding and its checksum.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from operator import itemgetter
-from typing import Any
 
 from msgspec import Struct
 
@@ -58,8 +56,6 @@ _YES = frozenset("Yy1")
 @dataclass(frozen=True, slots=True)
 class _Layout:
     spans: tuple[tuple[str, int, int], ...]
-    names: tuple[str, ...]
-    cut: Callable[[str], tuple[str, ...]]
     end: int
     blanks: dict[str, str]
     widths: tuple[tuple[str, int, str], ...]
@@ -75,17 +71,7 @@ def _layout(message: Message) -> _Layout:
     blanks = {one.name: one.blank() for one in message.fixed}
     fields = tuple((code, code in message.required) for code in message.fields)
     widths = tuple((one.name, one.width, one.blank()) for one in message.fixed)
-    names = tuple(name for name, _, _ in spans)
-    return _Layout(tuple(spans), names, _cut(spans), start, blanks, widths, fields, frozenset(message.fields))
-
-
-def _cut(spans: list[tuple[str, int, int]]) -> Callable[[str], tuple[str, ...]]:
-    """What cuts a line into its fixed fields."""
-    cuts = [slice(start, stop) for _, start, stop in spans]
-    if len(cuts) > 1:
-        found: Any = itemgetter(*cuts)
-        return found  # type: ignore[no-any-return]
-    return lambda line: tuple(line[one] for one in cuts)
+    return _Layout(tuple(spans), start, blanks, widths, fields, frozenset(message.fields))
 
 
 _LAYOUTS = {code: _layout(message) for code, message in MESSAGES.items()}
@@ -109,7 +95,9 @@ def parse(line: str, delimiter: str = "|") -> Parsed:
     repairs: tuple[str, ...] = ()
     if len(line) < end or line.find(delimiter, 2, end) >= 0 or not (line[end : end + 2] in FIELDS or _bare(line, end, delimiter)):
         line, repairs = _mended(line, layout, delimiter)
-    fixed = dict(zip(layout.names, layout.cut(line), strict=True))
+    fixed = {}
+    for name, start, stop in layout.spans:
+        fixed[name] = line[start:stop]
     parts = line[end:].split(delimiter)
     fields = {part[:2]: part[2:] for part in parts}
     again = {} if len(fields) == len(parts) else _repeated(parts, fields)

@@ -96,5 +96,5 @@ def library(database: str, home: Path, keys: MemoryKeyStore, rules: Rules, clock
 
 def take_over(library: Embedded, again: Embedded) -> None:
     """The fixture's library is now the one that was opened again: what is open is closed by the fixture."""
-    for name in ("store", "rules", "pins", "committed", "tap", "_journal", "_now", "_folder", "_keys", "_reported"):
+    for name in ("store", "terms", "pins", "committed", "tap", "_journal", "_now", "_folder", "_keys", "_reported"):
         setattr(library, name, getattr(again, name))

@@ -15,6 +15,7 @@ from msgspec.structs import replace
 from connectors.circulation.domain import Block, Checkin, Checkout, Credentials, Note, Outcome, Pay, Request
 from connectors.circulation.embedded.backend import KEPT_SECONDS, Embedded, opened
 from connectors.circulation.embedded.rules import Rules
+from connectors.circulation.embedded.terms import Terms
 from connectors.circulation.journal import read
 from connectors.circulation.keeping import DAYS, retire_segments
 from connectors.circulation.pins import hashed, matches, outdated
@@ -69,6 +70,21 @@ def test_a_request_is_known_again_after_a_restart(
         assert list(again.store.rows("done")) == []
     finally:
         take_over(library, again)
+
+
+def test_what_was_done_is_known_for_a_day_and_more_and_let_go_of_once_an_hour(library: Embedded, checkout: Checkout, clock: Clock) -> None:
+    def done() -> list[str]:
+        library.commit()
+        return [row["key"] for row in library.store.rows("done")]
+
+    first = clock()
+    assert _do(library, replace(checkout, key="k1"))[0].ok
+    clock.on(minutes=30)
+    assert _do(library, replace(checkout, key="k2", item="b2"))[0].ok
+    assert done() == ["k1", "k2"]
+    for passed, there in ((timedelta(0), ["k1", "k2"]), (timedelta(minutes=31), ["k1", "k2"]), (timedelta(hours=1), [])):
+        clock.on(seconds=(first + KEPT_SECONDS + passed - clock()).total_seconds())
+        assert done() == there, passed
 
 
 @pytest.fixture
@@ -166,9 +182,9 @@ def test_where_no_pin_is_kept_none_is_right_or_wrong(library: Embedded) -> None:
 
 def test_a_library_may_say_that_a_card_alone_does_not_serve(library: Embedded, checkout: Checkout) -> None:
     unknown, kept = replace(checkout, patron=Credentials("c2"), item="b2", key="k2"), replace(checkout, patron=Credentials("c1", "1234"))
-    library.rules = library.rules.model_copy(update={"card_alone": False})
+    library.terms = Terms(library.terms.rules.model_copy(update={"card_alone": False}))
     assert [one.reason for one in _do(library, unknown, kept)] == ["PIN_NOT_KEPT", ""]
-    library.rules = library.rules.model_copy(update={"card_alone": True})
+    library.terms = Terms(library.terms.rules.model_copy(update={"card_alone": True}))
     assert _do(library, unknown)[0].ok
 
 

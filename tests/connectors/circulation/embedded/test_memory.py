@@ -106,7 +106,7 @@ def test_a_write_that_fails_is_made_up_for_by_the_next(tmp_path: Path) -> None:
     store.applied = 1
     first = store.behind()
     assert first is not None
-    broken = Behind(first.of, {"card": {"b": {"card": "b"}}}, 1, None)
+    broken = Behind(first.of, {"card": {"b": {"card": "b"}}}, 1, 0)
     with pytest.raises(KeyError):
         store.write(broken)
     store.apply([["card", {"card": "c", "patron": "p"}]])

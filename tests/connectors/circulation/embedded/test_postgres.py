@@ -22,6 +22,7 @@ from connectors.circulation.backend import Away
 from connectors.circulation.domain import Checkout, Credentials, Outcome, Request
 from connectors.circulation.embedded.backend import Embedded, opened
 from connectors.circulation.embedded.store import ADDRESS
+from connectors.circulation.embedded.terms import Terms
 from connectors.circulation.forwarding.copy import Copy
 from connectors.circulation.journal import read
 from connectors.circulation.keeping import keep
@@ -136,7 +137,7 @@ def test_a_store_that_is_away_at_the_end_costs_nothing(server: Server, library: 
     assert _do(library, checkout).ok
     server.cut()
     library.close()
-    again = opened(library._folder, keys, library.rules)
+    again = opened(library._folder, keys, library.terms.rules)
     assert [row["item"] for row in again.store.rows("loan")] == ["b1"]
     take_over(library, again)
 
@@ -146,13 +147,13 @@ def test_what_was_filled_is_on_the_server_s_disk_once_the_store_is_closed(server
     library.close()
     server.stop()
     server.start()
-    again = opened(library._folder, keys, library.rules)
+    again = opened(library._folder, keys, library.terms.rules)
     assert again.store.get("item", "last")["title"] == "The last book"
     take_over(library, again)
 
 
 def test_a_copy_whose_store_is_away_knows_nobody_until_it_is_back(server: Server, library: Embedded) -> None:
-    copy = Copy(library.rules, library.store)
+    copy = Copy(library.terms.rules, library.store)
 
     async def known() -> list[bool]:
         return [await copy.patron(Credentials("c1")) is not None, copy.item("b1") is not None]
@@ -176,7 +177,7 @@ def test_a_copy_whose_store_is_away_knows_nobody_until_it_is_back(server: Server
 
 def test_a_copy_leaves_no_transaction_open(server: Server, library: Embedded, tmp_path: Path) -> None:
     library.commit()  # its own is open while it serves; here it is at rest
-    copy = Copy.at(tmp_path / "copy", library.rules)
+    copy = Copy.at(tmp_path / "copy", library.terms.rules)
     copy.store.fill("card", [{"card": "c9", "patron": "p9"}])
 
     def open_ones() -> int:
@@ -222,7 +223,7 @@ def test_kiosks_go_on_over_cut_connections_and_a_server_that_is_killed(
                     said(line, f"09N{stamp}{stamp}AP|AO|AB{item}|AC|")
                     done["checkin", item] += 1
 
-    library.rules = library.rules.model_copy(update={"defaults": dataclasses.replace(library.rules.defaults, loans=99)})
+    library.terms = Terms(library.terms.rules.model_copy(update={"defaults": dataclasses.replace(library.terms.rules.defaults, loans=99)}))
     chance = random.Random(6)
     with running(library, now=clock) as here:
         keeping = asyncio.run_coroutine_threadsafe(keep(library, 0.05), here.loop)

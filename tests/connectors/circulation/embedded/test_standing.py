@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from datetime import timedelta
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 from connectors.circulation.domain import Checkin, Checkout, Credentials
 from connectors.circulation.embedded.backend import Embedded, opened
@@ -25,7 +26,7 @@ def test_conflicts_of_a_retired_segment_are_listed_as_they_were_and_closed_ones_
         request = Checkout("kiosk1", clock(), "main", key, no_block=True, patron=Credentials("c3"), item=item)
         assert asyncio.run(library.perform(request)).ok
     asyncio.run(library.perform(Checkin("kiosk1", clock(), "main", "k3", no_block=True, item="nobody knows it")))
-    before = list(rows(standing(home, keys).conflicts.values(), "en", rules.zone, masked=False))
+    before = list(rows(standing(home, keys).conflicts.values(), "en", ZoneInfo(rules.timezone), masked=False))
     assert [(one["number"], one["what"], one["card"], one["machine"], one["system"]) for one in before] == [
         ("1", "checkout", "c3", "ok", "ok"), ("2", "checkout", "c3", "ok", "ok"), ("3", "checkin", "", "ok", "no, ITEM_UNKNOWN")
     ]  # fmt: skip
@@ -40,5 +41,5 @@ def test_conflicts_of_a_retired_segment_are_listed_as_they_were_and_closed_ones_
     library.commit()
     gone = retire(home / "journal", keys, until=3, kept=timedelta(days=-1), now=real.now, subject=home.name)
     assert len(gone) == 1 and list(resumed(home, keys).conflicts) == [4]
-    after = list(rows(standing(home, keys).conflicts.values(), "en", rules.zone, masked=False))
+    after = list(rows(standing(home, keys).conflicts.values(), "en", ZoneInfo(rules.timezone), masked=False))
     assert after[:2] == [before[0], before[2]] and [one["number"] for one in after] == ["1", "3", "4"]

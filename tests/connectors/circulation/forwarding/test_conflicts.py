@@ -20,7 +20,7 @@ def test_both_sides_of_a_conflict_are_shown_and_staff_close_it(place: Place) -> 
         place.clock.on(minutes=1)
         assert await forwarding.turn() == 1
         conflict = forwarding.conflicts()[0]
-        zone = forwarding.rules.zone
+        zone = forwarding.terms.zone
         shown = next(rows([conflict], "en", zone))
         assert (shown["machine"].split(",")[0], shown["system"], shown["explained"]) == ("ok", "no, CARD_EXPIRED", "The card has expired")
         assert (shown["card"], next(rows([conflict], "en", zone, masked=False))["card"]) == ("…c3", "c3")
