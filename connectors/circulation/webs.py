@@ -2,7 +2,7 @@
 
 uvicorn answers; it closes a connection that asks nothing more (timeout_keep_alive), and the applications give a body fifteen seconds. What it
 does not know is a head that never ends, an answer that is not read, a TLS handshake that is not gone on with, and how many connections an
-address has. So its protocol stands behind one of ours, which looks at what goes through.
+address has. So its protocol stands behind one of ours, which looks at what goes through, and TLS behind `handshakes`.
 """
 
 from __future__ import annotations
@@ -19,6 +19,8 @@ from typing import Any, cast
 
 import uvicorn
 from starlette.types import ASGIApp
+
+from connectors.circulation.handshakes import BACKLOG, LATE, Handshakes
 
 log = logging.getLogger("bindery.circulation")
 
@@ -53,10 +55,14 @@ class Web:
         """Listen on a port (0: any free one); returns which. `task` ends when all that was asked is answered after `end`."""
         loop = asyncio.get_running_loop()
         self._server.config.load()
-        handshake: Any = {"ssl": tls, "ssl_handshake_timeout": self.limits.handshake_s} if tls else {}
-        found = await loop.create_server(lambda: _Connection(self, self._inner()), host, port, backlog=1024, **handshake)
-        self.task = loop.create_task(self._run(found))
-        return int(found.sockets[0].getsockname()[1])
+        if tls is not None:
+            shaking = Handshakes(tls, self.limits.handshake_s, self._begun, self._shaken)
+            found = await shaking.listen(host, port)
+            self.task = loop.create_task(self._run(shaking))
+            return found
+        listening = await loop.create_server(lambda: _Connection(self, self._inner()), host, port, backlog=BACKLOG)
+        self.task = loop.create_task(self._run(listening))
+        return int(listening.sockets[0].getsockname()[1])
 
     def end(self) -> None:
         """Take no more connections, and answer what was asked."""
@@ -68,15 +74,19 @@ class Web:
             if why := one.overdue(now, self.limits):
                 one.end(why)
 
-    def let_in(self, one: _Connection) -> str:
-        """Why there is no room for a connection, or ''."""
+    def let_in(self, one: _Connection) -> bool:
+        """Whether there is room for a connection; it then has its place until it is gone."""
+        why = ""
         if len(self.connections) >= self.limits.connections:
-            return "too many connections"
-        if self._addresses[one.address] >= self.limits.of_address:
-            return "too many connections of one address"
+            why = "too many connections"
+        elif self._addresses[one.address] >= self.limits.of_address:
+            why = "too many connections of one address"
+        if why:
+            self.tell(one, why)
+            return False
         self.connections.add(one)
         self._addresses[one.address] += 1
-        return ""
+        return True
 
     def gone(self, one: _Connection) -> None:
         """A connection that was let in has ended."""
@@ -90,17 +100,29 @@ class Web:
         self._closed(why)
         log.debug("a connection from %s was closed: %s", one.address or "nowhere", why)
 
+    def _begun(self, address: str) -> _Connection | None:
+        one = _Connection(self, self._inner(), address)
+        return one if self.let_in(one) else None
+
+    def _shaken(self, one: _Connection, late: bool) -> None:
+        if one._transport is None:
+            self.gone(one)
+            if late:
+                self.tell(one, LATE)
+
     def _inner(self) -> Any:
         config: Any = self._server.config
         return config.http_protocol_class(config=config, server_state=self._server.server_state, app_state={})
 
-    async def _run(self, listening: asyncio.Server) -> None:
+    async def _run(self, listening: asyncio.Server | Handshakes[_Connection]) -> None:
         sweeper = asyncio.get_running_loop().create_task(self._sweep())
         try:
             await self._server.serve_on(listening)
         finally:
             sweeper.cancel()
             listening.close()
+            if isinstance(listening, Handshakes):
+                await listening.wait_closed()
 
     async def _sweep(self) -> None:
         while True:
@@ -111,7 +133,7 @@ class Web:
 class _Server(uvicorn.Server):
     """uvicorn, which leaves listening and signals to us: a stop must first let the machines finish."""
 
-    async def serve_on(self, listening: asyncio.Server) -> None:
+    async def serve_on(self, listening: asyncio.Server | Handshakes[_Connection]) -> None:
         """Serve until `should_exit`, then close, and answer what was asked."""
         self._listening = listening
         await self.serve(sockets=[])
@@ -128,9 +150,8 @@ class _Server(uvicorn.Server):
 class _Connection(asyncio.Protocol):
     """One connection, before uvicorn's own protocol (`inner`)."""
 
-    def __init__(self, web: Web, inner: Any) -> None:
-        self._web, self._inner = web, inner
-        self.address = ""
+    def __init__(self, web: Web, inner: Any, address: str = "") -> None:
+        self._web, self._inner, self.address = web, inner, address
         self._transport: asyncio.Transport | None = None
         self._cycle: Any = None
         self._since = monotonic()
@@ -138,13 +159,13 @@ class _Connection(asyncio.Protocol):
         self._head = 0
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        peer = transport.get_extra_info("peername")
-        self.address = str(peer[0]) if peer else ""
         self._since = monotonic()
-        if why := self._web.let_in(self):
-            self._web.tell(self, why)
-            cast(asyncio.Transport, transport).abort()
-            return
+        if self not in self._web.connections:  # with TLS it has its place from accept on
+            peer = transport.get_extra_info("peername")
+            self.address = str(peer[0]) if peer else ""
+            if not self._web.let_in(self):
+                cast(asyncio.Transport, transport).abort()
+                return
         self._transport = cast(asyncio.Transport, transport)
         self._inner.connection_made(transport)
 

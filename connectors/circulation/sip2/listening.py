@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import socket
 from collections.abc import Awaitable, Callable
 
-from connectors.circulation.sip2.server import ALIVE, KERNEL_BUFFER, WRITE_LIMIT, Limits
+from connectors.circulation.sip2.server import Limits, watched
 
 Converse = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[str]]
 """A conversation with one machine, to its end; returns why we ended it, or ''."""
@@ -45,7 +44,7 @@ class Listener:
         if full:
             writer.transport.abort()
             return
-        watched(writer)
+        watched(writer.transport)
         conversation = asyncio.get_running_loop().create_task(self._until_over(reader, writer))
         self._conversations.add(conversation)
         conversation.add_done_callback(self._conversations.discard)
@@ -63,16 +62,6 @@ class Listener:
             if why:
                 log.info("a connection was closed: %s", why)
             ended(writer, why)
-
-
-def watched(writer: asyncio.StreamWriter) -> None:
-    """As the server's connections are (server.py): who lost their power has gone minutes later, and who does not read gets no megabytes."""
-    writer.transport.set_write_buffer_limits(WRITE_LIMIT)
-    wire: socket.socket = writer.get_extra_info("socket")
-    wire.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, KERNEL_BUFFER)
-    wire.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
-    for option, value in ALIVE.items():
-        wire.setsockopt(socket.IPPROTO_TCP, option, value)
 
 
 def ended(writer: asyncio.StreamWriter, why: str) -> None:

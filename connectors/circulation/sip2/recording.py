@@ -21,9 +21,9 @@ from time import monotonic
 from typing import Any, Literal, NamedTuple, TextIO
 
 from connectors.circulation.sip2.framing import LONGEST, opened
-from connectors.circulation.sip2.listening import STUCK, Listener, ended, watched
+from connectors.circulation.sip2.listening import STUCK, Listener, ended
 from connectors.circulation.sip2.masking import unsaid
-from connectors.circulation.sip2.server import Limits
+from connectors.circulation.sip2.server import Limits, watched
 from include.engine import clock
 from include.engine.errors import Refused
 
@@ -85,7 +85,7 @@ class Recorder:
             there, back = await asyncio.open_connection(self._host, self._port)
         except OSError:
             return ""  # the machine sees what it would have seen: nobody answers
-        watched(back)
+        watched(back.transport)
         ways = [asyncio.create_task(self._one_way(*way, talk)) for way in ((reader, back, "machine"), (there, writer, "system"))]
         why = ""
         try:

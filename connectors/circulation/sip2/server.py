@@ -9,8 +9,9 @@ import ssl
 from collections import deque
 from dataclasses import dataclass
 from time import monotonic
-from typing import Any, cast
+from typing import cast
 
+from connectors.circulation.handshakes import BACKLOG, LATE, Handshakes
 from connectors.circulation.sip2.framing import Lines, TooLong
 from connectors.circulation.sip2.session import House, Over, Session
 
@@ -46,19 +47,37 @@ class Server:
     def __init__(self, house: House, limits: Limits | None = None) -> None:
         self._house, self.limits = house, limits or Limits()
         self.connections: set[Connection] = set()
-        self._listening: list[asyncio.Server] = []
+        self._listening: list[asyncio.Server | Handshakes[Connection]] = []
         self._sweeper: asyncio.Task[None] | None = None
 
     async def listen(self, host: str, port: int, tls: ssl.SSLContext | None = None) -> int:
         """Listen on a port (0: any free one); returns which."""
         loop = asyncio.get_running_loop()
-        handshake: Any = {"ssl": tls, "ssl_handshake_timeout": self.limits.handshake_s} if tls else {}
+        self._sweeper = self._sweeper or loop.create_task(self._sweep())
+        if tls is not None:
+            shaking = Handshakes(tls, self.limits.handshake_s, self._begun, self._shaken)
+            self._listening.append(shaking)
+            return await shaking.listen(host, port)
         found = await loop.create_server(
-            lambda: cast(asyncio.Protocol, Connection(self, self._house)), host, port, backlog=1024, reuse_address=True, **handshake
+            lambda: cast(asyncio.Protocol, Connection(self, self._house)), host, port, backlog=BACKLOG, reuse_address=True
         )
         self._listening.append(found)
-        self._sweeper = self._sweeper or loop.create_task(self._sweep())
         return int(found.sockets[0].getsockname()[1])
+
+    def let_in(self, one: Connection) -> bool:
+        """Whether there is room for a connection; it then has its place until it is gone."""
+        if len(self.connections) >= self.limits.connections:
+            self._house.metrics.closed.labels("too many connections").inc()
+            return False
+        self.connections.add(one)
+        self._house.metrics.connections.inc()
+        return True
+
+    def gone(self, one: Connection) -> None:
+        """A connection has ended, whether it was let in or not."""
+        if one in self.connections:
+            self.connections.discard(one)
+            self._house.metrics.connections.dec()
 
     async def close(self) -> None:
         """Take no more connections, finish what was asked, and end."""
@@ -71,7 +90,20 @@ class Server:
             await asyncio.sleep(0.01)
         for one in list(self.connections):
             one.end("the server stops")
+        for listening in self._listening:
+            if isinstance(listening, Handshakes):
+                await listening.wait_closed()
         await asyncio.sleep(0)
+
+    def _begun(self, _: str) -> Connection | None:
+        one = Connection(self, self._house)
+        return one if self.let_in(one) else None
+
+    def _shaken(self, one: Connection, late: bool) -> None:
+        if one._transport is None:
+            self.gone(one)
+            if late:
+                self._house.metrics.closed.labels(LATE).inc()
 
     async def _sweep(self) -> None:
         while True:
@@ -103,20 +135,11 @@ class Connection:
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast(asyncio.Transport, transport)
         peer = transport.get_extra_info("peername")
-        if len(self._server.connections) >= self._server.limits.connections:
-            self._house.metrics.closed.labels("too many connections").inc()
+        if self not in self._server.connections and not self._server.let_in(self):  # with TLS it has its place from accept on
             self._transport.abort()
             return
-        self._transport.set_write_buffer_limits(WRITE_LIMIT)
-        wire: socket.socket | None = transport.get_extra_info("socket")
-        if wire is not None:
-            wire.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, KERNEL_BUFFER)  # else megabytes for a machine that does not read
-            wire.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
-            for option, value in ALIVE.items():
-                wire.setsockopt(socket.IPPROTO_TCP, option, value)
+        watched(self._transport)
         self._session = Session(self._house, peer[0] if peer else "", _common_name(transport.get_extra_info("peercert")))
-        self._server.connections.add(self)
-        self._house.metrics.connections.inc()
 
     def data_received(self, data: bytes) -> None:
         self._heard = monotonic()
@@ -135,9 +158,7 @@ class Connection:
         """The machine says nothing more: the connection is closed."""
 
     def connection_lost(self, error: Exception | None) -> None:
-        if self in self._server.connections:
-            self._server.connections.discard(self)
-            self._house.metrics.connections.dec()
+        self._server.gone(self)
         if self._session is not None:
             self._session.leave()
         self._queue.clear()
@@ -197,6 +218,17 @@ class Connection:
             await asyncio.sleep(0.05)
         if self._transport.is_closing():
             self._queue.clear()
+
+
+def watched(transport: asyncio.WriteTransport) -> None:
+    """Who lost their power has gone minutes later, and who does not read gets no megabytes: of our memory, or of the kernel's."""
+    transport.set_write_buffer_limits(WRITE_LIMIT)
+    wire: socket.socket | None = transport.get_extra_info("socket")
+    if wire is not None:
+        wire.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, KERNEL_BUFFER)
+        wire.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+        for option, value in ALIVE.items():
+            wire.setsockopt(socket.IPPROTO_TCP, option, value)
 
 
 def _common_name(certificate: object) -> str | None:

@@ -6,9 +6,11 @@ import asyncio
 import socket
 import ssl
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
+
+import uvloop
 
 from connectors.circulation.backend import Backend
 from connectors.circulation.metrics import Metrics
@@ -20,15 +22,18 @@ from connectors.circulation.sip2.session import House
 from connectors.circulation.terminals import Terminal, Terminals
 
 PASSWORD = hashed("secret")
+NewLoop = Callable[[], asyncio.AbstractEventLoop]
+LOOPS: dict[str, NewLoop] = {"asyncio": asyncio.new_event_loop, "uvloop": uvloop.new_event_loop}
+"""What the sidecar runs on: uvloop's where it is installed."""
 
 
 class Running:
     """A server that runs; `port` is where, `house` what its conversations share."""
 
-    def __init__(self, house: House, limits: Limits | None, tls: ssl.SSLContext | None) -> None:
+    def __init__(self, house: House, limits: Limits | None, tls: ssl.SSLContext | None, new_loop: NewLoop) -> None:
         self.house, self._limits, self._tls = house, limits, tls
         self._ready = threading.Event()
-        self.loop = asyncio.new_event_loop()
+        self.loop = new_loop()
         self._thread = threading.Thread(target=self._run, daemon=True)
 
     def _run(self) -> None:
@@ -62,12 +67,12 @@ def terminals(**more: Terminal) -> Terminals:
 @contextmanager
 def running(
     backend: Backend, *, known: Terminals | None = None, profile: Profile | None = None, limits: Limits | None = None,
-    tls: ssl.SSLContext | None = None, now: Any = None,
+    tls: ssl.SSLContext | None = None, now: Any = None, new_loop: NewLoop = asyncio.new_event_loop,
 ) -> Iterator[Running]:  # fmt: skip
     """Serve until the block ends; every terminal has the same `profile`."""
     known = known or terminals()
     house = House(backend, known, {login: profile or Profile() for login in known.terminals}, Metrics(), **({"now": now} if now else {}))
-    server = Running(house, limits, tls)
+    server = Running(house, limits, tls, new_loop)
     server.start()
     try:
         yield server

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import ssl
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from pathlib import Path
 from time import monotonic
 from typing import Any
@@ -18,6 +19,7 @@ from starlette.routing import Route
 from connectors.circulation.ncip.route import received
 from connectors.circulation.sip2.server import Limits as MachineLimits
 from connectors.circulation.webs import LARGEST_HEAD, Limits, Web
+from tests.connectors.circulation.running import LOOPS, NewLoop
 from tests.connectors.circulation.sip2.certificates import certificate
 
 ASK = b"GET / HTTP/1.1\r\nHost: x\r\n\r\n"
@@ -40,9 +42,17 @@ class Place:
 
     def __init__(self, web: Web, port: int, why: list[str]) -> None:
         self.web, self.port, self.why = web, port, why
+        self._ends: list[Ends] = []
 
     async def connect(self, **more: Any) -> Ends:
-        return await asyncio.open_connection("127.0.0.1", self.port, **more)
+        self._ends.append(await asyncio.open_connection("127.0.0.1", self.port, **more))
+        return self._ends[-1]
+
+    async def leave(self) -> None:
+        for _, writer in self._ends:
+            writer.transport.abort()
+            with suppress(OSError):
+                await writer.wait_closed()
 
     async def until(self, condition: Callable[[], object]) -> None:
         async with asyncio.timeout(60):
@@ -61,7 +71,12 @@ class Place:
         return found
 
 
-def at_a_port(work: Callable[[Place], Awaitable[None]], limits: Limits | None = None, tls: ssl.SSLContext | None = None) -> None:
+def at_a_port(
+    work: Callable[[Place], Awaitable[None]],
+    limits: Limits | None = None,
+    tls: ssl.SSLContext | None = None,
+    new_loop: NewLoop = asyncio.new_event_loop,
+) -> None:
     async def whole() -> None:
         why: list[str] = []
         # What the sweeper would end by itself takes minutes here.
@@ -74,9 +89,11 @@ def at_a_port(work: Callable[[Place], Awaitable[None]], limits: Limits | None = 
         finally:
             web.end()
             await web.task
-            assert web.connections == set()
+            await place.leave()
+            assert web.connections == set() and not web._addresses
 
-    asyncio.run(whole())
+    with asyncio.Runner(loop_factory=new_loop) as runner:
+        runner.run(whole())
 
 
 async def ask(ends: Ends, what: bytes = ASK) -> bytes:
@@ -181,18 +198,55 @@ def test_there_is_room_for_so_many_connections_and_for_the_next_once_one_is_gone
     at_a_port(work, limits)
 
 
-def test_a_tls_handshake_that_is_not_gone_on_with_ends_and_one_that_is_is_answered(tmp_path: Path) -> None:
-    assert Limits().handshake_s == MachineLimits().handshake_s == 10
-    chain, key = certificate(tmp_path, "localhost")
+def _tls(folder: Path) -> tuple[ssl.SSLContext, ssl.SSLContext]:
+    """The port's, and that of who trusts it."""
+    chain, key = certificate(folder, "localhost")
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(chain, key)
+    return context, ssl.create_default_context(cafile=str(chain))
+
+
+@pytest.mark.parametrize("loop", LOOPS)
+def test_a_tls_handshake_that_is_not_gone_on_with_ends_and_one_that_is_is_answered(tmp_path: Path, loop: str) -> None:
+    assert Limits().handshake_s == MachineLimits().handshake_s == 10
+    context, trusting = _tls(tmp_path)
 
     async def silent(place: Place) -> None:
         assert await place.closed((await place.connect())[0]) == b""
+        await place.until(lambda: place.why == ["no TLS handshake"] and place.web.connections == set())
 
     async def shakes(place: Place) -> None:
-        trusting = ssl.create_default_context(cafile=str(chain))
         assert b"here" in await ask(await place.connect(ssl=trusting, server_hostname="localhost"))
+        assert place.why == []
 
-    at_a_port(silent, Limits(handshake_s=0.1), context)
-    at_a_port(shakes, tls=context)
+    at_a_port(silent, Limits(handshake_s=0.1), context, LOOPS[loop])
+    at_a_port(shakes, tls=context, new_loop=LOOPS[loop])
+
+
+@pytest.mark.parametrize("loop", LOOPS)
+@pytest.mark.parametrize(
+    ("limits", "why"),
+    [
+        (Limits(handshake_s=600, head_s=500, connections=2), "too many connections"),
+        (Limits(handshake_s=600, head_s=500, of_address=2), "too many connections of one address"),
+    ],
+)
+def test_who_has_not_shaken_hands_has_a_place_like_anybody_else(tmp_path: Path, limits: Limits, why: str, loop: str) -> None:
+    context, trusting = _tls(tmp_path)
+
+    async def work(place: Place) -> None:
+        first, _second = await place.connect(), await place.connect()
+        await place.until(lambda: len(place.web.connections) == 2)
+        third, _ = await place.connect()
+        assert await place.closed(third) == b"" and place.why == [why]
+        with pytest.raises(OSError):
+            await place.connect(ssl=trusting, server_hostname="localhost")
+        assert place.why == [why, why]
+        first[1].close()
+        await place.until(lambda: len(place.web.connections) == 1)
+        assert b"here" in await ask(await place.connect(ssl=trusting, server_hostname="localhost"))
+        assert len(place.web.connections) == 2 and place.why == [why, why]
+        place.web.look(monotonic() + 499)  # a handshake has its own time
+        assert len(place.web.connections) == 2
+
+    at_a_port(work, limits, context, LOOPS[loop])
