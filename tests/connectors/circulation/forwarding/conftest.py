@@ -25,6 +25,8 @@ from include.sandbox.servers import folio, koha
 from include.sandbox.servers.asgi import serving
 from include.sandbox.servers.folio.shapes import service_point
 from include.sandbox.servers.ils import Faults, Library
+from include.sandbox.servers.ils.state import Copy as Book
+from include.sandbox.servers.ils.state import Loan, Patron
 from include.sandbox.servers.ports import free_port
 from tests.connectors.circulation.conftest import Clock
 from tests.connectors.circulation.remote.library import LIMITS, OneLogin, small_library
@@ -41,7 +43,7 @@ class Place:
         self.faults = Faults()
         self.more: dict[str, Any] = {}
         self.policy = Policy.model_validate(
-            {"services": ["checkout", "checkin", "renew", "fee"], "breaker": {"failures": 1, "probe_seconds": 5}}
+            {"services": ["checkout", "checkin", "renew", "fee"], "tries": 2, "breaker": {"failures": 1, "probe_seconds": 5}}
         )
         kinds: dict[str, Any] = {"koha": partial(koha.Koha, checkins=True), "folio": folio.Folio}
         self.own = kinds[kind](self.library, faults=self.faults)
@@ -95,6 +97,42 @@ class Place:
 
     def renew(self, item: str, card: str = "c1") -> Renew:
         return Renew("k1", self.clock(), "main", f"renew {item} {self.clock()}", patron=Credentials(card), item=item)
+
+    async def waits(self, forwarding: Forwarding, *loans: tuple[str, str]) -> None:
+        """These loans (item, card), and returns (without a card), wait for a library system that is back."""
+        self.off()
+        self.clock.on(minutes=1)
+        for item, card in loans:
+            assert (await forwarding.perform(self.lend(item, card) if card else self.back(item))).ok
+        self.on()
+
+    async def fails(self, forwarding: Forwarding, *loans: tuple[str, str], over: str = "") -> None:
+        """They wait for one that is back and fails at this copy's loans, or at everybody's; until `del library.lend`."""
+        await self.waits(forwarding, *loans)
+        lend = self.library.lend
+
+        def lends(patron: Patron, copy: Book, *more: Any) -> Loan:
+            if copy.barcode == over or not over:
+                raise RuntimeError("the library system trips")
+            return lend(patron, copy, *more)
+
+        self.library.lend = lends  # type: ignore[method-assign]
+
+    async def turn(self, forwarding: Forwarding, **later: float) -> int:
+        """So much later it is told what waits. Returns how many were told."""
+        self.clock.on(**later)
+        return await forwarding.turn()
+
+    def goes_away_after_the_work(self) -> None:
+        """The next loan is made, its answer is lost, and nothing can be looked up; until `del library.lend`."""
+        lend = self.library.lend
+
+        def lends(*asked: Any) -> Loan:
+            self.faults.set("maintenance", 9)
+            return lend(*asked)
+
+        self.library.lend = lends  # type: ignore[method-assign]
+        self.faults.set("change_error")
 
     def do(self, *requests: Request) -> list[Outcome]:
         async def work(forwarding: Forwarding) -> list[Outcome]:
