@@ -104,7 +104,7 @@ class Handshakes(Generic[Made]):
 
 
 async def _bound(loop: asyncio.AbstractEventLoop, host: str, port: int) -> list[socket.socket]:
-    """A socket that listens for each address of the host; an address of a family that this machine has not is left out."""
+    """A socket that listens for each address of the host; one that this machine has not is left out where there are others."""
     found: list[socket.socket] = []
     lacking: OSError | None = None
     try:
@@ -114,7 +114,7 @@ async def _bound(loop: asyncio.AbstractEventLoop, host: str, port: int) -> list[
             try:
                 found.append(socket.create_server(address, family=family, backlog=BACKLOG))
             except OSError as error:
-                if error.errno != errno.EAFNOSUPPORT:
+                if error.errno not in (errno.EAFNOSUPPORT, errno.EADDRNOTAVAIL):
                     raise
                 lacking = error
         if lacking is not None and not found:

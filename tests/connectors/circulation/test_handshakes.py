@@ -161,9 +161,14 @@ def test_a_stop_waits_for_no_handshake_and_leaves_none(library: Embedded, tls: s
 
 
 @embedded
-def test_a_port_that_is_taken_is_not_listened_on(library: Embedded, tls: ssl.SSLContext, new_loop: NewLoop) -> None:
-    with running(library, tls=tls, new_loop=new_loop) as server, pytest.raises(OSError, match="in use"):
-        server.call(server.server.listen("127.0.0.1", server.port, tls))
+def test_a_port_that_is_taken_and_an_address_that_is_another_machine_s_are_not_listened_on(
+    library: Embedded, tls: ssl.SSLContext, new_loop: NewLoop
+) -> None:
+    with running(library, tls=tls, new_loop=new_loop) as server:
+        with pytest.raises(OSError, match="in use"):
+            server.call(server.server.listen("127.0.0.1", server.port, tls))
+        with pytest.raises(OSError, match="assign requested"):
+            server.call(server.server.listen("192.0.2.1", 0, tls))
 
 
 @embedded
