@@ -11,7 +11,7 @@ from connectors.circulation.embedded.direct import Row
 from connectors.circulation.embedded.rules import Limits
 from connectors.circulation.embedded.store import Change, Store
 from connectors.circulation.embedded.terms import Terms, age
-from connectors.circulation.embedded.views import money
+from connectors.circulation.embedded.views import money, seconds
 
 
 class Decision(Struct, frozen=True):
@@ -37,6 +37,11 @@ class Desk(Struct, frozen=True):
 def refused(reason: str) -> Decision:
     """Nothing is changed, and this is why."""
     return Decision(Outcome(False, reason))
+
+
+def over(desk: Desk, hold: Row) -> bool:
+    """Whether a hold has run out: it was not fetched in time, or is waited for no longer."""
+    return hold["expires"] is not None and bool(hold["expires"] < seconds(desk.now))
 
 
 def barred(desk: Desk, patron: Row) -> str:

@@ -7,7 +7,7 @@ import hashlib
 from decimal import Decimal
 
 from connectors.circulation.domain import MOST_PAID, Block, Hold, Note, Outcome, Pay, Reserve
-from connectors.circulation.embedded.decision import Decision, Desk, barred, refused
+from connectors.circulation.embedded.decision import Decision, Desk, barred, over, refused
 from connectors.circulation.embedded.direct import Row
 from connectors.circulation.embedded.store import Change, Store
 from connectors.circulation.embedded.views import hold_view, item_view, patron_view, seconds
@@ -37,7 +37,7 @@ def reserve(desk: Desk, asked: Reserve) -> Decision:
     if asked.change == "delete":
         return Decision(_held(desk, asked, patron, None), [["-hold", own["hold"]], *_shelf(desk, own)])
     changed = _row(own) | {"pickup": asked.pickup or own["pickup"], "expires": seconds(asked.expires) if asked.expires else own["expires"]}
-    return Decision(_held(desk, asked, patron, hold_view(changed)), [["hold", changed]])
+    return Decision(_held(desk, asked, patron, hold_view(own | changed)), [["hold", changed]])
 
 
 async def of_no_title(store: Store, asked: Reserve) -> bool:
@@ -85,10 +85,13 @@ def _shelf(desk: Desk, hold: Row) -> list[Change]:
     item = desk.store.get("item", hold["item"]) if hold["item"] else None
     if item is None or item["hold"] != hold["hold"]:
         return []
-    after = next((one for one in desk.store.queue(hold["title_id"]) if one["hold"] != hold["hold"] and not one["item"]), None)
-    if after is None:
+    waiting = [one for one in desk.store.queue(hold["title_id"]) if one["hold"] != hold["hold"] and not one["item"] and not over(desk, one)]
+    if not waiting:
         return [["item", item | {"hold": "", "status": "available"}]]
-    return [["hold", after | {"item": item["item"], "ready": hold["ready"]}], ["item", item | {"hold": after["hold"]}]]
+    after = waiting[0]
+    there = hold["ready"] and after["pickup"] in ("", item["location"])  # else it is on its way to another shelf
+    status = item["status"] if there else "in_transit"
+    return [["hold", after | {"item": item["item"], "ready": int(there)}], ["item", item | {"hold": after["hold"], "status": status}]]
 
 
 def pay(desk: Desk, asked: Pay) -> Decision:

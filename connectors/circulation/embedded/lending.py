@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 
-from connectors.circulation.domain import Checkin, Checkout, Outcome, Patron, Renew
+from connectors.circulation.domain import Asked, Checkin, Checkout, Item, Outcome, Patron, Renew
 from connectors.circulation.embedded import undoing
-from connectors.circulation.embedded.decision import Decision, Desk, barred, refused, too_young
+from connectors.circulation.embedded.decision import Decision, Desk, barred, over, refused, too_young
 from connectors.circulation.embedded.direct import Row
 from connectors.circulation.embedded.store import Change
 from connectors.circulation.embedded.views import hold_view, item_view, loan_view, patron_view, seconds, when
@@ -21,7 +21,7 @@ def checkout(desk: Desk, asked: Checkout) -> Decision:
     if asked.undo:
         return _undo_checkout(desk, asked, patron, item)
     if patron is None:
-        return Decision(Outcome(False, "CARD_UNKNOWN"), conflict="CARD_UNKNOWN" if asked.no_block else "")
+        return _alone(asked, "CARD_UNKNOWN")
     if item is None:
         if not asked.no_block:
             return refused("ITEM_UNKNOWN")
@@ -91,6 +91,11 @@ def _put_back(desk: Desk, patron: Row, item: Row) -> list[Row]:
     return [held] if held and held["patron"] != patron["patron"] else []
 
 
+def _alone(asked: Asked, reason: str, item: Item | None = None) -> Decision:
+    """Refused; where a machine has done it already, while it was alone, staff must look at it."""
+    return Decision(Outcome(False, reason, item=item), conflict=reason if asked.no_block else "")
+
+
 def _lent(desk: Desk, patron: Row, item: Row, card: str, due: datetime, *, renewed: bool = False) -> Outcome:
     return Outcome(True, item=item_view(desk.store, item), patron=_card(desk, patron, card), due=due, renewed=renewed)
 
@@ -102,7 +107,7 @@ def _card(desk: Desk, patron: Row, card: str) -> Patron:
 def _undo_checkout(desk: Desk, asked: Checkout, patron: Row | None, item: Row | None) -> Decision:
     loan = desk.store.get("loan", asked.item)
     if loan is None or item is None or patron is None or loan["patron"] != patron["patron"]:
-        return Decision(Outcome(False, "NOT_LENT"), conflict="NOT_LENT" if asked.no_block else "")
+        return _alone(asked, "NOT_LENT")
     changes: list[Change] = [["-loan", asked.item], *undoing.as_it_stood(desk.store, item, loan)]
     return Decision(Outcome(True, item=item_view(desk.store, item), patron=_card(desk, patron, asked.patron.card)), changes)
 
@@ -117,7 +122,7 @@ def checkin(desk: Desk, asked: Checkin) -> Decision:
     """Take an item back, and say where it goes next: to a hold's pickup, home to its branch, or on the shelf."""
     item = desk.store.get("item", asked.item)
     if item is None:
-        return Decision(Outcome(False, "ITEM_UNKNOWN"), conflict="ITEM_UNKNOWN" if asked.no_block else "")
+        return _alone(asked, "ITEM_UNKNOWN")
     loan = desk.store.get("loan", asked.item)
     if asked.undo:
         return _undo_checkin(desk, asked, item, loan)
@@ -125,15 +130,17 @@ def checkin(desk: Desk, asked: Checkin) -> Decision:
     if loan and asked.no_block and seconds(at) < loan["loaned_at"]:  # it was lent again since: an old return, told late
         return Decision(Outcome(True, "RETURNED_BEFORE", item=item_view(desk.store, item)), conflict="RETURNED_BEFORE")
     queue = desk.store.queue(item["title_id"])
-    over = [one for one in queue if one["expires"] is not None and one["expires"] < seconds(desk.now)]
+    late = [one for one in queue if over(desk, one)]
     # A hold that was not fetched in time lets the copy go; one that waits for any copy is passed over, and is its library's to take away.
-    changes: list[Change] = [["-hold", one["hold"]] for one in over if one["hold"] == item["hold"]]
+    changes: list[Change] = [["-hold", one["hold"]] for one in late if one["hold"] == item["hold"]]
     if loan:
         changes += [["-loan", asked.item], ["returned", {name: loan[name] for name in _RETURNED} | {"at": seconds(at)}]]
     branch = asked.branch or item["location"]
-    hold = next((one for one in queue if one not in over and one["item"] in ("", asked.item)), None)
+    waiting = [one for one in queue if one not in late and one["item"] in ("", asked.item)]
+    waiting.sort(key=lambda one: one["hold"] != item["hold"])  # the one that it is on its way to, else the first: no two wait for one copy
+    hold = waiting[0] if waiting else None
     if item["status"] in ("lost", "withdrawn") and not loan:
-        return Decision(Outcome(False, "ITEM_NOT_FOR_LOAN", item=item_view(desk.store, item)))
+        return _alone(asked, "ITEM_NOT_FOR_LOAN", item_view(desk.store, item))
     if hold:
         there = hold["pickup"] in ("", branch)
         changes.append(["hold", hold | {"item": asked.item, "ready": int(there)}])
@@ -182,12 +189,12 @@ def renew(desk: Desk, asked: Renew) -> Decision:
     """Lend an item longer; without an item, all of the patron's, as far as each may be."""
     patron = desk.store.patron_of(asked.patron.card)
     if patron is None:
-        return refused("CARD_UNKNOWN")
+        return _alone(asked, "CARD_UNKNOWN")
     if not asked.item:
         return _renew_all(desk, asked, patron)
     item, loan = desk.store.get("item", asked.item), desk.store.get("loan", asked.item)
     if loan is None or (loan["patron"] != patron["patron"] and not asked.third_party):
-        return refused("NOT_LENT_TO_YOU" if loan else "NOT_LENT")
+        return _alone(asked, "NOT_LENT_TO_YOU" if loan else "NOT_LENT")
     return _renewed(desk, asked, patron, item or _unknown_item(asked.item, asked.branch), loan, free=asked.no_block)
 
 
