@@ -154,7 +154,7 @@ def _measures(db: duckdb.DuckDBPyConnection, partner: str) -> Measures:
         raise BinderyError(
             f"the star counts {found.loans} loans where the lake has {told}",
             where=f"{partner}, fact_loan",
-            do="Look for rows in the lake that share a key: python -m include.engine.lake, tables item and bibliographic.",
+            do="Look in the lake's tables item and bibliographic for rows that share a key: docs/users/integration-engineers.md says how it is read.",
             code="BI_LOANS_DIFFER",
         )
     return found

@@ -1,4 +1,4 @@
-"""`python -m connectors.oai_pmh harvest | serve | coverage | reload`: OAI-PMH from the command line."""
+"""`python -m connectors.oai_pmh harvest | serve | index | coverage | reload`: OAI-PMH from the command line."""
 
 from __future__ import annotations
 

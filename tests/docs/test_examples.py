@@ -146,13 +146,13 @@ def test_the_worked_example_takes_a_file_in(doors: Path, ledger: Ledger, monkeyp
     monkeypatch.setattr(loading.load, "__defaults__", (doors / "data_contracts",))  # where a contract of the house would lie
     inbound = import_module("connectors.doors.inbound")
     partners = doors / "include" / "partners"
-    yaml_file = partners / "lindeby.yaml"
+    yaml_file = partners / "skovby.yaml"
     yaml_file.write_text(yaml_file.read_text().replace("status: test", "status: live").replace("stable_for: 30s", "stable_for: 0s"))
     home = doors / "home"
     house = House(
-        Engine(home, ledger, EnvironmentCredentials(MASTER), flow_models(), partners, doors / "data_contracts"), inbound, "lindeby"
+        Engine(home, ledger, EnvironmentCredentials(MASTER), flow_models(), partners, doors / "data_contracts"), inbound, "skovby"
     )
-    inbox = home / "inbox" / "lindeby_doors"
+    inbox = home / "inbox" / "skovby_doors"
     inbox.mkdir(parents=True)
     good, bad = (
         ["hb;2026-11-21T14;37", "hb;2026-11-21T15;41"],

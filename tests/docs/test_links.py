@@ -47,6 +47,35 @@ def test_every_command_that_is_named_can_be_run(page: Path) -> None:
         assert re.search(rf"^{target}:", makefile, re.M), f"make {target}"
 
 
+def test_every_command_that_the_code_tells_of_can_be_run() -> None:
+    wrong = [
+        f"{file.relative_to(ROOT)}: python -m {module}"
+        for folder in ("connectors", "dags", "include", "plugins")
+        for file in (ROOT / folder).rglob("*.py")
+        for module in _MODULE.findall(file.read_text(encoding="utf-8"))
+        if module.split(".")[0] in _TREE
+        if not ((place := ROOT.joinpath(*module.rstrip(".").split("."))) / "__main__.py").exists() and not place.with_suffix(".py").exists()
+    ]
+    assert wrong == []
+
+
+def test_every_page_can_be_found_from_the_first() -> None:
+    seen: set[Path] = set()
+    waiting = [ROOT / "README.md"]
+    while waiting:
+        page = waiting.pop().resolve()
+        if page.suffix == ".md" and page not in seen:
+            seen.add(page)
+            links = (first or second for first, second in _LINK.findall(page.read_text(encoding="utf-8")))
+            waiting += [page.parent / link for link in links if "://" not in link and not link.startswith("mailto:")]
+    assert [str(page.relative_to(ROOT)) for page in PAGES if page not in seen] == []
+
+
+def test_every_decision_stands_on_the_map_of_the_documentation() -> None:
+    page = (ROOT / "docs" / "README.md").read_text(encoding="utf-8")
+    assert [file.name for file in sorted((ROOT / "docs" / "decisions").glob("*.md")) if f"(decisions/{file.name})" not in page] == []
+
+
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 def test_every_reason_code_is_in_the_table(page: Path) -> None:
     codes = {code for code in _CODE.findall(prose(page)) if _REASON.fullmatch(code) and not _SETTINGS.fullmatch(code)}
