@@ -88,6 +88,8 @@ class Guarded:
 
     async def _perform(self, request: Request, who: Credentials) -> Outcome:
         if self._lockout.locked(who.card, self._terminal):
+            if request.no_block:  # it is done already, and is taken in without that its PIN be tried
+                return await self._backend.perform(replace(request, patron=Credentials(who.card)))
             return Outcome(False, "PIN_LOCKED")
         outcome = await self._backend.perform(request)
         if outcome.reason == "PIN_WRONG":

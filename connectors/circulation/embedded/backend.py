@@ -36,7 +36,7 @@ from connectors.circulation.embedded.filling import again
 from connectors.circulation.embedded.rules import Rules
 from connectors.circulation.embedded.store import Change, Store, store_of
 from connectors.circulation.embedded.terms import Terms
-from connectors.circulation.embedded.views import item_view, patron_view, seconds, text
+from connectors.circulation.embedded.views import hold_view, item_view, patron_view, seconds, text
 from connectors.circulation.journal import Journal, before, read
 from connectors.circulation.pins import Pins, hashed, outdated
 from connectors.circulation.plain import KINDS, iso, plain
@@ -78,6 +78,8 @@ class _Said(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
     done: tuple[str, ...] = ()
     not_done: tuple[str, ...] = ()
     transaction: str = ""
+    hold: str = ""
+    waiting: str = ""
 
 
 class Embedded:
@@ -117,10 +119,11 @@ class Embedded:
 
     async def perform(self, request: Request) -> Outcome:
         """See Backend. An outcome that is not ok changes nothing, and is written down only where staff must look at it."""
-        who = getattr(request, "patron", None)
+        who, wrong = getattr(request, "patron", None), False
         if who is not None and who.pin:
             row = self.store.patron_of(who.card)
-            if row is not None and await self._pin_right(row, who.pin) is False:
+            wrong = row is not None and await self._pin_right(row, who.pin) is False
+            if wrong and not request.no_block:
                 return Outcome(False, "PIN_WRONG")
         if isinstance(request, Reserve) and await desk_work.of_no_title(self.store, request):
             return Outcome(False, "TITLE_UNKNOWN")
@@ -129,6 +132,8 @@ class Embedded:
             return self._as_before(known)
         now = self._now()
         decision = _DECIDE[type(request)](Desk(self.store, self.terms, now), request)
+        if wrong and decision.changes and not decision.conflict:  # it is done, and staff must know by whom it may not have been
+            decision = msgspec.structs.replace(decision, conflict="PIN_WRONG")
         if decision.changes or (decision.conflict and self._to_be_told(request, decision)):
             await self._kept(request, decision, seconds(now))
         return decision.outcome
@@ -213,6 +218,8 @@ class Embedded:
         said = msgspec.json.decode(known["outcome"], type=_Said)
         item = self.store.get("item", said.item)
         patron = self.store.get("patron", said.patron)
+        placed = next((one for one in self.store.holds_of(said.waiting or said.patron) if one["hold"] == said.hold), None)
+        waiting = self.store.get("patron", said.waiting) if said.waiting else None
         return Outcome(
             ok=True,
             reason=said.reason,
@@ -222,6 +229,8 @@ class Embedded:
             renewed=said.renewed,
             fee=Decimal(said.fee) if said.fee else None,
             route=said.route,
+            hold=hold_view(placed) if placed else None,
+            waiting=patron_view(self.store, self.terms, waiting, "", whole=False) if waiting else None,
             done=said.done,
             not_done=said.not_done,
             transaction=said.transaction,
@@ -335,5 +344,7 @@ def _remembered(outcome: Outcome) -> str:
         outcome.done,
         outcome.not_done,
         outcome.transaction,
+        outcome.hold.hold if outcome.hold else "",
+        outcome.waiting.patron if outcome.waiting else "",
     )
     return _JSON.encode(said).decode()

@@ -6,9 +6,11 @@ import asyncio
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from connectors.circulation.domain import Checkin, Checkout, Credentials, Outcome, Renew, Request
 from connectors.circulation.embedded.backend import Embedded
+from connectors.circulation.lockout import HERE, Guarded, Lockout
 from tests.connectors.circulation.conftest import Clock
 
 
@@ -18,6 +20,23 @@ def told(library: Embedded, clock: Clock) -> Any:
         return asyncio.run(library.perform(kind(terminal="kiosk1", at=clock(), branch="main", key="k1", no_block=True, **more)))
 
     return run
+
+
+def test_a_loan_with_a_wrong_pin_stands_and_is_for_staff(told: Any, library: Embedded) -> None:
+    assert told(Checkout, patron=Credentials("c1", "4321"), item="b1").ok
+    assert told(Checkout, patron=Credentials("c1", "4321"), item="b1").again
+    assert (library.store.get("loan", "b1")["patron"], _conflicts(library)) == ("p1", ["PIN_WRONG"])
+
+
+def test_a_loan_stands_where_the_card_is_locked_out_and_no_pin_is_tried(library: Embedded, clock: Clock) -> None:
+    lockout = Lockout()
+    machine = Guarded(library, lockout, "kiosk1")
+    for _ in range(HERE):
+        lockout.wrong("c1", "kiosk1")
+    asked = Checkout("kiosk1", clock(), "main", patron=Credentials("c1", "1234"), item="b1")
+    assert asyncio.run(machine.perform(asked)).reason == "PIN_LOCKED"
+    assert asyncio.run(machine.perform(replace(asked, no_block=True))).ok
+    assert library.store.get("loan", "b1") is not None and lockout.locked("c1", "kiosk1")
 
 
 def _conflicts(library: Embedded) -> list[str]:
