@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from datetime import datetime
-from functools import cached_property
 from hashlib import blake2b
 from zoneinfo import ZoneInfo
 
@@ -14,7 +12,7 @@ from msgspec import Struct
 
 from connectors.circulation.backend import Backend
 from connectors.circulation.domain import Credentials, Outcome, Patron
-from connectors.circulation.profile import Framing, Output, Policy, Profile
+from connectors.circulation.profile import Profile
 from connectors.circulation.sip2.codec import Parsed, Value
 from connectors.circulation.sip2.dates import LANGUAGES, due_stamp, moment, stamp
 from connectors.circulation.words import Language, words
@@ -30,35 +28,27 @@ class Answer(Struct, frozen=True, gc=False):
     status: str = "ok"
 
 
-@dataclass(frozen=True)
 class Context:
-    """One logged-in terminal. `institution` is what AO says in answers."""
+    """One logged-in terminal. `institution` is what AO says in answers; `framing`, `output` and `policy` are its profile's."""
 
-    backend: Backend
-    terminal: str
-    profile: Profile
-    institution: str
-    library: str
-    zone: ZoneInfo
-    language: Language
-    branch: str = ""
-    location: str = ""
-    now: Callable[[], datetime] = field(default=clock.now)
-
-    @cached_property
-    def framing(self) -> Framing:
-        """How this terminal's lines are sent."""
-        return self.profile.framing
-
-    @cached_property
-    def output(self) -> Output:
-        """What stands in answers to it."""
-        return self.profile.output
-
-    @cached_property
-    def policy(self) -> Policy:
-        """What is allowed at it."""
-        return self.profile.policy
+    def __init__(
+        self,
+        backend: Backend,
+        terminal: str,
+        profile: Profile,
+        *,
+        institution: str,
+        library: str,
+        zone: ZoneInfo,
+        language: Language,
+        branch: str = "",
+        location: str = "",
+        now: Callable[[], datetime] = clock.now,
+    ) -> None:
+        self.backend, self.terminal, self.profile = backend, terminal, profile
+        self.framing, self.output, self.policy = profile.framing, profile.output, profile.policy
+        self.institution, self.library, self.zone, self.language = institution, library, zone, language
+        self.branch, self.location, self.now = branch, location, now
 
     def stamp(self) -> str:
         """Now, as the fixed field has it."""

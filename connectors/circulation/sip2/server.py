@@ -19,6 +19,8 @@ log = logging.getLogger("bindery.circulation")
 
 QUEUED = 64
 """Lines of a connection that wait for their turn; then it is read from no further."""
+ENDING_S = 1.0
+"""Until a connection that was closed has gone; one that reads nothing more is left behind."""
 WRITE_LIMIT = 64 * 1024
 """Bytes that wait for a machine to read them; one that does not read is closed."""
 
@@ -88,12 +90,14 @@ class Server:
         until = monotonic() + self.limits.drain_s
         while any(one.busy for one in self.connections) and monotonic() < until:
             await asyncio.sleep(0.01)
-        for one in list(self.connections):
+        ended = list(self.connections)
+        for one in ended:
             one.end("the server stops")
         for listening in self._listening:
             if isinstance(listening, Handshakes):
                 await listening.wait_closed()
-        await asyncio.sleep(0)
+        if tasks := [one._task for one in ended if one._task is not None]:
+            await asyncio.wait(tasks, timeout=ENDING_S)
 
     def _begun(self, _: str) -> Connection | None:
         one = Connection(self, self._house)
@@ -121,6 +125,7 @@ class Connection:
         self._server, self._house, self._lines = server, house, Lines()
         self._queue: deque[bytes] = deque()
         self._task: asyncio.Task[None] | None = None
+        self._next: asyncio.Future[None] | None = None
         self._transport: asyncio.Transport | None = None
         self._session: Session | None = None
         self._heard = self._made = monotonic()
@@ -130,7 +135,7 @@ class Connection:
     @property
     def busy(self) -> bool:
         """Whether something was asked and is not yet answered."""
-        return self._task is not None and not self._task.done()
+        return self._task is not None and self._next is None and not self._task.done()
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast(asyncio.Transport, transport)
@@ -151,8 +156,12 @@ class Connection:
         if len(self._queue) > QUEUED and self._transport and not self._paused:
             self._paused = True
             self._transport.pause_reading()
-        if self._queue and not self.busy:
+        if not self._queue:
+            return
+        if self._task is None:  # one for the whole conversation: to make one for each line costs more than to wake it
             self._task = asyncio.get_running_loop().create_task(self._work())
+        elif self._next is not None:
+            self._wake()
 
     def eof_received(self) -> None:
         """The machine says nothing more: the connection is closed."""
@@ -162,6 +171,8 @@ class Connection:
         if self._session is not None:
             self._session.leave()
         self._queue.clear()
+        if self._next is not None:
+            self._wake()
 
     def pause_writing(self) -> None:
         self._stuck_since = monotonic()
@@ -188,9 +199,16 @@ class Connection:
                 self._transport.close()
 
     async def _work(self) -> None:
-        """Answer what is queued, line by line, in order. What was not begun when a machine goes away is not done: it was never answered."""
+        """Answer what comes, line by line, in order. What was not begun when a machine goes away is not done: it was never answered."""
         assert self._session is not None and self._transport is not None
-        while self._queue:
+        loop = asyncio.get_running_loop()
+        while True:
+            if not self._queue:
+                if self._transport.is_closing():
+                    return
+                self._next = loop.create_future()
+                await self._next
+                continue
             raw = self._queue.popleft()
             try:
                 self._transport.write(await self._session.answer(raw))
@@ -211,6 +229,12 @@ class Connection:
                 self._transport.resume_reading()
             if self._queue:
                 await asyncio.sleep(0)  # the others' turn: who sends a thousand lines at once is not answered before everybody else
+
+    def _wake(self) -> None:
+        assert self._next is not None
+        if not self._next.done():  # as it is when the process ends
+            self._next.set_result(None)
+        self._next = None
 
     async def _until_read(self) -> None:
         assert self._transport is not None

@@ -168,8 +168,10 @@ class Talk:
             if lines.count("93") == 0 and connection._session is not None and connection._session.login == login:
                 other = next(name for known, name in INSTITUTIONS.items() if known != login)
                 assert not any(b"AO" + other + b"|" in one for one in said), "an answer of the other machine"
-        for _, _, connection, _ in machines:
+        for _, wire, connection, _ in machines:
+            wire.close()
             connection.connection_lost(None)
+            await connection._task
         assert not any(self._house.present.values()), "a terminal is still counted as here"
 
 
@@ -179,8 +181,8 @@ def _codes(piece: bytes) -> list[str]:
 
 
 async def _quiet(connection: Connection) -> None:
-    if connection._task is not None:
-        await connection._task
+    while connection.busy:
+        await asyncio.sleep(0)
 
 
 @contextmanager
