@@ -17,9 +17,10 @@ from connectors.circulation.folio import cql, desk_work, enrolling, interlending
 from connectors.circulation.folio.login import TokenLogin
 from connectors.circulation.folio.settings import FolioSettings
 from connectors.circulation.folio.site import Site
-from connectors.circulation.folio.views import item_view, moment
+from connectors.circulation.folio.views import item_view
 from connectors.circulation.remote.http import Calls
 from connectors.circulation.remote.system import Lent, System
+from connectors.circulation.remote.values import moment
 from include.engine import clock
 from include.engine.credentials import Credentials as Connections
 

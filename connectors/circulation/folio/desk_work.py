@@ -9,20 +9,19 @@ from decimal import Decimal
 from connectors.circulation.domain import Block, Outcome, Pay, Reserve
 from connectors.circulation.folio import cql, refusals
 from connectors.circulation.folio.site import Site
-from connectors.circulation.folio.views import Json, hold_view, item_view, money
+from connectors.circulation.folio.views import hold_view, item_view
 from connectors.circulation.remote.http import Reply
 from connectors.circulation.remote.paying import against, mark_of
+from connectors.circulation.remote.values import Json, money
 
 BLOCK = "Card kept or blocked by a self-service machine"
 
 
 async def reserve(site: Site, asked: Reserve) -> Outcome:
     """Place, change or cancel a request. An item that is on the shelf is paged, one that is not is held."""
-    user, item = await asyncio.gather(site.user(asked.patron.card), _item(site, asked))
-    if await site.pin_right(asked.patron, user) is False:
-        return Outcome(False, "PIN_WRONG")
-    if user is None:
-        return Outcome(False, "CARD_UNKNOWN")
+    user, item = await asyncio.gather(site.let_in(asked.patron), _item(site, asked))
+    if isinstance(user, str):
+        return Outcome(False, user)
     instance = await site.instance_of(item) if item else asked.title
     number = asked.hold if asked.change != "add" else ""
     if not instance and not number:

@@ -11,7 +11,7 @@ from connectors.circulation.domain import Outcome
 from connectors.circulation.folio import refusals
 from connectors.circulation.folio.interlending import id_of
 from connectors.circulation.folio.site import Site
-from connectors.circulation.folio.views import Json, moment
+from connectors.circulation.remote.values import Json, moment
 
 log = logging.getLogger("bindery.circulation")
 

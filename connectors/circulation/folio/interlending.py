@@ -15,9 +15,10 @@ from connectors.circulation.domain import Outcome
 from connectors.circulation.folio import desk_work, lending, refusals
 from connectors.circulation.folio.settings import Interlending
 from connectors.circulation.folio.site import Site
-from connectors.circulation.folio.views import Json, hold_view, item_view
+from connectors.circulation.folio.views import hold_view, item_view
 from connectors.circulation.remote.arriving import arrived
 from connectors.circulation.remote.system import CANNOT
+from connectors.circulation.remote.values import Json
 
 _SPACE = UUID("0b6c1f3e-7a52-4f0d-8b33-5a9e6d1c2f47")
 INSTANCES, HOLDINGS, ITEMS, REQUESTS = "/inventory/instances", "/holdings-storage/holdings", "/inventory/items", "/circulation/requests"

@@ -10,8 +10,9 @@ from connectors.circulation.backend import Away
 from connectors.circulation.domain import Checkin, Checkout, Hold, Item, Outcome, Patron, Renew
 from connectors.circulation.folio import refusals
 from connectors.circulation.folio.site import Site
-from connectors.circulation.folio.views import Json, item_view, moment, patron_view
+from connectors.circulation.folio.views import item_view, patron_view
 from connectors.circulation.remote.http import Reply
+from connectors.circulation.remote.values import Json, moment
 
 AT_ONCE = 4
 COMMENT = "Done at a self-service machine while the library system was away"
@@ -19,11 +20,9 @@ COMMENT = "Done at a self-service machine while the library system was away"
 
 async def checkout(site: Site, asked: Checkout) -> Outcome:
     """Lend a copy. The card goes to FOLIO as it is; the user is asked for only where a PIN or a name is wanted."""
-    user = await site.user(asked.patron.card)
-    if await site.pin_right(asked.patron, user) is False:
-        return Outcome(False, "PIN_WRONG")
-    if user is None:
-        return Outcome(False, "CARD_UNKNOWN")
+    user = await site.let_in(asked.patron)
+    if isinstance(user, str):
+        return Outcome(False, user)
     body: Json = {"itemBarcode": asked.item, "userBarcode": asked.patron.card, "servicePointId": site.settings.theirs(asked.branch)}
     if asked.no_block:
         body["loanDate"] = asked.at.isoformat(timespec="milliseconds")
@@ -107,11 +106,9 @@ async def _item(site: Site, barcode: str) -> Item | None:
 
 async def renew(site: Site, asked: Renew) -> Outcome:
     """Lend a copy longer; without one, all of the patron's."""
-    user = await site.user(asked.patron.card)
-    if await site.pin_right(asked.patron, user) is False:
-        return Outcome(False, "PIN_WRONG")
-    if user is None:
-        return Outcome(False, "CARD_UNKNOWN")
+    user = await site.let_in(asked.patron)
+    if isinstance(user, str):
+        return Outcome(False, user)
     shown = await site.shown(user, asked.patron.card)
     if asked.item:
         card = asked.patron.card

@@ -8,8 +8,9 @@ from __future__ import annotations
 import re
 from typing import Any
 
+from connectors.circulation.remote.values import Json
+
 UNKNOWN = "ILS_REFUSED"
-Json = dict[str, Any]
 
 CODES = {
     "USER_BARCODE_NOT_FOUND": "CARD_UNKNOWN",

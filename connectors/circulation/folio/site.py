@@ -10,9 +10,10 @@ from connectors.circulation.backend import Away, Odd
 from connectors.circulation.domain import Credentials, Patron
 from connectors.circulation.folio import cql
 from connectors.circulation.folio.settings import FolioSettings
-from connectors.circulation.folio.views import Json, blocks_of, fee_view, hold_view, loan_view, patron_view
+from connectors.circulation.folio.views import blocks_of, fee_view, hold_view, loan_view, patron_view
 from connectors.circulation.remote.http import Calls, Reply
 from connectors.circulation.remote.known import Known, RightPins
+from connectors.circulation.remote.values import Json
 
 ALL = "1000"
 GROUP_SECONDS = 600.0
@@ -132,6 +133,11 @@ class Site:
         if who.pin is None or user is None or self.settings.pin == "none":
             return None
         return await self._pins.right(who.card, who.pin, lambda: self._verified(user["id"], who.pin or ""))
+
+    async def let_in(self, who: Credentials) -> Json | str:
+        """The user whose request it is, or the reason why it is refused."""
+        user = await self.user(who.card)
+        return "PIN_WRONG" if await self.pin_right(who, user) is False else user or "CARD_UNKNOWN"
 
     async def _verified(self, user_id: str, pin: str) -> bool:
         reply = await self.calls.ask("/patron-pin/verify", body={"id": user_id, "pin": pin})

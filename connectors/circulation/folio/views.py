@@ -3,26 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from datetime import UTC, date, datetime
-from decimal import Decimal
-from typing import Any
+from datetime import date, datetime
 
 from connectors.circulation.domain import Fee, Hold, Item, ItemStatus, Loan, Patron
 from connectors.circulation.folio.refusals import CONDITIONS
 from connectors.circulation.folio.settings import FolioSettings
-
-Json = dict[str, Any]
+from connectors.circulation.remote.values import Json, moment, money
 
 STATUS: dict[str, ItemStatus] = {
     "Available": "available", "Checked out": "on_loan", "Awaiting pickup": "on_hold", "Paged": "on_hold", "In transit": "in_transit",
     "Awaiting delivery": "in_transit", "Declared lost": "lost", "Aged to lost": "lost", "Lost and paid": "lost", "Long missing": "lost",
     "Missing": "lost", "Withdrawn": "withdrawn",
 }  # fmt: skip
-
-
-def moment(text: str) -> datetime:
-    """A date-time of FOLIO's, in UTC. The offset may be written +0000."""
-    return datetime.fromisoformat(text).astimezone(UTC)
 
 
 def patron_view(
@@ -128,8 +120,3 @@ def item_view(settings: FolioSettings, item: Json, *, due: datetime | None = Non
         holds=holds,
         title_id=item.get("instanceId") or "",
     )
-
-
-def money(amount: float | str) -> Decimal:
-    """An amount; JSON has it as a float."""
-    return Decimal(str(amount)).quantize(Decimal("0.01"))

@@ -15,9 +15,10 @@ from connectors.circulation.koha import desk_work, enrolling, interlending, lend
 from connectors.circulation.koha.login import Basic, OAuth2
 from connectors.circulation.koha.settings import KohaSettings, SipCheckin
 from connectors.circulation.koha.site import Site, since
-from connectors.circulation.koha.views import item_view, moment, patron_view
+from connectors.circulation.koha.views import item_view, patron_view
 from connectors.circulation.remote.http import Calls, Login
 from connectors.circulation.remote.system import SKEW, Lent, System
+from connectors.circulation.remote.values import moment
 from include.engine import clock
 from include.engine.credentials import Credentials as Connections
 

@@ -7,9 +7,10 @@ import asyncio
 from connectors.circulation.domain import Block, Outcome, Pay, Reserve
 from connectors.circulation.koha import refusals
 from connectors.circulation.koha.site import Site, text_of
-from connectors.circulation.koha.views import Json, hold_view, money, patron_view
+from connectors.circulation.koha.views import hold_view, patron_view
 from connectors.circulation.remote.paying import against, mark_of
 from connectors.circulation.remote.system import CANNOT
+from connectors.circulation.remote.values import Json, money
 
 
 async def reserve(site: Site, asked: Reserve) -> Outcome:

@@ -8,7 +8,8 @@ from connectors.circulation.admission import Enrol
 from connectors.circulation.domain import Outcome
 from connectors.circulation.koha import refusals
 from connectors.circulation.koha.site import Site
-from connectors.circulation.koha.views import Json, patron_view
+from connectors.circulation.koha.views import patron_view
+from connectors.circulation.remote.values import Json
 
 
 async def enrol(site: Site, asked: Enrol) -> Outcome:

@@ -12,10 +12,11 @@ from connectors.circulation.admission import Accept, Discard
 from connectors.circulation.domain import Checkin, Outcome
 from connectors.circulation.koha import refusals
 from connectors.circulation.koha.site import BASE, Site, text_of
-from connectors.circulation.koha.views import Json, hold_view, item_view, patron_view
+from connectors.circulation.koha.views import hold_view, item_view, patron_view
 from connectors.circulation.remote.arriving import arrived
 from connectors.circulation.remote.http import Reply
 from connectors.circulation.remote.system import CANNOT
+from connectors.circulation.remote.values import Json
 
 CheckIn = Callable[[Checkin], Awaitable[Outcome]]
 """The way that returns go at this site."""

@@ -8,8 +8,9 @@ from collections.abc import Iterable
 from connectors.circulation.domain import Checkout, Outcome, Renew
 from connectors.circulation.koha import refusals
 from connectors.circulation.koha.site import Site, text_of
-from connectors.circulation.koha.views import Json, item_view, moment, patron_view
+from connectors.circulation.koha.views import item_view, patron_view
 from connectors.circulation.remote.http import Reply
+from connectors.circulation.remote.values import Json, moment
 
 AT_ONCE = 4
 """Renewals under way at a time when a patron renews everything."""

@@ -14,8 +14,9 @@ from connectors.circulation.domain import Checkin, Hold, Item, Outcome, Patron
 from connectors.circulation.koha import refusals
 from connectors.circulation.koha.settings import SipCheckin
 from connectors.circulation.koha.site import Site
-from connectors.circulation.koha.views import Json, hold_view, item_view, moment, patron_view
+from connectors.circulation.koha.views import hold_view, item_view, patron_view
 from connectors.circulation.remote.http import left
+from connectors.circulation.remote.values import Json, moment
 from connectors.circulation.sip2.client import Client
 from connectors.circulation.sip2.codec import Parsed
 from connectors.circulation.sip2.dates import stamp

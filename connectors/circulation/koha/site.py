@@ -12,9 +12,10 @@ from zoneinfo import ZoneInfo
 from connectors.circulation.backend import Away, Odd
 from connectors.circulation.domain import Credentials, Hold, Loan, Patron
 from connectors.circulation.koha.settings import KohaSettings
-from connectors.circulation.koha.views import Json, fees_view, hold_view, loan_view, patron_view
+from connectors.circulation.koha.views import fees_view, hold_view, loan_view, patron_view
 from connectors.circulation.remote.http import Calls, Reply
 from connectors.circulation.remote.known import Known, RightPins
+from connectors.circulation.remote.values import Json
 
 BASE = "/api/v1"
 ALL = "500"

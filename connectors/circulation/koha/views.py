@@ -4,19 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import UTC, date, datetime, time
-from decimal import Decimal
-from typing import Any
 
 from connectors.circulation.domain import Fee, Hold, Item, ItemStatus, Loan, Patron
 from connectors.circulation.koha.settings import KohaSettings
+from connectors.circulation.remote.values import Json, moment, money
 from connectors.circulation.words import LANGUAGES
-
-Json = dict[str, Any]
-
-
-def moment(text: str) -> datetime:
-    """A date-time of Koha's, in UTC."""
-    return datetime.fromisoformat(text).astimezone(UTC)
 
 
 def patron_view(
@@ -129,11 +121,6 @@ def _status(found: Json, hold: Json | None) -> ItemStatus:
 def title_of(item: Json | None) -> str:
     """The title of a copy's record, when it came with it."""
     return ((item or {}).get("biblio") or {}).get("title") or ""
-
-
-def money(amount: float | str) -> Decimal:
-    """An amount; JSON has it as a float."""
-    return Decimal(str(amount)).quantize(Decimal("0.01"))
 
 
 def _morning(settings: KohaSettings, text: str | None) -> datetime | None:
