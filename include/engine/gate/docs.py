@@ -10,6 +10,7 @@ from datetime import date, datetime
 from pathlib import Path
 from typing import Any
 
+import great_expectations as gx
 from great_expectations.core.expectation_validation_result import ExpectationSuiteValidationResult, ExpectationValidationResult
 from great_expectations.render.renderer.page_renderer import ValidationResultsPageRenderer
 from great_expectations.render.view import view
@@ -50,7 +51,11 @@ def validation_result(
             "unsuccessful_expectations": len(results) - good,
             "success_percent": 100 * good / len(results) if results else None,
         },
-        meta={"run_id": {"run_name": delivery, "run_time": at.isoformat()}, "batch_kwargs": {"data_asset_name": contract.table}},
+        meta={
+            "great_expectations_version": gx.__version__,
+            "run_id": {"run_name": delivery, "run_time": at.isoformat()},
+            "batch_kwargs": {"data_asset_name": contract.table},
+        },
     )
 
 

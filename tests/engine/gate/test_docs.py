@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from datetime import UTC, datetime
 
+import great_expectations as gx
 from lxml import html
 
 from include.engine.gate.docs import data_docs
@@ -20,6 +21,7 @@ def test_the_page_fetches_nothing_and_says_what_broke() -> None:
     text = html.document_fromstring(made).text_content()
     assert "The kind of loan is one that we know." in text
     assert "A return says on which day it happened." in text
+    assert re.search(rf"Great Expectations Version\s*{re.escape(gx.__version__)}", text)
 
 
 def test_an_empty_delivery_has_a_page_too() -> None:

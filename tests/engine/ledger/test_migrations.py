@@ -21,6 +21,7 @@ from include.engine.delivery import NewDelivery
 from include.engine.errors import SettingsError
 from include.engine.ledger import Ledger, deliveries, inbox
 from include.engine.ledger import migrations as migrations_package
+from include.engine.ledger.__main__ import main as command
 from include.engine.ledger.migrations.run import downgrade, upgrade
 from include.engine.ledger.schema import HEAD, metadata
 
@@ -119,3 +120,15 @@ def test_the_first_tables_can_be_taken_back(empty: Ledger) -> None:
     downgrade(empty, "base")
     with empty.read() as tx:
         assert sa.inspect(tx).get_table_names() == ["alembic_version"]
+
+
+def test_who_asks_the_command_for_help_gets_help_and_no_ledger(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("BINDERY_HOME", str(tmp_path / "home"))
+    monkeypatch.delenv("BINDERY_LEDGER", raising=False)
+    for asked, status in (("--help", 0), ("downgrade", 2)):
+        with pytest.raises(SystemExit) as ended:
+            command([asked])
+        assert ended.value.code == status
+    assert not (tmp_path / "home").exists()
+    (tmp_path / "home").mkdir()
+    assert command([]) == 0 and (tmp_path / "home" / "ledger.db").exists()
