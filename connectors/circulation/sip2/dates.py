@@ -6,7 +6,7 @@ blanks is UTC; American zone names (`EST5`) are in no Nordic or Dutch machine an
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from datetime import MAXYEAR, MINYEAR, UTC, datetime, timedelta
 from functools import lru_cache
 from zoneinfo import ZoneInfo
 
@@ -27,7 +27,8 @@ def moment(text: str, zone: ZoneInfo) -> datetime | None:
     place = UTC if text[8:12].strip() == "Z" else zone
     try:  # not strptime, which costs more than all the rest of a message's reading
         found = datetime(*(int(digits[at : at + width]) for at, width in _PLACES), tzinfo=place)  # type: ignore[misc, arg-type]
-        return found.astimezone(UTC)
+        found = found.astimezone(UTC)
+        return found if MINYEAR < found.year < MAXYEAR else None  # "for ever", which no other zone's clock can say
     except (ValueError, OverflowError):
         return None
 
@@ -42,11 +43,14 @@ def stamp(when: datetime, zone: ZoneInfo) -> str:
     known = _now.get(zone)
     if known is not None and known[0] <= when < known[1]:
         return known[2]
-    local, begun = when.astimezone(zone), when.replace(microsecond=0)
-    text = f"{local:%Y%m%d}    {local:%H%M%S}"
+    begun = when.replace(microsecond=0)
+    text = due_stamp(begun, zone)
     _now[zone] = (begun, begun + _SECOND, text)
     return text
 
 
-due_stamp = lru_cache(4096)(stamp)
-"""The same for a moment to come: loans of one day are due on a few days."""
+@lru_cache(4096)  # loans of one day are due on a few days
+def due_stamp(when: datetime, zone: ZoneInfo) -> str:
+    """The same for a moment to come, be it the last that there is: a loan without an end."""
+    local = when.astimezone(zone) if when.year < MAXYEAR else when
+    return f"{local:%Y%m%d}    {local:%H%M%S}"

@@ -20,6 +20,8 @@ ENDS = {"cr": b"\r", "crlf": b"\r\n", "lf": b"\n"}
 
 _TRAILER = re.compile(rb"(?:AY(?P<sequence>[0-9])\|?)?AZ(?P<sum>[0-9A-Fa-f]{4})\|?\s*$")
 _SEQUENCE = re.compile(rb"AY(?P<sequence>[0-9])\|?\s*$")
+_WITHOUT_FIELDS = frozenset((b"96", b"97", b"99"))
+"""Messages whose trailer follows a fixed field, and no delimiter."""
 
 
 class TooLong(ValueError):
@@ -65,12 +67,19 @@ def opened(line: bytes) -> Framed:
     if line.find(b"AY", -16) < 0 and line.find(b"AZ", -16) < 0:  # `in` tries a number first, and costs six times as much
         return Framed(line, None, True)
     found = _TRAILER.search(line)
-    if found is None:
+    if found is None or (found["sequence"] is None and _in_value(line, found.start())):
         numbered = _SEQUENCE.search(line)
-        return Framed(line[: numbered.start()], numbered["sequence"].decode(), True) if numbered else Framed(line, None, True)
+        if numbered is None or _in_value(line, numbered.start()):
+            return Framed(line, None, True)
+        return Framed(line[: numbered.start()], numbered["sequence"].decode(), True)
     sequence = found["sequence"].decode() if found["sequence"] else None
     intact = checksum(line[: found.start("sum")]) == found["sum"].decode().upper()
     return Framed(line[: found.start()], sequence, intact)
+
+
+def _in_value(line: bytes, start: int) -> bool:
+    """Whether what looks like half a trailer ends a value: a barcode such as AZ1234, a password such as FRIDAY1."""
+    return line[:2] not in _WITHOUT_FIELDS and line[start - 1 : start].isalnum()
 
 
 def sealed(text: str, *, encoding: str = "utf-8", sequence: str | None = None, terminator: bytes = b"\r") -> bytes:

@@ -167,6 +167,10 @@ def _limit(count: int | None) -> str | None:
 
 def _page(values: list[str], first: str, last: str) -> list[str]:
     """The part of a list from `first` to `last`, counted from one; what is no number asks for nothing."""
-    start = int(first) if first.isdecimal() and int(first) > 0 else 1
-    stop = int(last) if last.isdecimal() and int(last) > 0 else len(values)
+    start, stop = _number(first) or 1, _number(last) or len(values)
     return values[start - 1 : stop]
+
+
+def _number(text: str) -> int:
+    """0 for what is none, or longer than any list."""
+    return int(text) if text.isdecimal() and len(text) < 10 else 0

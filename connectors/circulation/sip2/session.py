@@ -151,8 +151,8 @@ class Session:
         if traced.isEnabledFor(logging.DEBUG):
             shown = masked(text, self._context.framing.delimiter)
             traced.debug("%s asked %s and was answered %s", self.login or self._address, masked(told, delimiter), shown)
-        # A status has no date, and some machines ask for it with one number ever: each time it is answered as it is now.
-        self._last_line, self._last_answer = b"" if asked.code == "99" else raw, found
+        # A status and a login have no date, and some machines ask for them with one number ever: each time they are answered as it is now.
+        self._last_line, self._last_answer = b"" if asked.code in ("93", "99") else raw, found
         return found
 
     async def _itself(self, asked: Parsed, sequence: str | None) -> tuple[str, str]:
@@ -197,9 +197,10 @@ class Session:
 
     def _text(self, body: bytes) -> str:
         try:
-            return body.decode(self._context.framing.encoding)
+            text = body.decode(self._context.framing.encoding)
         except UnicodeDecodeError:
-            return body.decode("latin-1")
+            text = body.decode("latin-1")
+        return text if text.find("\0") < 0 else text.replace("\0", " ")  # which PostgreSQL keeps in no text
 
     def _sealed(self, text: str, sequence: str | None) -> bytes:
         framing = self._context.framing
