@@ -13,7 +13,7 @@ from include.engine.delivery import IN_FLIGHT, Delivery, NewDelivery, State, del
 from include.engine.engine import Engine
 from include.engine.errors import WrongState
 from include.engine.ledger import audit, claims, deliveries, quarantined
-from include.engine.outbound.again import is_outbound, send_again, under_way
+from include.engine.outbound.again import entered, is_outbound, send_again
 from include.engine.storage.landing import Landed, open_landed
 
 
@@ -69,14 +69,7 @@ def replay(
         after_block=origin.after_block,
         facts={"landed": origin.facts["landed"], **({"approved": who} if approved else {})},
     )
-    with engine.ledger.begin() as tx:
-        if (before := under_way(engine, new, tx)) is not None:
-            return before
-        if still is not None:
-            still(tx)
-        made = deliveries.see(engine.ledger, new, tx=tx)
-        audit.record(engine.ledger, who, "approve" if approved else "replay", origin.id, {"delivery": made.id, **asked}, tx=tx)
-    return made
+    return entered(engine, new, who=who, deed="replay", still=still)
 
 
 def answer(engine: Engine, stopped_id: str, *, yes: bool, who: str) -> Delivery:

@@ -57,19 +57,26 @@ def send_again(
         after_block=origin.after_block,
         facts={"approved": who} if approved else {},
     )
+    return entered(engine, new, who=who, deed="send again", still=still)
+
+
+def entered(engine: Engine, new: NewDelivery, *, who: str, deed: str, still: Callable[[sa.Connection], None] | None = None) -> Delivery:
+    """A delivery of an origin's records that somebody asks for, with its line in the audit: `deed`, or that it was approved. Asked for before
+    and not ended, it is the same one. `still`: see replay."""
+    assert new.origin is not None
     with engine.ledger.begin() as tx:
-        if (before := under_way(engine, new, tx)) is not None:
+        if (before := _under_way(engine, new, tx)) is not None:
             return before
         if still is not None:
             still(tx)
         made = deliveries.see(engine.ledger, new, tx=tx)
-        audit.record(engine.ledger, who, "approve" if approved else "send again", origin.id, {"delivery": made.id, **asked}, tx=tx)
+        done = "approve" if "approved" in new.facts else deed
+        audit.record(engine.ledger, who, done, new.origin, {"delivery": made.id, **(new.origin_filter or {})}, tx=tx)
     return made
 
 
-def under_way(engine: Engine, new: NewDelivery, tx: sa.Connection) -> Delivery | None:
-    """The delivery of the same records of the same origin that was asked for before and has not ended: until the end of `tx` nobody else
-    enters one."""
+def _under_way(engine: Engine, new: NewDelivery, tx: sa.Connection) -> Delivery | None:
+    """That one; until the end of `tx` nobody else enters one."""
     engine.ledger.lock(tx, f"replay {new.origin}")
     found = deliveries.find(engine.ledger, origin=new.origin, states={State.SEEN, *IN_FLIGHT}, tx=tx)
     same = (one for one in found if one.origin_filter == new.origin_filter and one.facts.get("landed") == new.facts.get("landed"))
