@@ -62,7 +62,7 @@ def patron_view(store: Store, terms: Terms, row: Row, card: str, *, pin_right: b
         birth_date=_day(row["birth_date"]),
         municipality=row["municipality"],
         pin_right=pin_right,
-        blocks=tuple(row["block"].split()),
+        blocks=tuple(row["block"].split()) if row["block"] else (),
         loans=tuple(map(loan_view, store.loans_of(patron))) if whole else (),
         holds=tuple(map(hold_view, store.holds_of(patron))) if whole else (),
         fees=tuple(map(fee_view, store.fees_of(patron))) if whole else (),
