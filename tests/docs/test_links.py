@@ -18,7 +18,7 @@ _MODULE = re.compile(r"python -m ([\w.]+)")
 _REASON = re.compile(r"[A-Z]{2,}(?:_[A-Z0-9]+)+")
 _MADE_UP = ("connectors/doors/", "dags/doors_import.py", "docs/flows/doors_import.md", "data_contracts/doors_visit", "data_contracts/visit",
             "include/partners/aarhus", "tests/connectors/doors/")  # fmt: skip
-_SETTINGS = re.compile(r"(?:AIRFLOW|BINDERY|POSTGRES|OTEL|OPENLINEAGE)_\w+")
+_SETTINGS = re.compile(r"(?:AIRFLOW|BINDERY|POSTGRES|OTEL|OPENLINEAGE)_\w+|(?:ADHL|OAI)_PORT")
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
