@@ -140,9 +140,9 @@ def again(made: Store, fill: Fill, number: int, entry: dict[str, Any], *, known:
             if late:
                 made.apply([[change, value]])
         elif table == "patron":
-            names = {"block": ("block",), "pin": ("pin",)}.get(entry["kind"], ())
-            if names and (counts("patron") or entry["kind"] == "pin"):
-                made.amend("patron", value["patron"], {name: value[name] for name in names})
+            kind = entry["kind"]  # the old store's PINs are here: one that came past the journal (`load`) is not older than those in it
+            if (kind == "pin" and not known) or (kind == "block" and counts("patron")):
+                made.amend("patron", value["patron"], {kind: value[kind]})
         elif counts(table):
             _amend(made, table, change, value)
     if entry.get("conflict") and not known:
