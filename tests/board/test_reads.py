@@ -11,7 +11,8 @@ import time_machine
 from include.engine.delivery import State
 from include.engine.engine import Engine
 from include.engine.errors import UnknownDelivery
-from include.engine.ledger import Ledger, deliveries
+from include.engine.gate.result import RuleResult
+from include.engine.ledger import Ledger, deliveries, gate_results
 from include.engine.partner.loading import Partners, load_partners
 from plugins.board.reads import contracts, figures
 from plugins.board.reads.deliveries import listed
@@ -73,6 +74,17 @@ def test_how_contracts_fare(engine: Engine) -> None:
     assert fare.rate == 1 - fare.broken / fare.deliveries
     assert rules["patron_id_given"].row_rate == 1.0
     assert [one.version for one in versions] == ["1.0.0"]
+
+
+@pytest.mark.parametrize(("severity", "stops"), [("warn", False), ("quarantine", True), ("block", True)])
+def test_a_rule_that_only_warns_stops_no_delivery_however_many_rows_break_it(engine: Engine, severity: str, stops: bool) -> None:
+    with engine.ledger.read() as tx:
+        one = listed(tx, None, state="acknowledged")[0]
+    contract = f"made_up_{severity}"
+    gate_results.add(engine.ledger, one.id, contract, contract, "1.0.0", [RuleResult("r", severity, "CURRENCY_MISSING", 100, 84, False)])
+    with engine.ledger.read() as tx:
+        assert contracts.fares(tx, None)[contract].stopped == contracts.rules(tx, contract, None)["r"].stopped == int(stops)
+        assert [bad.stopped for bad in contracts.broken(tx, contract, None)] == [stops]
 
 
 def test_a_list_and_a_life_are_of_what_may_be_seen(engine: Engine) -> None:

@@ -62,11 +62,13 @@ class Broken:
 
 
 _JOINED = delivery.join(gate_result, g.delivery_id == c.id)
+_STOPS = sa.case((sa.or_(g.passed, g.severity == "warn"), 0), else_=1)
+"""A rule that only warns stops nothing, however many rows break it."""
 _EACH = (
     g.contract,
     c.id,
     sa.func.max(sa.case((g.failed > 0, 1), else_=0)).label("broken"),
-    sa.func.max(sa.case((g.passed, 0), else_=1)).label("stopped"),
+    sa.func.max(_STOPS).label("stopped"),
     sa.func.max(c.seen_at).label("seen_at"),
 )
 
@@ -93,7 +95,7 @@ def rules(tx: sa.Connection, contract: str, partners: Partners, *, span: timedel
         g.rule,
         sa.func.count(),
         sa.func.sum(sa.case((g.failed > 0, 1), else_=0)),
-        sa.func.sum(sa.case((g.passed, 0), else_=1)),
+        sa.func.sum(_STOPS),
         sa.func.sum(g.checked),
         sa.func.sum(g.failed),
     )
@@ -117,7 +119,7 @@ def versions(tx: sa.Connection, contract: str, partners: Partners) -> list[Versi
 @costly
 def broken(tx: sa.Connection, contract: str, partners: Partners, *, limit: int = 20) -> list[Broken]:
     """The newest deliveries in which it was broken."""
-    query = sa.select(c.id, c.partner, c.seen_at, sa.func.count(), sa.func.max(sa.case((g.passed, 0), else_=1))).select_from(_JOINED)
+    query = sa.select(c.id, c.partner, c.seen_at, sa.func.count(), sa.func.max(_STOPS)).select_from(_JOINED)
     query = query.where(within(partners), g.contract == contract, g.failed > 0, c.seen_at >= clock.now() - SPAN)
     query = query.group_by(c.id, c.partner, c.seen_at, c.arrival).order_by(c.arrival.desc()).limit(limit)
     return [Broken(row[0], row[1], row[2], row[3], bool(row[4])) for row in tx.execute(query)]
