@@ -9,8 +9,11 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any, TypeVar
 
+import pytest
+
 from connectors.circulation import folio, koha
 from connectors.circulation.admission import Enrol
+from connectors.circulation.backend import Unsure
 from connectors.circulation.domain import Checkout, Credentials, Outcome, Request
 from connectors.circulation.remote.system import System
 from include.sandbox.servers import folio as folio_stand_in
@@ -63,6 +66,14 @@ class Site:
             return [await system.perform(request) for request in requests]
 
         return self.run(work, **more)
+
+    async def unanswered(self, system: System, asked: Request, fault: str = "") -> Outcome | None:
+        """A request whose answer is lost by that fault, or by one that is set already. Returns what is found of it then."""
+        if fault:
+            self.faults.set(fault)
+        with pytest.raises(Unsure):
+            await system.perform(asked)
+        return await system.happened(asked, self.clock())
 
     def lend(self, item: str = "b1", card: str = "c1", **more: Any) -> Checkout:
         """A kiosk's loan at this moment."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from datetime import timedelta
 from decimal import Decimal
 
 import pytest
@@ -120,6 +121,21 @@ def test_money_is_written_down_once_and_found_again(site: Site) -> None:
     assert (over.reason, over.fee, site.library.debts[9].left) == ("PAID_TOO_MUCH", Decimal(69), Decimal(0))
 
 
+def test_what_a_machine_did_alone_is_insisted_upon_and_known_again(site: Site) -> None:
+    site.do(site.lend(card="c2"))
+    site.clock.on(hours=1)
+    alone = site.lend(no_block=True)
+    site.clock.on(minutes=5)
+    first, again = site.do(alone, alone)
+    assert (first.ok, first.reason, again.ok, again.reason) == (True, "ITEM_ON_LOAN", True, "")
+    assert site.library.lent == [("c2", "b1"), ("c1", "b1")]
+    late = Checkin("k", site.clock() - timedelta(hours=3), "main", item="b1", no_block=True, returned=site.clock() - timedelta(hours=3))
+    assert site.do(late)[0].reason == "RETURNED_BEFORE"
+    assert "b1" in site.library.loans
+    expired = site.do(site.lend("d1", "c3", no_block=True))[0]
+    assert (expired.ok, expired.reason) == (False, "CARD_EXPIRED")  # neither lets that be overruled
+
+
 def test_an_expired_token_is_replaced_without_anybody_noticing(site: Site) -> None:
     async def work(system: System) -> None:
         await system.patron(ME)
@@ -167,13 +183,7 @@ def test_a_hold_that_was_to_be_moved_is_not_taken_for_moved_because_it_is_there(
     site.do(Reserve("k", site.clock(), "main", patron=ME, item="b1", pickup="main"))
     asked = Reserve("k", site.clock(), "main", patron=Credentials("c1"), change="alter", item="b1", pickup="north")
 
-    async def work(system: System) -> Outcome | None:
-        site.faults.set("change_lost")
-        with pytest.raises(Unsure):
-            await system.perform(asked)
-        return await system.happened(asked, site.clock())
-
-    assert site.run(work) is None
+    assert site.run(lambda system: site.unanswered(system, asked, "change_lost")) is None
     assert site.do(asked)[0].ok and [hold.pickup for hold in site.library.holds.values()] == ["north"]
 
 
@@ -181,13 +191,7 @@ def test_more_than_was_owed_is_told_though_the_answer_was_lost(site: Site) -> No
     site.owed("50")
     asked = Pay("k", site.clock(), "main", "key1", patron=ME, amount=Decimal(99), transaction="T1")
 
-    async def work(system: System) -> Outcome | None:
-        site.faults.set("change_error")
-        with pytest.raises(Unsure):
-            await system.perform(asked)
-        return await system.happened(asked, site.clock())
-
-    found = site.run(work)
+    found = site.run(lambda system: site.unanswered(system, asked, "change_error"))
     assert found is not None and (found.ok, found.reason, found.fee, found.transaction) == (True, "PAID_TOO_MUCH", Decimal(49), "T1")
 
 
