@@ -218,7 +218,8 @@ class Embedded:
         said = msgspec.json.decode(known["outcome"], type=_Said)
         item = self.store.get("item", said.item)
         patron = self.store.get("patron", said.patron)
-        placed = next((one for one in self.store.holds_of(said.waiting or said.patron) if one["hold"] == said.hold), None)
+        holds = self.store.holds_of(said.waiting or said.patron) if said.hold else ()
+        placed = next((one for one in holds if one["hold"] == said.hold), None)
         waiting = self.store.get("patron", said.waiting) if said.waiting else None
         return Outcome(
             ok=True,
