@@ -14,7 +14,7 @@ from connectors.circulation.backend import Backend
 from connectors.circulation.domain import Credentials, Outcome, Patron
 from connectors.circulation.profile import Profile
 from connectors.circulation.sip2.codec import Parsed, Value
-from connectors.circulation.sip2.dates import LANGUAGES, due_stamp, moment, stamp
+from connectors.circulation.sip2.dates import LANGUAGES, due_stamp, local, moment, stamp
 from connectors.circulation.words import Language, words
 from include.engine import clock
 
@@ -59,7 +59,7 @@ class Context:
         if when is None:
             return ""
         style = self.output.due_format
-        return when.astimezone(self.zone).strftime(style) if style else due_stamp(when, self.zone)
+        return local(when, self.zone).strftime(style) if style else due_stamp(when, self.zone)
 
     def time(self, text: str) -> datetime | None:
         """A moment of the machine's."""

@@ -51,6 +51,11 @@ def stamp(when: datetime, zone: ZoneInfo) -> str:
 
 @lru_cache(4096)  # loans of one day are due on a few days
 def due_stamp(when: datetime, zone: ZoneInfo) -> str:
-    """The same for a moment to come, be it the last that there is: a loan without an end."""
-    local = when.astimezone(zone) if when.year < MAXYEAR else when
-    return f"{local:%Y%m%d}    {local:%H%M%S}"
+    """The same for a moment to come."""
+    shown = local(when, zone)
+    return f"{shown:%Y%m%d}    {shown:%H%M%S}"
+
+
+def local(when: datetime, zone: ZoneInfo) -> datetime:
+    """A moment on that zone's clock; the last that there is, as loans without an end have it, on no other than UTC's."""
+    return when.astimezone(zone) if when.year < MAXYEAR else when

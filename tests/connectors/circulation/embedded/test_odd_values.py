@@ -10,6 +10,7 @@ import pytest
 
 from connectors.circulation.embedded.backend import Embedded, opened
 from connectors.circulation.embedded.rules import Rules
+from connectors.circulation.profile import Profile
 from connectors.circulation.sip2.framing import opened as unframed
 from connectors.circulation.sip2.framing import sealed
 from connectors.circulation.terminals import Terminal
@@ -40,6 +41,15 @@ def test_a_loan_without_an_end_has_the_library_s_and_one_of_an_export_is_told(ki
     assert "AH20261218    235900|" in kiosk.ask(f"11NY{NOW}99991231   Z235959AOlindeby|AAc1|ABb1|AC|")
     library.store.apply([["loan", library.store.get("loan", "b1") | {"due": 253402300799}]])
     assert "AH99991231    235959|" in kiosk.ask(f"17{NOW}AOlindeby|ABb1|")
+
+
+def test_a_loan_without_an_end_is_told_as_the_profile_writes_dates(library: Embedded, clock: Clock) -> None:
+    library.store.apply([["loan", {"item": "b1", "patron": "p1", "loaned_at": 0, "due": 253402300799, "renewals": 0}]])
+    library.store.apply([["item", library.store.get("item", "b1") | {"status": "on_loan"}]])
+    profile = Profile.model_validate({"output": {"due_format": "%d-%m-%Y"}})
+    with running(library, now=clock, profile=profile) as server, Raw(server.port) as kiosk:
+        kiosk.log_in()
+        assert "AH31-12-9999|" in kiosk.ask(f"17{NOW}AOlindeby|ABb1|")
 
 
 def test_a_page_that_begins_beyond_all_numbers_is_answered(kiosk: Raw) -> None:
