@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from datetime import datetime
 
 from connectors.circulation.admission import Enrol
@@ -10,6 +11,8 @@ from connectors.circulation.koha import refusals
 from connectors.circulation.koha.site import Site
 from connectors.circulation.koha.views import patron_view
 from connectors.circulation.remote.values import Json
+
+log = logging.getLogger("bindery.circulation")
 
 
 async def enrol(site: Site, asked: Enrol) -> Outcome:
@@ -42,7 +45,13 @@ async def _with_pin(site: Site, asked: Enrol, found: Json) -> Outcome:
         body = {"password": asked.patron.pin, "password_2": asked.patron.pin}
         reply = await site.change("POST", f"/patrons/{found['patron_id']}/password", body, branch=asked.branch)
         if reply.status == 400:  # too short or too weak by Koha's own rules
-            await site.change("DELETE", f"/patrons/{found['patron_id']}", branch=asked.branch)
+            gone = await site.change("DELETE", f"/patrons/{found['patron_id']}", branch=asked.branch)
+            if not gone.ok and gone.status != 404:
+                log.warning(
+                    "a new patron whose PIN was refused could not be taken away again, which staff must do: Koha answered %d"
+                    " (the permission is delete_borrowers)",
+                    gone.status,
+                )
             return Outcome(False, refusals.UNKNOWN)
         if not reply.ok:
             raise site.odd(reply, "a new PIN")

@@ -18,20 +18,16 @@ Handler = Callable[[Request], Awaitable[Response]]
 
 
 class Inventory:
-    """What is sent is kept as it is; an item becomes a copy of the library's, whose UUIDs are those that were sent.
-
-    `refuses` is the status with which a call is refused, by method and path: ("POST", "/patron-pin") with 403 by a gateway whose user may not.
-    """
+    """What is sent is kept as it is; an item becomes a copy of the library's, whose UUIDs are those that were sent."""
 
     def __init__(self, library: Library) -> None:
         self.library = library
-        self.refuses: dict[tuple[str, str], int] = {}
         self.instances: dict[str, Json] = {}
         self.holdings: dict[str, Json] = {}
 
     def paths(self) -> list[tuple[str, str, Handler]]:
         """Methods, paths and what answers them."""
-        own: list[tuple[str, str, Handler]] = [
+        return [
             ("POST", "/inventory/instances", self.add_instance),
             ("GET", "/inventory/instances/{id}", self.instance),
             ("DELETE", "/inventory/instances/{id}", self.delete_instance),
@@ -45,14 +41,6 @@ class Inventory:
             ("DELETE", "/users/{id}", self.delete_user),
             ("POST", "/patron-pin", self.set_pin),
         ]
-        return [(method, path, self._unless_refused((method, path), handler)) for method, path, handler in own]
-
-    def _unless_refused(self, call: tuple[str, str], handler: Handler) -> Handler:
-        async def answer(request: Request) -> Response:
-            status = self.refuses.get(call)
-            return JSONResponse({"errors": [{"message": "Refused"}]}, status) if status else await handler(request)
-
-        return answer
 
     async def add_instance(self, request: Request) -> Response:
         return _kept(self.instances, await request.json(), "instance", ("title", "source", "instanceTypeId"))

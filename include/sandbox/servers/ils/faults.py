@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from dataclasses import dataclass, field
 from threading import Event
 
@@ -30,13 +31,17 @@ _CHANGES = ("POST", "PUT", "DELETE")
 
 @dataclass
 class Faults(Switches):
-    """The switches, and a proxy that obeys them; `asked` is every call that came in, as method and path."""
+    """The switches, and a proxy that obeys them; `asked` is every call that came in, as method and path.
+
+    `refuses` is the status with which calls are refused, by method and a pattern of the path, until it is taken out: 403 where our user may not.
+    """
 
     names: tuple[str, ...] = FAULTS
     seconds: float = 0.3
     spared: int = 0
     retry_after: int = 0
     asked: list[tuple[str, str]] = field(default_factory=list)
+    refuses: dict[tuple[str, str], int] = field(default_factory=dict)
     release: Event = field(default_factory=Event)
     exempt: frozenset[str] = frozenset()
     """Paths to which no fault comes: where tokens are had."""
@@ -54,7 +59,7 @@ class Faults(Switches):
             if path in self.exempt:
                 await app(scope, receive, send)
                 return
-            if instead := self._instead():
+            if instead := self._refused(scope["method"], path) or self._instead():
                 await instead(scope, receive, send)
                 return
             if self.take("slow"):
@@ -101,6 +106,12 @@ class Faults(Switches):
         while not self.release.is_set():
             await asyncio.sleep(0.005)
         await app(scope, receive, _swallow)
+
+    def _refused(self, method: str, path: str) -> Response | None:
+        for (one, pattern), status in self.refuses.items():
+            if one == method and re.fullmatch(pattern, path):
+                return JSONResponse({"error": "Refused", "errors": [{"message": "Refused"}]}, status)
+        return None
 
     def _instead(self) -> Response | None:
         if self.take("busy"):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from datetime import UTC, datetime
 from zoneinfo import ZoneInfo
 
@@ -60,6 +61,13 @@ def test_a_new_patron_whose_pin_koha_refuses_is_not_made(site: Site) -> None:
     assert site.run(lambda system: system.admit(site.enrol("n1", "1"))).reason == "ILS_REFUSED"
     assert site.library.patron("n1") is None
     assert site.run(lambda system: system.admit(site.enrol("n1", "4711"))).ok
+
+
+def test_a_new_patron_who_cannot_be_taken_away_again_is_told_of(site: Site, caplog: pytest.LogCaptureFixture) -> None:
+    site.faults.refuses["DELETE", "/api/v1/patrons/.*"] = 403
+    with caplog.at_level(logging.WARNING, "bindery.circulation"):
+        assert site.run(lambda system: system.admit(site.enrol("n1", "1"))).reason == "ILS_REFUSED"
+    assert "could not be taken away" in caplog.text and "n1" not in caplog.text
 
 
 def test_after_an_answer_that_was_lost_nobody_else_gets_the_new_pin(site: Site) -> None:
