@@ -59,7 +59,9 @@ def _demo(once: bool, loans: int) -> int:
         try:
             verdict = _run(installation, address, drops, plays)
             console.print(f"\n{time.monotonic() - started:.0f} seconds, Airflow's start included.")
-            if not once:
+            if once:
+                console.print("Airflow and the servers end now, and the addresses above with them; without ONCE=1 they stay until Ctrl-C.")
+            else:
                 console.print(
                     f"The board is at [bold]{address.url}/plugin/bindery[/] until Ctrl-C, and Airflow around it. "
                     "It asks for no login, and listens on this machine alone."

@@ -16,31 +16,17 @@ from include.sandbox.demo.installation import ROOT, Installation
 from include.sandbox.demo.reading import snapshot, ways_to_read
 from include.sandbox.demo.verdict import Verdict
 
+_OVER = {"local": "folder", "sftp": "SFTP", "smb": "SMB"}
+
 
 def report(
     console: Console, installation: Installation, airflow: Airflow, drops: list[Drop], outcomes: list[Outcome], verdict: Verdict
 ) -> None:
     """A table of the deliveries, the reasons, what each act did, the places and the verdict."""
-    table = Table(title="What came in", title_justify="left", header_style="bold", box=SIMPLE_HEAD)
-    for name in ("library", "file", "over"):
-        table.add_column(name, no_wrap=True)
-    for name in ("records", "published", "set aside", "filtered"):
-        table.add_column(name, justify="right", no_wrap=True)
-    table.add_column("became")
+    console.print(came_in(drops, verdict))
     reasons: Counter[str] = Counter()
     for drop in drops:
-        one = verdict.deliveries.get(drop)
-        if one is None:
-            table.add_row(drop.library, drop.file, "", "", "", "", "", "[red]nothing")
-            continue
-        reasons.update(verdict.aside[drop])
-        counts, right = one.counts, not any(words.startswith(f"{drop.library}/{drop.file}:") for words in verdict.wrong)
-        table.add_row(
-            drop.library, drop.file, drop.transport,
-            *(f"{count:,}" if count else "" for count in (counts.in_, counts.published, counts.quarantined, counts.filtered)),
-            f"[{'green' if right else 'red'}]{one.state}" + (f" {one.reason}" if one.reason else ""),
-        )  # fmt: skip
-    console.print(table)
+        reasons.update(verdict.aside.get(drop, {}))
     why = Table(title="Set aside, with its bytes, because", title_justify="left", header_style="bold", box=SIMPLE_HEAD)
     why.add_column("reason")
     why.add_column("records", justify="right")
@@ -58,6 +44,29 @@ def report(
         console.print("[bold red]Not as it must be:[/]")
         for words in verdict.wrong:
             console.print(f"  {words}", markup=False)
+
+
+def came_in(drops: list[Drop], verdict: Verdict) -> Table:
+    """A line a file: over what it came, its records, and what became of it; red where that is not as it must be."""
+    table = Table(title="What came in", title_justify="left", header_style="bold", box=SIMPLE_HEAD)
+    for name in ("library", "file", "over"):
+        table.add_column(name, no_wrap=True)
+    filtered = any(one.counts.filtered for one in verdict.deliveries.values())
+    for name in ("records", "published", "set aside", *(["filtered"] if filtered else [])):
+        table.add_column(name, justify="right", no_wrap=True)
+    table.add_column("became")
+    for drop in drops:
+        one = verdict.deliveries.get(drop)
+        if one is None:
+            table.add_row(drop.library, drop.file, *[""] * (len(table.columns) - 3), "[red]nothing")
+            continue
+        right = not any(words.startswith(f"{drop.library}/{drop.file}:") for words in verdict.wrong)
+        counts = (one.counts.in_, one.counts.published, one.counts.quarantined, *([one.counts.filtered] if filtered else []))
+        table.add_row(
+            drop.library, drop.file, _OVER[drop.transport], *(f"{count:,}" if count else "" for count in counts),
+            f"[{'green' if right else 'red'}]{one.state}" + (f" {one.reason}" if one.reason else ""),
+        )  # fmt: skip
+    return table
 
 
 def _places(console: Console, installation: Installation, airflow: Airflow) -> None:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from datetime import date, datetime
+from zoneinfo import ZoneInfo
 
 import pyarrow.dataset as ds
 
@@ -16,6 +18,7 @@ from include.sandbox.demo.acts import Outcome
 from include.sandbox.demo.installation import Installation
 from include.sandbox.demo.reading import loans_read
 from include.sandbox.demo.stage import of_files
+from include.sandbox.world.libraries import LIBRARIES
 
 OUTCOMES = {
     "published": State.ACKNOWLEDGED,
@@ -55,7 +58,9 @@ def judge(installation: Installation, drops: list[Drop], outcomes: list[Outcome]
         for (reason, _), count in quarantined.counts(ledger, one.id).items():
             aside[reason] += count
         verdict.deliveries[drop], verdict.aside[drop] = one, dict(aside)
-        verdict.wrong += [f"{drop.library}/{drop.file}: {words}" for words in _differences(drop, one, dict(aside))]
+        first = min(other.seen_at for other in found if (other.partner, other.table) == (one.partner, one.table))
+        overnight = _day(drop.library, first) != _day(drop.library, one.touched_at)
+        verdict.wrong += [f"{drop.library}/{drop.file}: {words}" for words in differences(drop, one, dict(aside), overnight=overnight)]
     verdict.wrong += _what_analysts_see(installation)
     verdict.wrong += [f"{outcome.title}: {words}" for outcome in outcomes for words in outcome.wrong]
     return verdict
@@ -68,7 +73,14 @@ def _what_analysts_see(installation: Installation) -> list[str]:
     return [f"BI: {found:,} loans, and {due:,} are in the lake" for found in loans_read(installation) if found != due]
 
 
-def _differences(drop: Drop, one: Delivery, aside: dict[str, int]) -> list[str]:
+def _day(library: str, at: datetime) -> date:
+    return at.astimezone(ZoneInfo(LIBRARIES[library].timezone)).date()
+
+
+def differences(drop: Drop, one: Delivery, aside: dict[str, int], *, overnight: bool = False) -> list[str]:
+    """What is not as the answer sheet says, in words. `overnight`: midnight has passed at the library since the first file of the table came, and
+    with it some loans' patrons have been let go of (docs/privacy.md): loans that come again are changed by that, and were unchanged otherwise.
+    """
     answer, counts = drop.answer, one.counts
     if one.state != OUTCOMES[answer.outcome]:
         return [f"{one.state}, and {OUTCOMES[answer.outcome]} was due: {one.message or 'no message'}"]
@@ -88,6 +100,9 @@ def _differences(drop: Drop, one: Delivery, aside: dict[str, int]) -> list[str]:
         is_ = dict(one.facts.get("published", {}).get(table, {}))
         if withheld and table == one.table:
             is_["deleted"] = is_.get("deleted", 0) + withheld
+        if overnight and table == "loan":
+            let_go = max(0, is_.get("changed", 0) - due.changed)
+            due = replace(due, changed=due.changed + let_go, unchanged=due.unchanged - let_go)
         for figure in ("added", "changed", "deleted", "unchanged"):
             # What deletions that are withheld would have taken along stays too: docs/decisions/set-aside-is-not-missing.md
             expected = 0 if withheld and figure == "deleted" and table != one.table else getattr(due, figure)
