@@ -90,7 +90,7 @@ def serve(
 
 @app.command(name="compile")
 def compile_() -> None:
-    """Compile what answers kiosks, once for each version, into the user's cache (a minute or two); `serve` takes it from there and needs a fifth
+    """Compile what answers kiosks, once for each version, into the user's cache (a minute or two); `serve` takes it from there and needs a quarter
     less processor. Wants a C compiler and Python's headers."""
 
     def run() -> None:
@@ -174,10 +174,12 @@ def conflicts(
             csv.chmod(0o600)  # it may have been there
             csv.write_text(as_csv(found), encoding="utf-8")
         else:
-            table = Table(*COLUMNS)
-            for row in found:
-                table.add_row(*(row[name] for name in COLUMNS))
-            console.print(table)
+            for row in found:  # a line each: twelve columns beside each other fit no terminal
+                table = Table.grid(padding=(0, 2))
+                for column in COLUMNS:
+                    if row[column]:
+                        table.add_row(column, row[column])
+                console.print(table, end="\n\n")
         console.print(f"{len(found):,} conflicts, {len(state.waiting):,} transactions wait for the library system", highlight=False)
 
     told(run)

@@ -231,7 +231,9 @@ def _only_writer(folder: Path) -> BinaryIO:
     except OSError:
         lock.close()
         raise JournalFailed(
-            f"another process writes the journal in {folder}", do="End it first, or give this one a folder of its own."
+            f"another process writes the journal in {folder}",
+            do="End it first, or give this one a folder of its own.",
+            code="JOURNAL_IN_USE",
         ) from None
     return lock
 

@@ -28,6 +28,8 @@ def test_a_conflict_of_the_own_store_is_shown_and_closed(tmp_path: Path) -> None
         assert "1 conflicts" in run(env, "conflicts", "--csv", str(file)).stdout
         number, _, _, _, what, _, item, _, machine, system, *_ = file.read_text("utf-8-sig").splitlines()[1].split(",", 10)
         assert (what, item, machine, system) == ("checkin", "X1", "ok", '"no')
+        shown = run(env | {"COLUMNS": "80"}, "conflicts").stdout.splitlines()
+        assert ["item", "X1"] in [line.split() for line in shown]
         assert run(env, "conflicts", "--close", number).returncode == 0
         end = time.monotonic() + 60
         while "0 conflicts" not in run(env, "conflicts").stdout:
