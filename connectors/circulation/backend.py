@@ -43,6 +43,10 @@ class Backend(Protocol):
         """Do it, once. When the outcome is ok, it is durable, and the same key asked again gets the same outcome."""
         ...
 
+    async def known(self, key: str) -> bool:
+        """Whether a request with this key is done already, or under way: a profile's own rules are not asked of it again."""
+        ...
+
     async def online(self) -> bool:
         """Whether the system answers now."""
         ...

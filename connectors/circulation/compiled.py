@@ -27,8 +27,8 @@ SETTING = "BINDERY_COMPILED"
 PACKAGE = "connectors.circulation"
 MODULES = (
     "journal.writing", "lockout", "metrics", "plain",
-    "embedded.backend", "embedded.decision", "embedded.lending", "embedded.memory", "embedded.recent", "embedded.store",
-    "embedded.terms", "embedded.views",
+    "embedded.backend", "embedded.decision", "embedded.lending", "embedded.memory", "embedded.recent", "embedded.remembered",
+    "embedded.store", "embedded.terms", "embedded.views",
     "sip2.answering", "sip2.codec", "sip2.context", "sip2.dates", "sip2.framing", "sip2.lending", "sip2.patrons", "sip2.server", "sip2.session",
 )  # fmt: skip
 """Where a message's time goes. A class of pydantic's takes no compiled methods, so the rules are not among them.

@@ -102,6 +102,10 @@ class Guarded:
             self._counted = who
             self._lockout.wrong(who.card, self._terminal)
 
+    def known(self, key: str) -> Coroutine[Any, Any, bool]:
+        """See Backend."""
+        return self._backend.known(key)
+
     def online(self) -> Coroutine[Any, Any, bool]:
         """See Backend."""
         return self._backend.online()

@@ -6,11 +6,10 @@ import asyncio
 import logging
 from collections.abc import Callable
 from datetime import datetime, timedelta
-from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
-import msgspec
+from msgspec.structs import replace
 
 from connectors.circulation.admission import Admission, Enrol
 from connectors.circulation.backend import Away
@@ -33,13 +32,14 @@ from connectors.circulation.embedded.decision import Decision, Desk
 from connectors.circulation.embedded.direct import Row
 from connectors.circulation.embedded.fillfile import Fill
 from connectors.circulation.embedded.filling import again
+from connectors.circulation.embedded.remembered import as_before, remembered
 from connectors.circulation.embedded.rules import Rules
 from connectors.circulation.embedded.store import Change, Store, store_of
 from connectors.circulation.embedded.terms import Terms
-from connectors.circulation.embedded.views import hold_view, item_view, patron_view, seconds, text
+from connectors.circulation.embedded.views import item_view, patron_view, seconds, text
 from connectors.circulation.journal import Journal, before, read
 from connectors.circulation.pins import Pins, hashed, outdated
-from connectors.circulation.plain import KINDS, iso, plain
+from connectors.circulation.plain import KINDS, plain
 from include.engine import clock
 from include.engine.crypto.keys import KeyStore
 
@@ -61,25 +61,6 @@ _DECIDE: dict[type, Callable[[Desk, Any], Decision]] = {
     Block: desk_work.block,
     Note: desk_work.note,
 }
-_JSON = msgspec.json.Encoder()
-
-
-class _Said(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
-    """An outcome as the table `done` has it."""
-
-    reason: str = ""
-    item: str = ""
-    patron: str = ""
-    card: str = ""
-    due: str = ""
-    renewed: bool = False
-    fee: str = ""
-    route: str = ""
-    done: tuple[str, ...] = ()
-    not_done: tuple[str, ...] = ()
-    transaction: str = ""
-    hold: str = ""
-    waiting: str = ""
 
 
 class Embedded:
@@ -109,6 +90,10 @@ class Embedded:
         row = self.store.get("item", item)
         return item_view(self.store, row) if row else None
 
+    async def known(self, key: str) -> bool:
+        """See Backend."""
+        return bool(key) and self.store.get("done", key) is not None
+
     async def online(self) -> bool:
         """See Backend."""
         try:
@@ -129,11 +114,11 @@ class Embedded:
             return Outcome(False, "TITLE_UNKNOWN")
         if request.key and (known := self.store.get("done", request.key)):
             await self._journal.settled()  # the first time may still be on its way to the disk
-            return self._as_before(known)
+            return as_before(self.store, self.terms, known)
         now = self._now()
         decision = _DECIDE[type(request)](Desk(self.store, self.terms, now), request)
         if wrong and decision.changes and not decision.conflict:  # it is done, and staff must know by whom it may not have been
-            decision = msgspec.structs.replace(decision, conflict="PIN_WRONG")
+            decision = replace(decision, conflict="PIN_WRONG")
         if decision.changes or (decision.conflict and self._to_be_told(request, decision)):
             await self._kept(request, decision, seconds(now))
         return decision.outcome
@@ -144,10 +129,10 @@ class Embedded:
         kept = await asyncio.to_thread(hashed, pin) if pin else None
         if request.key and (known := self.store.get("done", request.key)):
             await self._journal.settled()
-            return self._as_before(known)
+            return as_before(self.store, self.terms, known)
         decision = admitting.decide(Desk(self.store, self.terms, self._now()), request, kept)
         if decision.changes:
-            done = {"key": request.key, "at": seconds(self._now()), "outcome": _remembered(decision.outcome)}
+            done = {"key": request.key, "at": seconds(self._now()), "outcome": remembered(decision.outcome)}
             asked = {"terminal": request.terminal, "at": request.at.isoformat(), "branch": request.branch, "key": request.key}
             entry = {"kind": admitting.KINDS[type(request)], "asked": asked, "ok": True, "reason": ""}
             await self._journaled(entry, [*decision.changes, ["done", done]])
@@ -196,7 +181,7 @@ class Embedded:
         if outcome.patron is not None:
             entry["patron"] = outcome.patron.patron
         if request.key and outcome.ok:
-            changes.append(["done", {"key": request.key, "at": at, "outcome": _remembered(outcome)}])
+            changes.append(["done", {"key": request.key, "at": at, "outcome": remembered(outcome)}])
         if decision.conflict:
             entry["conflict"] = decision.conflict
         return self._journaled(entry, changes, at)
@@ -212,31 +197,6 @@ class Embedded:
         except Away as away:  # it is done all the same: `open_again` brings it in, and nothing is decided before that
             log.error("the store is away: %s", away)
         return durable
-
-    def _as_before(self, known: Row) -> Outcome:
-        """The outcome of a request that was done before, with patron and item as they are now."""
-        said = msgspec.json.decode(known["outcome"], type=_Said)
-        item = self.store.get("item", said.item)
-        patron = self.store.get("patron", said.patron)
-        holds = self.store.holds_of(said.waiting or said.patron) if said.hold else ()
-        placed = next((one for one in holds if one["hold"] == said.hold), None)
-        waiting = self.store.get("patron", said.waiting) if said.waiting else None
-        return Outcome(
-            ok=True,
-            reason=said.reason,
-            item=item_view(self.store, item) if item else None,
-            patron=patron_view(self.store, self.terms, patron, said.card, whole=False) if patron else None,
-            due=datetime.fromisoformat(said.due) if said.due else None,
-            renewed=said.renewed,
-            fee=Decimal(said.fee) if said.fee else None,
-            route=said.route,
-            hold=hold_view(placed) if placed else None,
-            waiting=patron_view(self.store, self.terms, waiting, "", whole=False) if waiting else None,
-            done=said.done,
-            not_done=said.not_done,
-            transaction=said.transaction,
-            again=True,
-        )
 
     async def settled(self) -> None:
         """Return once everything that was done so far is durable."""
@@ -328,24 +288,3 @@ def _catch_up(store: Store, folder: Path, keys: KeyStore, newest: int) -> None:
         if number % _A_COMMIT == 0:
             store.commit()
     store.commit()
-
-
-def _remembered(outcome: Outcome) -> str:
-    """What must be said again when the same is asked again; patron and item by their keys alone."""
-    item, patron = outcome.item, outcome.patron
-    said = _Said(
-        outcome.reason,
-        item.item if item else "",
-        patron.patron if patron else "",
-        patron.card if patron else "",
-        iso(outcome.due) if outcome.due else "",
-        outcome.renewed,
-        str(outcome.fee) if outcome.fee is not None else "",
-        outcome.route,
-        outcome.done,
-        outcome.not_done,
-        outcome.transaction,
-        outcome.hold.hold if outcome.hold else "",
-        outcome.waiting.patron if outcome.waiting else "",
-    )
-    return _JSON.encode(said).decode()

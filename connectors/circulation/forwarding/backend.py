@@ -97,6 +97,10 @@ class Forwarding:
                 return found
         return self._away.item(item)
 
+    async def known(self, key: str) -> bool:
+        """See Backend."""
+        return bool(key) and (key in self._under_way or key in self.state.done or key in self.state.asking)
+
     async def online(self) -> bool:
         """See Backend: whether machines are served, be it without the library system."""
         return self.breaker.state == "closed" or bool(self.policy.services)

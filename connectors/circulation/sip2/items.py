@@ -98,8 +98,9 @@ async def paid(context: Context, asked: Parsed) -> Answer:
     except InvalidOperation:
         amount = Decimal(0)
     policy = context.policy
-    who = context.who(asked)
-    patron = None if policy.overpayment else await context.backend.patron(who)
+    who, said = context.who(asked), context.said(asked)
+    # What was booked is owed no more: who did not get the answer, and asks again, must not be told to give the money back.
+    patron = None if policy.overpayment or await context.backend.known(said[3]) else await context.backend.patron(who)
     if asked.fixed["payment type"] in policy.write_off_types:
         outcome = Outcome(False, "TERMINAL_CANNOT")
     elif patron is not None and amount > patron.owes:
@@ -107,7 +108,7 @@ async def paid(context: Context, asked: Parsed) -> Answer:
     else:
         outcome = await context.backend.perform(
             Pay(
-                *context.said(asked),
+                *said,
                 patron=who,
                 amount=amount,
                 currency=asked.fixed["currency type"].strip(),

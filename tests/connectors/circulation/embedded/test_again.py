@@ -8,10 +8,12 @@ import pytest
 
 from connectors.circulation.domain import Credentials, Reserve
 from connectors.circulation.embedded.backend import Embedded
+from connectors.circulation.profile import Profile
 from tests.connectors.circulation.conftest import Clock
 from tests.connectors.circulation.running import Raw, running
 
 NOW = "20261120    130000"
+PAID = f"37{NOW}0100DKKBV1.00|AOlindeby|AAc1|AC|"
 
 
 @pytest.mark.parametrize(
@@ -31,3 +33,14 @@ def test_a_return_and_a_hold_that_are_asked_again_are_answered_alike(library: Em
         kiosk.log_in()
         assert says in first
         assert kiosk.ask(line) == first
+
+
+def test_a_payment_that_is_asked_again_is_accepted_again_though_nothing_is_owed_any_more(library: Embedded, clock: Clock) -> None:
+    library.store.fill("fee", [{"fee": "f1", "patron": "p1", "outstanding": 100}])
+    exact = Profile.model_validate({"policy": {"overpayment": False}})
+    answers = []
+    for asked in (PAID, PAID, PAID.replace("130000", "130001")):  # the last is another payment
+        with running(library, now=clock, profile=exact) as server, Raw(server.port) as kiosk:
+            kiosk.log_in()
+            answers.append(kiosk.ask(asked)[:3])
+    assert answers == ["38Y", "38Y", "38N"]

@@ -149,7 +149,7 @@ def test_a_missing_segment_is_told(tmp_path: Path, keys: MemoryKeyStore, key: Da
 
 def test_two_processes_do_not_write_one_journal(tmp_path: Path, keys: MemoryKeyStore, key: DataKey) -> None:
     journal = Journal(tmp_path, keys, key)
-    with pytest.raises(JournalFailed, match="another process writes the journal.*JOURNAL_IN_USE"):
+    with pytest.raises(JournalFailed, match=r"another process writes the journal.*JOURNAL_IN_USE"):
         Journal(tmp_path, keys, key)
     journal.close()
     Journal(tmp_path, keys, key).close()
