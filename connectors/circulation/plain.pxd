@@ -2,5 +2,5 @@
 
 cimport cython
 
-@cython.locals(found=dict, names=tuple)
+@cython.locals(found=dict, values=tuple)
 cpdef dict plain(request)

@@ -9,6 +9,8 @@ from functools import lru_cache
 from operator import attrgetter
 from typing import Any
 
+from msgspec.structs import astuple
+
 from connectors.circulation.admission import Admission
 from connectors.circulation.domain import (
     Block,
@@ -31,18 +33,16 @@ KINDS: dict[type, str] = {
 _TYPES: dict[str, Any] = {kind: request for request, kind in KINDS.items()}
 _MOMENTS = {"at", "due", "returned", "expires"}
 
-
-_Shown = tuple[tuple[tuple[str, Callable[[Any], str] | None], ...], Callable[[Any], tuple[Any, ...]]]
-"""The names of a request's fields that may be written down, with how they are, and what gets them all."""
+_Shown = tuple[tuple[str, Callable[[Any], str] | None], ...]
+"""The names of a request's fields, with how they are written down; '' for what never is."""
 _SHOWN: dict[type, _Shown] = {}
 
 
 def _shown(kind: Any) -> _Shown:
     found = _SHOWN.get(kind)
     if found is None:
-        names = tuple(name for name in kind.__struct_fields__ if name not in getattr(kind, "PERSONAL", ()))
-        getter: Any = attrgetter(*names)
-        found = _SHOWN[kind] = (tuple((name, _WRITTEN.get(name)) for name in names), getter)
+        personal = getattr(kind, "PERSONAL", ())
+        found = _SHOWN[kind] = tuple(("" if name in personal else name, _WRITTEN.get(name)) for name in kind.__struct_fields__)
     return found
 
 
@@ -54,11 +54,12 @@ def kind_of(request: Request | Admission) -> str:
 def plain(request: Request | Admission) -> dict[str, Any]:
     """A request without its PIN, a new patron without name and address; what has its default is left out."""
     found: dict[str, Any] = {}
-    names, values = _shown(type(request))
-    for (name, write), value in zip(names, values(request), strict=True):
+    values = astuple(request)
+    for place, (name, write) in enumerate(_shown(type(request))):
+        value = values[place]
         if write is not None and value is not None:
             value = write(value)
-        if value:
+        if value and name:
             found[name] = value
     return found
 

@@ -19,7 +19,7 @@ cdef class _Table:
 cdef class Memory:
     cdef object _db, _direct, _done_since
     cdef _List _loans, _fees, _holds, _queues
-    cdef readonly dict _tables, _taken, _written
+    cdef readonly dict _tables, _taken, _written, shown
     @cython.locals(there=_Table, kept=Recent, known=Known)
     cpdef get(self, str table, key)
     cpdef patron_of(self, card)

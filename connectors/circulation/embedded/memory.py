@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
+from connectors.circulation.domain import Patron
 from connectors.circulation.embedded.direct import COLUMNS, Direct, Row
 from connectors.circulation.embedded.recent import Key, Known, Recent
 from connectors.circulation.embedded.sqlite import Sqlite
@@ -66,6 +67,8 @@ class Memory:
         self._tables = {name: _Table(name, *lists.get(name, ())) for name in COLUMNS}
         self._taken = {f"-{name}": name for name in COLUMNS}
         self._written: Changed = {}
+        self.shown: dict[Key, tuple[Row, object, Patron]] = {}
+        """Patrons as they were shown last (views.py), of which row and by which terms. Who is changed or gone is not among them."""
         self._done_since: int | None = None
         for name, table in self._tables.items():
             for column, known in table.known.items():
@@ -130,6 +133,8 @@ class Memory:
                 self._list_again(there.lists, self.get(table, key), key, row)
             if there.rows is not None:
                 there.rows.put(key, row)
+                if table == "patron":
+                    self.shown.pop(key, None)
             if row is not None and there.known:
                 for column, known in there.known.items():
                     known.put(row[column])
@@ -163,6 +168,7 @@ class Memory:
                 table.rows.clear()
             for one in table.lists:
                 one.recent.clear()
+        self.shown.clear()
 
     def filled(self, table: str) -> None:
         """Rows were put into a table of the database past this memory."""

@@ -83,6 +83,7 @@ class Store:
         # The rules ask these a dozen times a message: they are bound here, and not looked for each time.
         self.get, self.patron_of, self.queue = reads.get, reads.patron_of, reads.queue
         self.loans_of, self.holds_of, self.fees_of = reads.loans_of, reads.holds_of, reads.fees_of
+        self.shown = self._memory.shown if self._memory is not None else None
 
     def rows(self, table: str) -> Iterator[Row]:
         """Every row, by key."""

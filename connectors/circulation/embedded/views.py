@@ -6,10 +6,16 @@ from datetime import UTC, date, datetime
 from decimal import Decimal
 from functools import lru_cache
 
+from msgspec.structs import replace
+
 from connectors.circulation.domain import Fee, Hold, Item, Loan, Patron
 from connectors.circulation.embedded.direct import Row
 from connectors.circulation.embedded.store import Store
 from connectors.circulation.embedded.terms import Terms
+
+
+MOST_SHOWN = 10_000
+"""Patrons who are not put together anew as long as nothing of theirs changes."""
 
 
 def when(seconds: int) -> datetime:
@@ -49,9 +55,31 @@ def fee_view(row: Row) -> Fee:
 
 def patron_view(store: Store, terms: Terms, row: Row, card: str, *, pin_right: bool | None = None, whole: bool = True) -> Patron:
     """A patron; `whole`: with loans, holds and fees."""
-    limits, patron = terms.of(row["category"]), row["patron"]
+    patron, shown = row["patron"], store.shown
+    last = shown.get(patron) if shown is not None else None
+    if last is not None and last[0] is row and last[1] is terms and last[2].card == card:
+        found = last[2]
+    else:
+        found = _patron(terms, row, card)
+        if shown is not None:
+            if len(shown) >= MOST_SHOWN:
+                shown.clear()
+            shown[patron] = (row, terms, found)
+    if not whole:
+        return found if pin_right is None else replace(found, pin_right=pin_right)
+    return replace(
+        found,
+        pin_right=pin_right,
+        loans=tuple(map(loan_view, store.loans_of(patron))),
+        holds=tuple(map(hold_view, store.holds_of(patron))),
+        fees=tuple(map(fee_view, store.fees_of(patron))),
+    )
+
+
+def _patron(terms: Terms, row: Row, card: str) -> Patron:
+    limits = terms.of(row["category"])
     return Patron(
-        patron=patron,
+        patron=row["patron"],
         card=card,
         name=row["name"],
         category=row["category"],
@@ -61,11 +89,8 @@ def patron_view(store: Store, terms: Terms, row: Row, card: str, *, pin_right: b
         valid_until=_day(row["valid_until"]),
         birth_date=_day(row["birth_date"]),
         municipality=row["municipality"],
-        pin_right=pin_right,
-        blocks=tuple(row["block"].split()) if row["block"] else (),
-        loans=tuple(map(loan_view, store.loans_of(patron))) if whole else (),
-        holds=tuple(map(hold_view, store.holds_of(patron))) if whole else (),
-        fees=tuple(map(fee_view, store.fees_of(patron))) if whole else (),
+        pin_right=None,
+        blocks=tuple(row["block"].split()),
         loans_limit=limits.loans,
         holds_limit=limits.holds,
         fees_limit=limits.fees,

@@ -11,7 +11,7 @@ from time import thread_time
 from connectors.circulation.embedded.direct import COLUMNS, Database
 from connectors.circulation.embedded.memory import Changed
 
-AT_ONCE = 64
+AT_ONCE = 128
 """Rows of one statement. A thread waits for the interpreter before each statement, and others run meanwhile."""
 RESTS = 9
 """Between two statements a thread rests so many times as long as the one took it: machines are answered on the same core."""

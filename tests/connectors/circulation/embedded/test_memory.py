@@ -14,10 +14,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from connectors.circulation.domain import Patron
 from connectors.circulation.embedded import memory, writing
 from connectors.circulation.embedded.recent import Known, Recent
+from connectors.circulation.embedded.rules import Rules
 from connectors.circulation.embedded.sqlite import Sqlite
 from connectors.circulation.embedded.store import SCHEMA, Store
+from connectors.circulation.embedded.terms import Terms
+from connectors.circulation.embedded.views import patron_view
 from connectors.circulation.embedded.writing import Behind
 
 FEW = ["a", "b", "c", "d"]
@@ -223,3 +227,29 @@ def test_keys_that_somebody_makes_up_do_not_fill_the_memory(tmp_path: Path) -> N
     lists = (*(table.rows for table in tables), *(one.recent for table in tables for one in table.lists))
     assert [key for kept in lists if kept is not None for key in kept.new if len(str(key)) > memory.LONGEST_KEY] == []
     store.close()
+
+
+def test_a_patron_who_is_changed_or_gone_is_nowhere_as_they_were(tmp_path: Path) -> None:
+    store, terms = Store(tmp_path / "store.db"), Terms(Rules())
+    store.fill("patron", [{"patron": "a", "name": "Reader"}])
+
+    def seen(card: str = "c") -> Patron:
+        row = store.get("patron", "a")
+        assert row is not None
+        return patron_view(store, terms, row, card, whole=False)
+
+    try:
+        assert seen() is seen()
+        assert seen("d").card == "d"
+        row = store.get("patron", "a")
+        assert row is not None and store.shown is not None and "a" in store.shown
+        store.apply([["patron", row | {"name": "Reader Changed"}]])
+        assert "a" not in store.shown
+        assert seen().name == "Reader Changed"
+        store.amend("patron", "a", {"name": "Reader Amended"})
+        assert "a" not in store.shown
+        assert seen().name == "Reader Amended"
+        store.apply([["-patron", "a"]])
+        assert store.shown == {}
+    finally:
+        store.close()
