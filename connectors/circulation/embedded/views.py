@@ -13,7 +13,6 @@ from connectors.circulation.embedded.direct import Row
 from connectors.circulation.embedded.store import Store
 from connectors.circulation.embedded.terms import Terms
 
-
 MOST_SHOWN = 10_000
 """Patrons who are not put together anew as long as nothing of theirs changes."""
 
