@@ -75,7 +75,7 @@ class Desk:
                 "records": records,
                 "newest": stamp(last) if last else None,
                 "looked": facts.get("looked"),
-                "lake_version": facts.get("version"),
+                "lake_version": int(facts["version"]) if facts.get("version") else None,
                 "trouble": facts.get("trouble") or None,
             }
             return Reply(200, [("content-type", "application/json")], json.dumps(said).encode())

@@ -48,7 +48,8 @@ def bring_up(
             wanted = catalogue()
             try:
                 done = update(connection, wanted, queries, tick)
-                _note(connection, looked=clock.now().isoformat(timespec="seconds"), version=str(wanted.version), trouble="")
+                version = "" if wanted.version is None else str(wanted.version)
+                _note(connection, looked=clock.now().isoformat(timespec="seconds"), version=version, trouble="")
                 return done
             except FileNotFoundError:
                 if attempt == _AGAIN - 1:

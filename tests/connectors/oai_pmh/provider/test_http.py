@@ -124,7 +124,7 @@ def test_what_is_no_harvest_is_refused_in_plain_http(
 
 def test_health_says_what_is_served(client: httpx.Client) -> None:
     said = client.get("/health").json()
-    assert (said["status"], said["records"], said["trouble"]) == ("ok", 120, None)
+    assert (said["status"], said["records"], said["trouble"], said["lake_version"]) == ("ok", 120, None, 1)
 
 
 def test_before_the_index_is_made_harvesters_are_asked_to_come_again(tmp_path: Path) -> None:

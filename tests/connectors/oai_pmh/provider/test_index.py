@@ -68,6 +68,7 @@ def test_who_finds_a_writer_stands_by_and_goes_on_when_that_one_ends(house: Inst
 def test_trouble_is_said_and_noted_and_goes_by(house: Installation) -> None:
     house.publish("lindeby", [row(1)])
     house.look()
+    assert json.loads(house.desk().health().body)["lake_version"] == 1
     (house.engine.partners_folder / "lindeby.yaml").unlink()
     stop, said = Event(), []
 

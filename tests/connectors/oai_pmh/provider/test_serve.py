@@ -104,6 +104,8 @@ def test_saved_queries_that_cannot_be_used_end_the_index_at_its_start(tmp_path: 
 def test_the_demo_serves_a_made_up_library_and_stops_when_it_is_told_to() -> None:
     with running(["serve", "--demo", "--port", "0"], {}) as (process, url):
         assert "Lindeby" in wait_for(f"{url}?verb=Identify").text
+        health = httpx.get(f"{url.rpartition('/')[0]}/health").json()
+        assert (health["status"], health["lake_version"]) == ("ok", None)  # these titles are in no lake
         process.send_signal(signal.SIGTERM)
         assert process.wait(30) in (0, -signal.SIGTERM)
 
