@@ -4,5 +4,5 @@ cdef class Connection:
     cdef object _server, _house, _lines, _queue, _next, _stuck_since
     cdef readonly object _session, _task, _transport
     cdef double _heard, _made
-    cdef bint _paused
+    cdef bint _paused, _lost
     cdef _wake(self)

@@ -130,7 +130,7 @@ class Connection:
         self._session: Session | None = None
         self._heard = self._made = monotonic()
         self._stuck_since: float | None = None
-        self._paused = False
+        self._paused = self._lost = False
 
     @property
     def busy(self) -> bool:
@@ -171,6 +171,7 @@ class Connection:
         if self._session is not None:
             self._session.leave()
         self._queue.clear()
+        self._lost = True
         if self._next is not None:
             self._wake()
 
@@ -204,7 +205,7 @@ class Connection:
         loop = asyncio.get_running_loop()
         while True:
             if not self._queue:
-                if self._transport.is_closing():
+                if self._lost:
                     return
                 self._next = loop.create_future()
                 await self._next

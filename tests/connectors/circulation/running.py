@@ -53,9 +53,18 @@ class Running:
 
     def stop(self) -> None:
         self.call(self.server.close())
+        self.call(_ended())
         self.loop.call_soon_threadsafe(self.loop.stop)
         self._thread.join()
         self.loop.close()
+
+
+async def _ended() -> None:
+    """What still runs on a loop ends, as asyncio.run has it: a connection whose machine reads nothing more, say."""
+    left = asyncio.all_tasks() - {asyncio.current_task()}
+    for one in left:
+        one.cancel()
+    await asyncio.gather(*left, return_exceptions=True)
 
 
 def terminals(**more: Terminal) -> Terminals:

@@ -203,8 +203,10 @@ def test_kiosks_go_on_over_cut_connections_and_a_server_that_is_killed(
     )
     library.commit()
     done, refused, stop = Counter[tuple[str, str]](), Counter[str](), threading.Event()
+    turns = threading.Semaphore(0)  # so that they are not through before the last cut, however fast they are
 
     def said(kiosk: Raw, line: str) -> None:
+        turns.acquire()
         while not stop.is_set():
             answer = parse(kiosk.ask(line))
             if answer.fixed["ok"] == "1":
@@ -232,6 +234,7 @@ def test_kiosks_go_on_over_cut_connections_and_a_server_that_is_killed(
             one.start()
         try:
             for time_ in range(6):
+                turns.release(24)
                 enough = done.total() + chance.randrange(3, 12)
                 _until(lambda enough=enough: done.total() >= enough)
                 if time_ == 3:
@@ -244,11 +247,13 @@ def test_kiosks_go_on_over_cut_connections_and_a_server_that_is_killed(
                         _until(lambda other=other: other.ask("9900802.00").startswith("98Y"))
                 else:
                     server.cut()
+            turns.release(kiosks * 2 * rounds)
             for one in threads:
                 one.join(300)
             assert not any(one.is_alive() for one in threads)
         finally:
             stop.set()
+            turns.release(kiosks * 2 * rounds)
         keeping.cancel()
     assert done.total() == kiosks * (rounds + rounds - rounds // 10)
     assert set(refused) <= {"The library system does not answer"} and refused
