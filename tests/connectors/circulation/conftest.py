@@ -14,6 +14,7 @@ from connectors.circulation.embedded.rules import Limits, Line, Rules
 from connectors.circulation.embedded.store import ADDRESS
 from connectors.circulation.pins import hashed
 from include.engine.crypto.keys import MemoryKeyStore
+from tests.connectors.circulation.running import Raw, running
 
 PIN = hashed("1234")
 
@@ -92,6 +93,14 @@ def library(database: str, home: Path, keys: MemoryKeyStore, rules: Rules, clock
     store.commit()
     yield library
     library.close()
+
+
+@pytest.fixture
+def kiosk(library: Embedded, clock: Clock) -> Iterator[Raw]:
+    """A machine that has logged in, over a real socket."""
+    with running(library, now=clock) as server, Raw(server.port) as kiosk:
+        kiosk.log_in()
+        yield kiosk
 
 
 def take_over(library: Embedded, again: Embedded) -> None:

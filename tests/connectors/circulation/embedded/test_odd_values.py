@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -19,13 +18,6 @@ from tests.connectors.circulation.conftest import Clock, take_over
 from tests.connectors.circulation.running import PASSWORD, Raw, running, terminals
 
 NOW = "20261120    130000"
-
-
-@pytest.fixture
-def kiosk(library: Embedded, clock: Clock) -> Iterator[Raw]:
-    with running(library, now=clock) as server, Raw(server.port) as kiosk:
-        kiosk.log_in()
-        yield kiosk
 
 
 def test_a_zero_byte_in_a_value_stops_neither_the_answer_nor_the_next_start(

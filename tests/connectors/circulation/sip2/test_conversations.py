@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import pytest
 
 from connectors.circulation.embedded.backend import Embedded
@@ -13,13 +11,6 @@ from tests.connectors.circulation.conftest import Clock
 from tests.connectors.circulation.running import Raw, running
 
 NOW = "20261120    130000"
-
-
-@pytest.fixture
-def kiosk(library: Embedded, clock: Clock) -> Iterator[Raw]:
-    with running(library, now=clock) as server, Raw(server.port) as kiosk:
-        kiosk.log_in()
-        yield kiosk
 
 
 def _borrow(kiosk: Raw, item: str = "b1", card: str = "c1", more: str = "") -> Parsed:
