@@ -137,8 +137,8 @@ def checkin(desk: Desk, asked: Checkin) -> Decision:
         changes += [["-loan", asked.item], ["returned", {name: loan[name] for name in _RETURNED} | {"at": seconds(at)}]]
     branch = asked.branch or item["location"]
     waiting = [one for one in queue if one not in late and one["item"] in ("", asked.item)]
-    waiting.sort(key=lambda one: one["hold"] != item["hold"])  # the one that it is on its way to, else the first: no two wait for one copy
-    hold = waiting[0] if waiting else None
+    # The one that it is on its way to, else the first: no two wait for one copy.
+    hold = min(waiting, key=lambda one: bool(one["hold"] != item["hold"]), default=None)
     if item["status"] in ("lost", "withdrawn") and not loan:
         return _alone(asked, "ITEM_NOT_FOR_LOAN", item_view(desk.store, item))
     if hold:
